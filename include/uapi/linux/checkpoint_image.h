@@ -1,0 +1,952 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Format of a checkpoint image.
+ *
+ * An image is one stream of records. All numbers are little endian and have a
+ * fixed width; the layout is the same for 32-bit and 64-bit users. Offsets
+ * count from the first byte of the image.
+ *
+ *	CKPT_REC_HEADER			exactly one, first
+ *	CKPT_REC_TREE, TREE_TASK...	which tasks there are
+ *	objects and tasks		an object stands before what refers to it
+ *	CKPT_REC_META_END		exactly one
+ *	CKPT_REC_PAGES...		each followed by its payload
+ *	CKPT_REC_INDEX			where the PAGES records are
+ *	CKPT_REC_TAIL			exactly one, last, of fixed size
+ *
+ * Each record starts with a struct ckpt_hdr; its length is a multiple of 8.
+ * Behind the fixed part of a record stand its variable data. A fixed part that
+ * is shorter than the reader knows is filled up with zeros, and zero means what
+ * the shorter record meant. Where it is longer, the excess must be zero. A
+ * record whose type is not known is skipped if CKPT_REC_MAY_IGNORE is set in
+ * it and refused otherwise.
+ */
+#ifndef _UAPI_LINUX_CHECKPOINT_IMAGE_H
+#define _UAPI_LINUX_CHECKPOINT_IMAGE_H
+
+#include <linux/types.h>
+
+#define CKPT_IMAGE_MAGIC	"\211CKPT\r\n\032"	/* 8 bytes, no NUL */
+#define CKPT_TAIL_MAGIC		"CKPTTAIL"		/* 8 bytes, no NUL */
+#define CKPT_IMAGE_VERSION	1
+
+/* feature_compat: may be ignored. feature_incompat: must be understood. */
+#define CKPT_COMPAT_INDEX	(1ULL << 0)	/* an INDEX record is there */
+#define CKPT_INCOMPAT_ALL	0ULL
+
+#define CKPT_ARCH_X86_64	62	/* EM_X86_64 */
+
+/* Bit of ckpt_hdr.type: a reader that does not know the record may skip it. */
+#define CKPT_REC_MAY_IGNORE	0x80000000U
+
+/* Longest record; what is larger goes into several or into payload. */
+#define CKPT_REC_MAX_LEN	(16U << 20)
+/* Most payload bytes behind one PAGES record. */
+#define CKPT_PAGES_MAX_BYTES	(1U << 20)
+#define CKPT_PATH_MAX		4096
+
+/**
+ * struct ckpt_hdr - start of every record
+ * @type: enum ckpt_rec_type, perhaps with CKPT_REC_MAY_IGNORE
+ * @len: length of the record in bytes with this header, a multiple of 8
+ * @fixed: length of its fixed part with this header, a multiple of 8
+ * @crc: CRC32C (seed ~0, inverted at the end) of the record with @crc = 0
+ */
+struct ckpt_hdr {
+	__u32 type;
+	__u32 len;
+	__u32 fixed;
+	__u32 crc;
+};
+
+/**
+ * enum ckpt_rec_type - types of records; the numbers never change
+ * @CKPT_REC_HEADER: &struct ckpt_rec_header
+ * @CKPT_REC_TREE: &struct ckpt_rec_tree
+ * @CKPT_REC_TREE_TASK: &struct ckpt_rec_tree_task, one for each task
+ * @CKPT_REC_META_END: &struct ckpt_rec_meta_end
+ * @CKPT_REC_PAD: only the header and zeros, aligns what follows
+ * @CKPT_REC_PAGES: &struct ckpt_rec_pages, payload follows
+ * @CKPT_REC_INDEX: &struct ckpt_rec_index
+ * @CKPT_REC_TAIL: &struct ckpt_rec_tail
+ * @CKPT_REC_NS: &struct ckpt_rec_ns
+ * @CKPT_REC_CRED: &struct ckpt_rec_cred
+ * @CKPT_REC_FILE: &struct ckpt_rec_file
+ * @CKPT_REC_FILES: &struct ckpt_rec_files
+ * @CKPT_REC_FS: &struct ckpt_rec_fs
+ * @CKPT_REC_SIGHAND: &struct ckpt_rec_sighand
+ * @CKPT_REC_SIGNAL: &struct ckpt_rec_signal
+ * @CKPT_REC_MM: &struct ckpt_rec_mm
+ * @CKPT_REC_VMA: &struct ckpt_rec_vma, follow their MM record in address order
+ * @CKPT_REC_TASK: &struct ckpt_rec_task
+ * @CKPT_REC_SIGPENDING: &struct ckpt_rec_sigpending, follows SIGNAL (shared) or
+ *	TASK (private)
+ * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
+ * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
+ * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
+ * @CKPT_REC_X86_FEATURES: &struct ckpt_rec_x86_features, follows HEADER
+ */
+enum ckpt_rec_type {
+	CKPT_REC_HEADER		= 1,
+	CKPT_REC_TREE		= 2,
+	CKPT_REC_TREE_TASK	= 3,
+	CKPT_REC_META_END	= 4,
+	CKPT_REC_PAD		= 5,
+	CKPT_REC_PAGES		= 6,
+	CKPT_REC_INDEX		= 7,
+	CKPT_REC_TAIL		= 8,
+
+	CKPT_REC_NS		= 16,
+	CKPT_REC_CRED		= 17,
+	CKPT_REC_FILE		= 18,
+	CKPT_REC_FILES		= 19,
+	CKPT_REC_FS		= 20,
+	CKPT_REC_SIGHAND	= 21,
+	CKPT_REC_SIGNAL		= 22,
+	CKPT_REC_MM		= 23,
+	CKPT_REC_VMA		= 24,
+	CKPT_REC_TASK		= 25,
+	CKPT_REC_SIGPENDING	= 26,
+	CKPT_REC_RESTART_BLOCK	= 27,
+
+	CKPT_REC_X86_CPU	= 64,
+	CKPT_REC_X86_XSTATE	= 65,
+	CKPT_REC_X86_FEATURES	= 66,
+};
+
+#define CKPT_UTS_LEN		72
+#define CKPT_UUID_LEN		16
+
+/**
+ * struct ckpt_rec_header - what the image is and where it was made
+ * @h: header
+ * @magic: CKPT_IMAGE_MAGIC
+ * @version: CKPT_IMAGE_VERSION
+ * @arch: CKPT_ARCH_*
+ * @feature_compat: CKPT_COMPAT_*
+ * @feature_incompat: CKPT_INCOMPAT_*
+ * @page_shift: page size of the payload is 1 << @page_shift
+ * @nr_signals: number of signals (_NSIG)
+ * @nr_rlimits: number of resource limits (RLIM_NLIMITS)
+ * @hz: USER_HZ
+ * @flags: CHECKPOINT_* flags that the image was made with
+ * @uuid: random identity of the image
+ * @parent_uuid: identity of the image that this one adds to, or zeros
+ * @boot_id: as /proc/sys/kernel/random/boot_id, to tell a reboot
+ * @realtime_ns: CLOCK_REALTIME at the freeze, as the root task sees it
+ * @monotonic_ns: CLOCK_MONOTONIC likewise
+ * @boottime_ns: CLOCK_BOOTTIME likewise
+ * @id: what checkpoint() returned
+ * @uts_release: utsname.release of the kernel that wrote it, NUL terminated
+ * @uts_version: utsname.version
+ * @uts_machine: utsname.machine
+ */
+struct ckpt_rec_header {
+	struct ckpt_hdr h;
+	__u8  magic[8];
+	__u32 version;
+	__u32 arch;
+	__u64 feature_compat;
+	__u64 feature_incompat;
+	__u32 page_shift;
+	__u32 nr_signals;
+	__u32 nr_rlimits;
+	__u32 hz;
+	__u64 flags;
+	__u8  uuid[CKPT_UUID_LEN];
+	__u8  parent_uuid[CKPT_UUID_LEN];
+	__u8  boot_id[CKPT_UUID_LEN];
+	__s64 realtime_ns;
+	__s64 monotonic_ns;
+	__s64 boottime_ns;
+	__u64 id;
+	char  uts_release[CKPT_UTS_LEN];
+	char  uts_version[CKPT_UTS_LEN];
+	char  uts_machine[CKPT_UTS_LEN];
+};
+
+/**
+ * struct ckpt_rec_tree - the tasks of the image
+ * @h: header
+ * @nr_tasks: number of TREE_TASK records that follow
+ * @root: index of the root task
+ */
+struct ckpt_rec_tree {
+	struct ckpt_hdr h;
+	__u32 nr_tasks;
+	__u32 root;
+};
+
+/* ckpt_rec_tree_task.flags */
+#define CKPT_TREE_ZOMBIE	(1U << 0)
+#define CKPT_TREE_PLACEHOLDER	(1U << 1)	/* only holds ids */
+#define CKPT_TREE_COMPAT	(1U << 2)	/* a 32-bit task */
+
+#define CKPT_TREE_NO_PARENT	0xffffffffU
+
+/**
+ * struct ckpt_tree_ids - ids of a task in one pid namespace, 0: not in it
+ * @pid: thread id
+ * @tgid: process id
+ * @pgid: process group id
+ * @sid: session id
+ */
+struct ckpt_tree_ids {
+	__s32 pid;
+	__s32 tgid;
+	__s32 pgid;
+	__s32 sid;
+};
+
+/**
+ * struct ckpt_rec_tree_task - one task, for the program that makes the tree
+ * @h: header
+ * @index: index of the task, counted from 0
+ * @parent: index of the parent, or CKPT_TREE_NO_PARENT
+ * @leader: index of the thread group leader
+ * @exit_signal: signal to the parent at exit
+ * @flags: CKPT_TREE_*
+ * @nr_levels: number of &struct ckpt_tree_ids that follow, from the pid
+ *	namespace of the root task downwards
+ */
+struct ckpt_rec_tree_task {
+	struct ckpt_hdr h;
+	__u32 index;
+	__u32 parent;
+	__u32 leader;
+	__u32 exit_signal;
+	__u32 flags;
+	__u32 nr_levels;
+};
+
+/**
+ * struct ckpt_rec_meta_end - end of the metadata
+ * @h: header
+ * @nr_records: records before this one
+ * @nr_objects: objects, that is the highest objref
+ * @__reserved: zero
+ */
+struct ckpt_rec_meta_end {
+	struct ckpt_hdr h;
+	__u64 nr_records;
+	__u32 nr_objects;
+	__u32 __reserved;
+};
+
+/**
+ * struct ckpt_page_run - pages that follow each other
+ * @start: number of the first page in the object: for a struct mm the address
+ *	divided by the page size
+ * @nr: number of pages
+ */
+struct ckpt_page_run {
+	__u64 start;
+	__u64 nr;
+};
+
+/**
+ * struct ckpt_rec_pages - announces payload
+ * @h: header
+ * @objref: the object that the pages belong to
+ * @nr_runs: number of &struct ckpt_page_run that follow
+ * @data_len: bytes of payload; they start at the next page boundary of the
+ *	image behind this record, the gap is filled with zeros
+ * @data_crc: CRC32C of the payload
+ * @__reserved: zero
+ */
+struct ckpt_rec_pages {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 nr_runs;
+	__u64 data_len;
+	__u32 data_crc;
+	__u32 __reserved;
+};
+
+/**
+ * struct ckpt_index_entry - where a PAGES record is
+ * @objref: its object
+ * @__reserved: zero
+ * @start: the first page in it
+ * @offset: offset of the record
+ */
+struct ckpt_index_entry {
+	__u32 objref;
+	__u32 __reserved;
+	__u64 start;
+	__u64 offset;
+};
+
+/**
+ * struct ckpt_rec_index - part of the list of PAGES records
+ * @h: header
+ * @nr: number of &struct ckpt_index_entry that follow
+ * @__reserved: zero
+ */
+struct ckpt_rec_index {
+	struct ckpt_hdr h;
+	__u32 nr;
+	__u32 __reserved;
+};
+
+/**
+ * struct ckpt_rec_tail - last record
+ * @h: header
+ * @nr_records: all records with this one
+ * @nr_pages: pages of payload
+ * @meta_offset: offset of the META_END record
+ * @index_offset: offset of the first INDEX record
+ * @image_len: length of the image with this record
+ * @uuid: as in the header
+ * @magic: CKPT_TAIL_MAGIC
+ */
+struct ckpt_rec_tail {
+	struct ckpt_hdr h;
+	__u64 nr_records;
+	__u64 nr_pages;
+	__u64 meta_offset;
+	__u64 index_offset;
+	__u64 image_len;
+	__u8  uuid[CKPT_UUID_LEN];
+	__u8  magic[8];
+};
+
+/* Kinds of namespaces, as CLONE_NEW* tells them apart. */
+enum ckpt_ns_kind {
+	CKPT_NS_MNT	= 1,
+	CKPT_NS_UTS	= 2,
+	CKPT_NS_IPC	= 3,
+	CKPT_NS_NET	= 4,
+	CKPT_NS_PID	= 5,
+	CKPT_NS_CGROUP	= 6,
+	CKPT_NS_TIME	= 7,
+	CKPT_NS_USER	= 8,
+};
+
+/* ckpt_rec_ns.flags: use the namespace that the restarter is in. */
+#define CKPT_NS_RESTARTERS	(1U << 0)
+
+/**
+ * struct ckpt_rec_ns - a namespace
+ * @h: header
+ * @objref: of this object
+ * @kind: enum ckpt_ns_kind
+ * @flags: CKPT_NS_*
+ * @__reserved: zero
+ */
+struct ckpt_rec_ns {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 kind;
+	__u32 flags;
+	__u32 __reserved;
+};
+
+/**
+ * struct ckpt_rec_cred - credentials of a task or of an open file; ids are
+ *	those that the user namespace @userns shows
+ * @h: header
+ * @objref: of this object
+ * @userns: objref of the user namespace
+ * @uid: real; likewise the others
+ * @gid: real
+ * @suid: saved
+ * @sgid: saved
+ * @euid: effective
+ * @egid: effective
+ * @fsuid: for file access
+ * @fsgid: for file access
+ * @securebits: SECBIT_*
+ * @nr_groups: number of supplementary groups, __u32 each, that follow
+ * @cap_inheritable: bit n is capability n; likewise the others
+ * @cap_permitted: permitted
+ * @cap_effective: effective
+ * @cap_bset: bounding set
+ * @cap_ambient: ambient
+ */
+struct ckpt_rec_cred {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 userns;
+	__u32 uid;
+	__u32 gid;
+	__u32 suid;
+	__u32 sgid;
+	__u32 euid;
+	__u32 egid;
+	__u32 fsuid;
+	__u32 fsgid;
+	__u32 securebits;
+	__u32 nr_groups;
+	__u64 cap_inheritable;
+	__u64 cap_permitted;
+	__u64 cap_effective;
+	__u64 cap_bset;
+	__u64 cap_ambient;
+};
+
+/* How an open file is brought back. */
+enum ckpt_file_kind {
+	CKPT_FILE_REG	= 1,	/* regular file, opened by path */
+	CKPT_FILE_DIR	= 2,	/* directory, opened by path */
+	CKPT_FILE_CHR	= 3,	/* character device of the allow list, by path */
+	CKPT_FILE_TTY	= 4,	/* terminal, by path */
+	CKPT_FILE_IMAGE	= 5,	/* output of the checkpoint that saved it */
+	CKPT_FILE_LOG	= 6,	/* log of the checkpoint that saved it */
+};
+
+/* ckpt_rec_file.flags */
+#define CKPT_FILE_F_PATH_ONLY	(1U << 0)	/* a location, not an open file */
+
+/**
+ * struct ckpt_rec_file - an open file, or a location (working directory...)
+ * @h: header
+ * @objref: of this object
+ * @kind: enum ckpt_file_kind
+ * @flags: CKPT_FILE_F_*
+ * @f_flags: O_* as F_GETFL shows them
+ * @pos: file position
+ * @cred: objref of the credentials that opened it
+ * @mode: st_mode
+ * @dev_major: of the device that holds the file
+ * @dev_minor: likewise
+ * @rdev_major: of a device node
+ * @rdev_minor: likewise
+ * @ino: inode number
+ * @size: st_size
+ * @mtime_sec: time of the last change of contents
+ * @mtime_nsec: likewise
+ * @generation: inode generation, 0 where the file system has none
+ * @fs_magic: statfs.f_type
+ * @owner_pid: pid that gets SIGIO, negative: process group; 0: none
+ * @owner_type: F_OWNER_*
+ * @owner_sig: F_SETSIG
+ * @path_len: bytes of path with its NUL; the path as seen from the root
+ *	directory of the root task
+ * @fs_uuid: of the file system, zeros where it has none
+ */
+struct ckpt_rec_file {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 kind;
+	__u32 flags;
+	__u32 f_flags;
+	__s64 pos;
+	__u32 cred;
+	__u32 mode;
+	__u32 dev_major;
+	__u32 dev_minor;
+	__u32 rdev_major;
+	__u32 rdev_minor;
+	__u64 ino;
+	__u64 size;
+	__s64 mtime_sec;
+	__u32 mtime_nsec;
+	__u32 generation;
+	__u64 fs_magic;
+	__s32 owner_pid;
+	__u32 owner_type;
+	__u32 owner_sig;
+	__u32 path_len;
+	__u8  fs_uuid[CKPT_UUID_LEN];
+};
+
+#define CKPT_FD_CLOEXEC		(1U << 0)
+
+/**
+ * struct ckpt_fd - a descriptor
+ * @fd: its number
+ * @flags: CKPT_FD_*
+ * @file: objref of the open file
+ * @__reserved: zero
+ */
+struct ckpt_fd {
+	__u32 fd;
+	__u32 flags;
+	__u32 file;
+	__u32 __reserved;
+};
+
+/**
+ * struct ckpt_rec_files - a file table
+ * @h: header
+ * @objref: of this object
+ * @nr_fds: number of &struct ckpt_fd that follow, in ascending order
+ */
+struct ckpt_rec_files {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 nr_fds;
+};
+
+/**
+ * struct ckpt_rec_fs - root and working directory
+ * @h: header
+ * @objref: of this object
+ * @umask: file mode creation mask
+ * @root: objref of the FILE record of the root directory
+ * @cwd: objref of the FILE record of the working directory
+ */
+struct ckpt_rec_fs {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 umask;
+	__u32 root;
+	__u32 cwd;
+};
+
+/**
+ * struct ckpt_sigaction - what one signal does
+ * @handler: user address, or 0 (SIG_DFL), 1 (SIG_IGN)
+ * @flags: SA_*
+ * @restorer: user address
+ * @mask: signals blocked meanwhile, bit n - 1 is signal n
+ */
+struct ckpt_sigaction {
+	__u64 handler;
+	__u64 flags;
+	__u64 restorer;
+	__u64 mask;
+};
+
+/**
+ * struct ckpt_rec_sighand - signal dispositions
+ * @h: header
+ * @objref: of this object
+ * @nr: number of &struct ckpt_sigaction that follow, for signals 1 to @nr
+ */
+struct ckpt_rec_sighand {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 nr;
+};
+
+/**
+ * struct ckpt_rlimit - a resource limit; ~0 is RLIM_INFINITY
+ * @cur: soft
+ * @max: hard
+ */
+struct ckpt_rlimit {
+	__u64 cur;
+	__u64 max;
+};
+
+/**
+ * struct ckpt_itimer - an interval timer, in ns
+ * @value: time left, 0: not armed
+ * @interval: reload value
+ */
+struct ckpt_itimer {
+	__u64 value;
+	__u64 interval;
+};
+
+/* ckpt_rec_signal.flags */
+#define CKPT_SIGNAL_SUBREAPER	(1U << 0)
+#define CKPT_SIGNAL_STOPPED	(1U << 1)	/* job control stop */
+
+/**
+ * struct ckpt_rec_signal - what the threads of a process share
+ * @h: header
+ * @objref: of this object
+ * @flags: CKPT_SIGNAL_*
+ * @oom_score_adj: as in /proc/PID/oom_score_adj
+ * @oom_score_adj_min: the least that an unprivileged writer may set
+ * @stop_code: signal that stopped the process
+ * @nr_rlimits: number of &struct ckpt_rlimit that follow
+ * @itimer: ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF
+ * @utime: user CPU time of all threads, ns
+ * @stime: system CPU time of all threads, ns
+ * @cutime: of waited-for children
+ * @cstime: of waited-for children
+ * @min_flt: minor faults
+ * @maj_flt: major faults
+ * @nvcsw: voluntary context switches
+ * @nivcsw: involuntary context switches
+ * @start_time: ns of CLOCK_MONOTONIC at which the process started
+ */
+struct ckpt_rec_signal {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 flags;
+	__s32 oom_score_adj;
+	__s32 oom_score_adj_min;
+	__u32 stop_code;
+	__u32 nr_rlimits;
+	struct ckpt_itimer itimer[3];
+	__u64 utime;
+	__u64 stime;
+	__u64 cutime;
+	__u64 cstime;
+	__u64 min_flt;
+	__u64 maj_flt;
+	__u64 nvcsw;
+	__u64 nivcsw;
+	__u64 start_time;
+};
+
+/* ckpt_rec_mm.flags */
+#define CKPT_MM_DUMPABLE_MASK	0x3U		/* SUID_DUMP_* */
+#define CKPT_MM_THP_DISABLE	(1U << 2)
+#define CKPT_MM_MDWE		(1U << 3)
+#define CKPT_MM_MDWE_NO_INHERIT	(1U << 4)
+#define CKPT_MM_KSM_ANY		(1U << 5)
+#define CKPT_MM_TOPDOWN		(1U << 6)
+#define CKPT_MM_COMPAT		(1U << 7)	/* address space of a 32-bit task */
+#define CKPT_MM_DEF_LOCKED	(1U << 8)	/* mlockall(MCL_FUTURE) */
+#define CKPT_MM_DEF_LOCKONFAULT	(1U << 9)	/* MCL_ONFAULT */
+#define CKPT_MM_HAS_VDSO	(1U << 10)
+#define CKPT_MM_FLAGS_ALL	0x7ffU
+
+/**
+ * struct ckpt_rec_mm - an address space
+ * @h: header
+ * @objref: of this object
+ * @flags: CKPT_MM_*
+ * @coredump_filter: as /proc/PID/coredump_filter shows it
+ * @nr_vmas: number of VMA records that follow
+ * @exe: objref of the FILE record of the executable, 0: none
+ * @membarrier: MEMBARRIER_STATE bits that were registered (commands)
+ * @auxv_len: bytes of the auxiliary vector that follow
+ * @__reserved: zero
+ * @start_code: as in /proc/PID/stat; likewise up to @env_end
+ * @end_code: end of text
+ * @start_data: start of data
+ * @end_data: end of data
+ * @start_brk: start of the heap
+ * @brk: end of the heap
+ * @start_stack: start of the stack
+ * @arg_start: start of the arguments
+ * @arg_end: end of the arguments
+ * @env_start: start of the environment
+ * @env_end: end of the environment
+ * @mmap_base: where mmap() starts to look
+ * @mmap_legacy_base: likewise, bottom up
+ * @mmap_compat_base: @mmap_base of 32-bit calls
+ * @mmap_compat_legacy_base: likewise, bottom up
+ * @task_size: end of the address space
+ * @vdso: address of the vdso, with CKPT_MM_HAS_VDSO
+ * @id: identity of the address space, stable along a lineage of images
+ */
+struct ckpt_rec_mm {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 flags;
+	__u32 coredump_filter;
+	__u32 nr_vmas;
+	__u32 exe;
+	__u32 membarrier;
+	__u32 auxv_len;
+	__u32 __reserved;
+	__u64 start_code;
+	__u64 end_code;
+	__u64 start_data;
+	__u64 end_data;
+	__u64 start_brk;
+	__u64 brk;
+	__u64 start_stack;
+	__u64 arg_start;
+	__u64 arg_end;
+	__u64 env_start;
+	__u64 env_end;
+	__u64 mmap_base;
+	__u64 mmap_legacy_base;
+	__u64 mmap_compat_base;
+	__u64 mmap_compat_legacy_base;
+	__u64 task_size;
+	__u64 vdso;
+	__u8  id[CKPT_UUID_LEN];
+};
+
+/* What a mapping maps. */
+enum ckpt_vma_kind {
+	CKPT_VMA_ANON	= 1,	/* private anonymous memory */
+	CKPT_VMA_FILE	= 2,	/* a file, see CKPT_VMA_SHARED */
+	CKPT_VMA_VDSO	= 3,
+	CKPT_VMA_VVAR	= 4,
+};
+
+/* ckpt_rec_vma.flags: those of /proc/PID/smaps' VmFlags that are kept */
+#define CKPT_VMA_READ		(1ULL << 0)
+#define CKPT_VMA_WRITE		(1ULL << 1)
+#define CKPT_VMA_EXEC		(1ULL << 2)
+#define CKPT_VMA_SHARED		(1ULL << 3)
+#define CKPT_VMA_MAYREAD	(1ULL << 4)
+#define CKPT_VMA_MAYWRITE	(1ULL << 5)
+#define CKPT_VMA_MAYEXEC	(1ULL << 6)
+#define CKPT_VMA_MAYSHARE	(1ULL << 7)
+#define CKPT_VMA_GROWSDOWN	(1ULL << 8)
+#define CKPT_VMA_LOCKED		(1ULL << 9)
+#define CKPT_VMA_LOCKONFAULT	(1ULL << 10)
+#define CKPT_VMA_SEQ_READ	(1ULL << 11)
+#define CKPT_VMA_RAND_READ	(1ULL << 12)
+#define CKPT_VMA_DONTCOPY	(1ULL << 13)
+#define CKPT_VMA_DONTEXPAND	(1ULL << 14)
+#define CKPT_VMA_ACCOUNT	(1ULL << 15)
+#define CKPT_VMA_NORESERVE	(1ULL << 16)
+#define CKPT_VMA_WIPEONFORK	(1ULL << 17)
+#define CKPT_VMA_DONTDUMP	(1ULL << 18)
+#define CKPT_VMA_HUGEPAGE	(1ULL << 19)
+#define CKPT_VMA_NOHUGEPAGE	(1ULL << 20)
+#define CKPT_VMA_MERGEABLE	(1ULL << 21)
+#define CKPT_VMA_FLAGS_ALL	((1ULL << 22) - 1)
+
+/**
+ * struct ckpt_rec_vma - a mapping
+ * @h: header
+ * @mm: objref of the address space
+ * @kind: enum ckpt_vma_kind
+ * @start: first address
+ * @end: first address behind it
+ * @flags: CKPT_VMA_*
+ * @pgoff: offset in pages in the file; of anonymous memory its own
+ * @file: objref of the file, 0: none
+ * @name_len: bytes of the name (PR_SET_VMA_ANON_NAME) with its NUL, 0: none
+ */
+struct ckpt_rec_vma {
+	struct ckpt_hdr h;
+	__u32 mm;
+	__u32 kind;
+	__u64 start;
+	__u64 end;
+	__u64 flags;
+	__u64 pgoff;
+	__u32 file;
+	__u32 name_len;
+};
+
+#define CKPT_COMM_LEN		16
+
+/* ckpt_rec_task.flags */
+#define CKPT_TASK_NO_NEW_PRIVS	(1U << 0)
+#define CKPT_TASK_RESTORE_SIGMASK (1U << 1)	/* @saved_sigmask counts */
+#define CKPT_TASK_SCHED_RESET	(1U << 2)	/* SCHED_RESET_ON_FORK */
+#define CKPT_TASK_RANDOMIZED	(1U << 3)	/* reserved */
+#define CKPT_TASK_DIRTY_SIGMASK	(1U << 4)	/* reserved */
+#define CKPT_TASK_MCE_PROCESS	(1U << 5)	/* PR_MCE_KILL_SET was used */
+#define CKPT_TASK_MCE_EARLY	(1U << 6)	/* PR_MCE_KILL_EARLY */
+#define CKPT_TASK_SELF		(1U << 7)	/* it called checkpoint() itself */
+#define CKPT_TASK_FLAGS_ALL	0xffU
+
+/**
+ * struct ckpt_rec_task - a thread
+ * @h: header
+ * @index: as in its TREE_TASK record
+ * @flags: CKPT_TASK_*
+ * @mm: objref; likewise up to @ns
+ * @files: objref
+ * @fs: objref
+ * @sighand: objref
+ * @signal: objref
+ * @cred: objref
+ * @ns: objrefs of the namespaces, by enum ckpt_ns_kind - 1
+ * @comm: name, NUL terminated
+ * @personality: as personality() returns it
+ * @policy: SCHED_*
+ * @nice: -20 to 19
+ * @rt_priority: of SCHED_FIFO and SCHED_RR
+ * @exit_code: of a zombie
+ * @pdeath_signal: PR_SET_PDEATHSIG
+ * @ioprio: as ioprio_get() returns it
+ * @cpus_len: bytes of the affinity mask that follow; 0: all CPUs
+ * @timer_slack_ns: PR_SET_TIMERSLACK
+ * @default_timer_slack_ns: what PR_SET_TIMERSLACK of 0 sets
+ * @blocked: blocked signals, bit n - 1 is signal n
+ * @saved_sigmask: mask to be restored, with CKPT_TASK_RESTORE_SIGMASK
+ * @sas_ss_sp: alternate signal stack
+ * @sas_ss_size: its size
+ * @sas_ss_flags: SS_*
+ * @rseq_len: length of the registered struct rseq
+ * @rseq_sig: its signature
+ * @__reserved: zero
+ * @clear_child_tid: set_tid_address()
+ * @robust_list: set_robust_list()
+ * @compat_robust_list: likewise, of 32-bit calls
+ * @rseq: address of the registered struct rseq, 0: none
+ * @utime: user CPU time, ns
+ * @stime: system CPU time, ns
+ * @start_time: ns of CLOCK_MONOTONIC at which the thread started
+ */
+struct ckpt_rec_task {
+	struct ckpt_hdr h;
+	__u32 index;
+	__u32 flags;
+	__u32 mm;
+	__u32 files;
+	__u32 fs;
+	__u32 sighand;
+	__u32 signal;
+	__u32 cred;
+	__u32 ns[8];
+	char  comm[CKPT_COMM_LEN];
+	__u32 personality;
+	__u32 policy;
+	__s32 nice;
+	__u32 rt_priority;
+	__s32 exit_code;
+	__s32 pdeath_signal;
+	__u32 ioprio;
+	__u32 cpus_len;
+	__u64 timer_slack_ns;
+	__u64 default_timer_slack_ns;
+	__u64 blocked;
+	__u64 saved_sigmask;
+	__u64 sas_ss_sp;
+	__u64 sas_ss_size;
+	__u32 sas_ss_flags;
+	__u32 rseq_len;
+	__u32 rseq_sig;
+	__u32 __reserved;
+	__u64 clear_child_tid;
+	__u64 robust_list;
+	__u64 compat_robust_list;
+	__u64 rseq;
+	__u64 utime;
+	__u64 stime;
+	__u64 start_time;
+};
+
+#define CKPT_SIGINFO_LEN	128
+
+/**
+ * struct ckpt_rec_sigpending - queued signals
+ * @h: header
+ * @nr: number of siginfo_t that follow, CKPT_SIGINFO_LEN bytes each in the
+ *	64-bit layout, in the order of the queue
+ * @shared: 1: sent to the process, 0: to the thread
+ * @set: pending signals, bit n - 1 is signal n; a bit without a siginfo is a
+ *	signal whose siginfo was lost when the queue was full
+ */
+struct ckpt_rec_sigpending {
+	struct ckpt_hdr h;
+	__u32 nr;
+	__u32 shared;
+	__u64 set;
+};
+
+/* System calls that go on by restart_syscall(). */
+enum ckpt_restart_kind {
+	CKPT_RESTART_NONE		= 0,
+	CKPT_RESTART_NANOSLEEP		= 1,	/* hrtimer nanosleep */
+	CKPT_RESTART_CPU_NANOSLEEP	= 2,	/* CPU-time clock */
+	CKPT_RESTART_ALARM_NANOSLEEP	= 3,	/* alarm clock */
+	CKPT_RESTART_POLL		= 4,
+	CKPT_RESTART_FUTEX_WAIT		= 5,
+	CKPT_RESTART_EPOLL		= 6,
+	CKPT_RESTART_SIGTIMEDWAIT	= 7,
+	CKPT_RESTART_SEMTIMEDOP		= 8,
+	CKPT_RESTART_SOCK		= 9,
+	CKPT_RESTART_IO_GETEVENTS	= 10,
+};
+
+#define CKPT_RESTART_COMPAT	(1U << 0)	/* 32-bit user pointers */
+#define CKPT_RESTART_TIMED	(1U << 1)	/* @remaining_ns counts */
+
+/**
+ * struct ckpt_rec_restart_block - an interrupted system call
+ * @h: header
+ * @kind: enum ckpt_restart_kind
+ * @flags: CKPT_RESTART_*
+ * @clock: CLOCK_* that the deadline is of
+ * @type: of the call: enum timespec_type, FUTEX flags
+ * @remaining_ns: time left, with CKPT_RESTART_TIMED
+ * @uaddr: user address the call works on (rmtp, ufds, the futex)
+ * @uaddr2: second user address
+ * @val: number (nfds, futex value)
+ * @val2: second number (futex bitset)
+ */
+struct ckpt_rec_restart_block {
+	struct ckpt_hdr h;
+	__u32 kind;
+	__u32 flags;
+	__s32 clock;
+	__u32 type;
+	__s64 remaining_ns;
+	__u64 uaddr;
+	__u64 uaddr2;
+	__u64 val;
+	__u64 val2;
+};
+
+/* ckpt_rec_x86_cpu.flags */
+#define CKPT_X86_TS_COMPAT	(1U << 0)	/* entered by a 32-bit call */
+#define CKPT_X86_IA32_TASK	(1U << 1)	/* TIF_ADDR32 */
+#define CKPT_X86_NOTSC		(1U << 2)	/* PR_TSC_SIGSEGV */
+#define CKPT_X86_NOCPUID	(1U << 3)	/* ARCH_SET_CPUID 0 */
+#define CKPT_X86_FLAGS_ALL	0xfU
+
+/**
+ * struct ckpt_x86_tls - a TLS descriptor, as set_thread_area() takes it
+ * @base_addr: base
+ * @limit: limit
+ * @flags: the bit fields of struct user_desc
+ * @entry_number: index in the GDT; the whole is the layout of struct user_desc
+ */
+struct ckpt_x86_tls {
+	__u32 base_addr;
+	__u32 limit;
+	__u32 flags;
+	__u32 entry_number;
+};
+
+/**
+ * struct ckpt_rec_x86_cpu - registers, always in the 64-bit layout
+ * @h: header
+ * @flags: CKPT_X86_*
+ * @__reserved: zero
+ * @regs: r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax
+ *	rip cs eflags rsp ss, as in struct pt_regs
+ * @fs_base: base of fs
+ * @gs_base: base of gs
+ * @ds: selector
+ * @es: selector
+ * @fs: selector
+ * @gs: selector
+ * @tls: the three TLS descriptors
+ */
+struct ckpt_rec_x86_cpu {
+	struct ckpt_hdr h;
+	__u32 flags;
+	__u32 __reserved;
+	__u64 regs[21];
+	__u64 fs_base;
+	__u64 gs_base;
+	__u16 ds;
+	__u16 es;
+	__u16 fs;
+	__u16 gs;
+	struct ckpt_x86_tls tls[3];
+};
+
+/**
+ * struct ckpt_rec_x86_xstate - FPU and extended state
+ * @h: header
+ * @xfeatures: components that are not in their initial state (XSTATE_BV)
+ * @size: bytes of the XSAVE area that follow, in the standard (uncompacted)
+ *	format
+ * @__reserved: zero
+ * @permitted: components that arch_prctl(ARCH_REQ_XCOMP_PERM) has allowed
+ */
+struct ckpt_rec_x86_xstate {
+	struct ckpt_hdr h;
+	__u64 xfeatures;
+	__u32 size;
+	__u32 __reserved;
+	__u64 permitted;
+};
+
+/**
+ * struct ckpt_rec_x86_features - the CPU that the programs have seen
+ * @h: header
+ * @nr_words: number of __u32 feature words that follow
+ * @vendor: X86_VENDOR_*
+ * @xfeatures: components that XCR0 enabled
+ */
+struct ckpt_rec_x86_features {
+	struct ckpt_hdr h;
+	__u32 nr_words;
+	__u32 vendor;
+	__u64 xfeatures;
+};
+
+#endif /* _UAPI_LINUX_CHECKPOINT_IMAGE_H */
