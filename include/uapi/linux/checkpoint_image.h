@@ -136,6 +136,9 @@ enum ckpt_rec_type {
  * @realtime_ns: CLOCK_REALTIME at the freeze, as the root task sees it
  * @monotonic_ns: CLOCK_MONOTONIC likewise
  * @boottime_ns: CLOCK_BOOTTIME likewise
+ * @timens_monotonic_ns: what the time namespace of the root task adds to
+ *	CLOCK_MONOTONIC of the machine; contained in @monotonic_ns
+ * @timens_boottime_ns: likewise, of CLOCK_BOOTTIME
  * @id: what checkpoint() returned
  * @uts_release: utsname.release of the kernel that wrote it, NUL terminated
  * @uts_version: utsname.version
@@ -159,6 +162,8 @@ struct ckpt_rec_header {
 	__s64 realtime_ns;
 	__s64 monotonic_ns;
 	__s64 boottime_ns;
+	__s64 timens_monotonic_ns;
+	__s64 timens_boottime_ns;
 	__u64 id;
 	char  uts_release[CKPT_UTS_LEN];
 	char  uts_version[CKPT_UTS_LEN];
@@ -626,6 +631,9 @@ struct ckpt_rec_signal {
  * @mmap_compat_legacy_base: likewise, bottom up
  * @task_size: end of the address space
  * @vdso: address of the vdso, with CKPT_MM_HAS_VDSO
+ * @vdso_len: its length in bytes
+ * @vdso_crc: CRC32C of its contents: programs keep addresses inside the vdso,
+ *	so that only the same vdso can take its place
  * @id: identity of the address space, stable along a lineage of images
  */
 struct ckpt_rec_mm {
@@ -655,6 +663,8 @@ struct ckpt_rec_mm {
 	__u64 mmap_compat_legacy_base;
 	__u64 task_size;
 	__u64 vdso;
+	__u32 vdso_len;
+	__u32 vdso_crc;
 	__u8  id[CKPT_UUID_LEN];
 };
 
