@@ -74,16 +74,15 @@ configure_tiny()
 
 	cat "$@" >"$want.new"
 	drop_unknown "$want.new"
-	# Kconfig files may have changed as well: olddefconfig is always run,
-	# by kbuild itself, but only a changed request starts from scratch.
 	if [ -f "$out/.config" ] && cmp -s "$want" "$want.new"; then
+		# Kconfig files may have changed.
 		kmake olddefconfig >"$log" 2>&1 || fail_with_log "$log" olddefconfig
 	else
-		kmake tinyconfig >"$log" 2>&1 || fail_with_log "$log" tinyconfig
-		(cd "$out" && "$SRC/scripts/kconfig/merge_config.sh" \
-			-m -Q -O "$out" "$out/.config" "$want.new") \
-			>>"$log" 2>&1 || fail_with_log "$log" merge_config.sh
-		kmake olddefconfig >>"$log" 2>&1 || fail_with_log "$log" olddefconfig
+		# What is not asked for is off (-n), as in tinyconfig.
+		(cd "$SRC" && env -i PATH="$PATH" HOME="${HOME:-/}" ARCH=x86_64 \
+			scripts/kconfig/merge_config.sh -n -Q -O "$out" \
+			kernel/configs/tiny-base.config "$want.new") \
+			>"$log" 2>&1 || fail_with_log "$log" merge_config.sh
 	fi
 	check_config "$want.new"
 	mv "$want.new" "$want"
@@ -105,7 +104,7 @@ configure_user()
 		cp "$user_config" "$want"
 	fi
 	echo CONFIG_CHECKPOINT=y >>"$want"
-	(cd "$out" && "$SRC/scripts/kconfig/merge_config.sh" \
+	(cd "$out" && env -i PATH="$PATH" "$SRC/scripts/kconfig/merge_config.sh" \
 		-m -Q -O "$out" "$out/.config" "$want") >>"$log" 2>&1 ||
 		fail_with_log "$log" merge_config.sh
 	kmake olddefconfig >>"$log" 2>&1 || fail_with_log "$log" olddefconfig
