@@ -32,7 +32,9 @@ list_changed()
 
 make_patch()
 {
-	diff -up --label "a/$1" --label "b/$1" "$PRISTINE/$1" "$SRC/$1"
+	printf 'diff --git a/%s b/%s\n--- a/%s\n+++ b/%s\n' "$1" "$1" "$1" "$1"
+	git diff --no-index --no-ext-diff --no-color \
+		"$PRISTINE/$1" "$SRC/$1" | sed -n '/^@@/,$p'
 }
 
 # Without the lines that depend on who made the patch.

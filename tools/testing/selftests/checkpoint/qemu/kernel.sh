@@ -139,6 +139,6 @@ say "building ${TARGETS:-the kernel} in $(shorten "$out") (log: build.log there)
 # shellcheck disable=SC2086
 kmake -j"$JOBS" $target 2>&1 | progress
 [ "${PIPESTATUS[0]}" = 0 ] || fail_with_log "$log" "the kernel build"
-if grep -q 'warning:' "$log"; then
-	grep -A4 'warning:' "$log" >&2
+if grep -q ' warning: ' "$log"; then
+	grep -A4 ' warning: ' "$log" >&2
 fi
