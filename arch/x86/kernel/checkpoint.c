@@ -1,0 +1,1069 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart of what belongs to the x86 CPU: registers, segments, the
+ * features of the CPU, the vdso. The FPU is in fpu/checkpoint.c.
+ *
+ * What becomes of the fields of struct thread_struct:
+ *
+ *	tls_array		saved
+ *	sp			not preserved: the kernel stack
+ *	es, ds, fsindex, gsindex, fsbase, gsbase	saved
+ *	ptrace_bps		refused
+ *	virtual_dr6		not preserved: only a tracer sees it
+ *	ptrace_dr7		refused
+ *	cr2, trap_nr, error_code	not preserved, zero: what the last fault
+ *				was, only copied into signal frames
+ *	vm86			refused (does not exist on x86-64)
+ *	io_bitmap, iopl_emul	refused
+ *	iopl_warn		not preserved: limits a message in the log
+ *	pkru			saved with the XSAVE area
+ *	features, features_locked, shstk	refused (shadow stack)
+ *	fpu			see fpu/checkpoint.c
+ *
+ * Of mm_context_t:
+ *
+ *	ctx_id, tlb_gen, next_trim_cpumask, ldt_usr_sem, lock	not preserved:
+ *				at work inside the kernel
+ *	ldt			refused
+ *	flags			UPROBE_IA32, HAS_VSYSCALL: follow from whether the
+ *				task is a 32-bit one; LOCK_LAM: not preserved,
+ *				set by the first thread; FORCE_TAGGED_SVA: refused
+ *	lam_cr3_mask, untag_mask	refused
+ *	vdso, vdso_image	saved with the mm
+ *	perf_rdpmc_allowed	refused
+ *	pkey_allocation_map, execute_only_pkey	refused
+ *
+ * Of struct thread_info: flags and syscall_work as in the tables below, status
+ * saved, cpu not preserved.
+ */
+#include <linux/crc32c.h>
+#include <linux/mm.h>
+#include <linux/prctl.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <linux/sched/task_stack.h>
+#include <linux/security.h>
+#include <linux/string.h>
+
+#include <asm/checkpoint.h>
+#include <asm/cpufeature.h>
+#include <asm/desc.h>
+#include <asm/fsgsbase.h>
+#include <asm/gsseg.h>
+#include <asm/ia32.h>
+#include <asm/mmu_context.h>
+#include <asm/prctl.h>
+#include <asm/proto.h>
+#include <asm/ptrace.h>
+#include <asm/vdso.h>
+#include <uapi/asm/vsyscall.h>
+
+#include "tls.h"
+
+/*
+ * Tripwires: each field stands right behind the one that the tables above name
+ * before it. If one of these fails, the base has gained a field: decide what
+ * becomes of it.
+ */
+#define FOLLOWS(type, field, prev) \
+	static_assert(offsetof(type, field) == offsetofend(type, prev))
+
+FOLLOWS(struct thread_struct, sp, tls_array);
+FOLLOWS(struct thread_struct, es, sp);
+FOLLOWS(struct thread_struct, ds, es);
+FOLLOWS(struct thread_struct, fsindex, ds);
+FOLLOWS(struct thread_struct, gsindex, fsindex);
+FOLLOWS(struct thread_struct, fsbase, gsindex);
+FOLLOWS(struct thread_struct, gsbase, fsbase);
+FOLLOWS(struct thread_struct, ptrace_bps, gsbase);
+FOLLOWS(struct thread_struct, virtual_dr6, ptrace_bps);
+FOLLOWS(struct thread_struct, ptrace_dr7, virtual_dr6);
+FOLLOWS(struct thread_struct, cr2, ptrace_dr7);
+FOLLOWS(struct thread_struct, trap_nr, cr2);
+FOLLOWS(struct thread_struct, error_code, trap_nr);
+FOLLOWS(struct thread_struct, io_bitmap, error_code);
+FOLLOWS(struct thread_struct, iopl_emul, io_bitmap);
+/* The bit field iopl_warn lies between these two. */
+static_assert(offsetof(struct thread_struct, pkru) ==
+	      offsetofend(struct thread_struct, iopl_emul) + sizeof(u32));
+#ifdef CONFIG_X86_USER_SHADOW_STACK
+FOLLOWS(struct thread_struct, features, pkru);
+FOLLOWS(struct thread_struct, features_locked, features);
+FOLLOWS(struct thread_struct, shstk, features_locked);
+static_assert(offsetof(struct thread_struct, fpu) ==
+	      ALIGN(offsetofend(struct thread_struct, shstk), 64));
+#else
+static_assert(offsetof(struct thread_struct, fpu) ==
+	      ALIGN(offsetofend(struct thread_struct, pkru), 64));
+#endif
+
+FOLLOWS(mm_context_t, tlb_gen, ctx_id);
+FOLLOWS(mm_context_t, next_trim_cpumask, tlb_gen);
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+FOLLOWS(mm_context_t, ldt_usr_sem, next_trim_cpumask);
+FOLLOWS(mm_context_t, ldt, ldt_usr_sem);
+FOLLOWS(mm_context_t, flags, ldt);
+#else
+FOLLOWS(mm_context_t, flags, next_trim_cpumask);
+#endif
+#ifdef CONFIG_ADDRESS_MASKING
+FOLLOWS(mm_context_t, lam_cr3_mask, flags);
+FOLLOWS(mm_context_t, untag_mask, lam_cr3_mask);
+FOLLOWS(mm_context_t, lock, untag_mask);
+#else
+FOLLOWS(mm_context_t, lock, flags);
+#endif
+FOLLOWS(mm_context_t, vdso, lock);
+FOLLOWS(mm_context_t, vdso_image, vdso);
+FOLLOWS(mm_context_t, perf_rdpmc_allowed, vdso_image);
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+FOLLOWS(mm_context_t, pkey_allocation_map, perf_rdpmc_allowed);
+FOLLOWS(mm_context_t, execute_only_pkey, pkey_allocation_map);
+static_assert(sizeof(mm_context_t) ==
+	      ALIGN(offsetofend(mm_context_t, execute_only_pkey), 8));
+#else
+static_assert(sizeof(mm_context_t) ==
+	      ALIGN(offsetofend(mm_context_t, perf_rdpmc_allowed), 8));
+#endif
+
+FOLLOWS(struct thread_info, syscall_work, flags);
+FOLLOWS(struct thread_info, status, syscall_work);
+#ifdef CONFIG_SMP
+FOLLOWS(struct thread_info, cpu, status);
+static_assert(sizeof(struct thread_info) ==
+	      ALIGN(offsetofend(struct thread_info, cpu), 8));
+#else
+static_assert(sizeof(struct thread_info) ==
+	      ALIGN(offsetofend(struct thread_info, status), 8));
+#endif
+
+/* The record has the registers in the order of struct pt_regs. */
+static_assert(sizeof(struct pt_regs) ==
+	      sizeof_field(struct ckpt_rec_x86_cpu, regs));
+static_assert(offsetof(struct pt_regs, r15) == 0);
+static_assert(offsetof(struct pt_regs, ax) == 10 * 8);
+static_assert(offsetof(struct pt_regs, orig_ax) == 15 * 8);
+static_assert(offsetof(struct pt_regs, ip) == 16 * 8);
+static_assert(offsetof(struct pt_regs, cs) == 17 * 8);
+static_assert(offsetof(struct pt_regs, ss) == 20 * 8);
+static_assert(ARRAY_SIZE(((struct ckpt_rec_x86_cpu *)0)->tls) ==
+	      GDT_ENTRY_TLS_ENTRIES);
+
+/*
+ * Thread flags that a record holds, and those that the kernel sets again by
+ * itself when there is a reason. All others refuse the task.
+ */
+#define TIF_SAVED	(_TIF_NOCPUID | _TIF_NOTSC | _TIF_ADDR32)
+#define TIF_TRANSIENT							\
+	(_TIF_NOTIFY_RESUME | _TIF_SIGPENDING | _TIF_NEED_RESCHED |	\
+	 _TIF_USER_RETURN_NOTIFY | _TIF_PATCH_PENDING |			\
+	 _TIF_NEED_FPU_LOAD | _TIF_NOTIFY_SIGNAL |			\
+	 _TIF_POLLING_NRFLAG | _TIF_SPEC_FORCE_UPDATE |			\
+	 _TIF_LAZY_MMU_UPDATES)
+
+#define TIF_STEP	(_TIF_SINGLESTEP | _TIF_FORCED_TF | _TIF_BLOCKSTEP)
+#define TIF_SPEC	(_TIF_SSBD | _TIF_SPEC_IB | _TIF_SPEC_L1D_FLUSH)
+#define TIF_OTHER	(_TIF_UPROBE | BIT(TIF_MEMDIE) | _TIF_IO_BITMAP)
+
+/* Likewise of syscall_work; seccomp is in the hands of checkpoint/. */
+#define WORK_TRANSIENT							\
+	(SYSCALL_WORK_SYSCALL_TRACEPOINT | SYSCALL_WORK_SYSCALL_AUDIT |	\
+	 SYSCALL_WORK_SECCOMP)
+#define WORK_PTRACE							\
+	(SYSCALL_WORK_SYSCALL_TRACE | SYSCALL_WORK_SYSCALL_EMU |	\
+	 SYSCALL_WORK_SYSCALL_EXIT_TRAP)
+
+static const struct {
+	unsigned long mask;
+	const char *why;
+} tif_refused[] = {
+	{ TIF_STEP, "single-stepped by a debugger" },
+	{ TIF_SPEC, "speculation control (PR_SET_SPECULATION_CTRL)" },
+	{ _TIF_UPROBE, "in the middle of a uprobe" },
+	{ BIT(TIF_MEMDIE), "being killed for lack of memory" },
+	{ _TIF_IO_BITMAP, "I/O port permissions (ioperm, iopl)" },
+	{ ~(TIF_SAVED | TIF_TRANSIENT | TIF_STEP | TIF_SPEC | TIF_OTHER),
+	  "unknown thread flag" },
+}, work_refused[] = {
+	{ WORK_PTRACE, "system calls are traced" },
+	{ SYSCALL_WORK_SYSCALL_USER_DISPATCH,
+	  "system call dispatch (PR_SET_SYSCALL_USER_DISPATCH)" },
+	{ ~(WORK_TRANSIENT | WORK_PTRACE | SYSCALL_WORK_SYSCALL_USER_DISPATCH),
+	  "unknown system call work" },
+};
+
+static const char *refuse_flags(struct task_struct *t, unsigned int *n)
+{
+	unsigned long flags = read_task_thread_flags(t);
+	unsigned long work = READ_ONCE(task_thread_info(t)->syscall_work);
+	u32 status = READ_ONCE(task_thread_info(t)->status);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(tif_refused); i++)
+		if ((flags & tif_refused[i].mask) && !(*n)--)
+			return tif_refused[i].why;
+	for (i = 0; i < ARRAY_SIZE(work_refused); i++)
+		if ((work & work_refused[i].mask) && !(*n)--)
+			return work_refused[i].why;
+	if ((status & ~TS_COMPAT) && !(*n)--)
+		return "registers written by a 32-bit debugger";
+	return NULL;
+}
+
+static bool has_breakpoint(const struct thread_struct *thread)
+{
+	unsigned int i;
+
+	for (i = 0; i < HBP_NUM; i++)
+		if (thread->ptrace_bps[i])
+			return true;
+	return thread->ptrace_dr7;
+}
+
+static bool has_shadow_stack(const struct thread_struct *thread)
+{
+#ifdef CONFIG_X86_USER_SHADOW_STACK
+	return thread->features || thread->features_locked ||
+	       thread->shstk.size;
+#else
+	return false;
+#endif
+}
+
+static const char *refuse_thread(struct task_struct *t, unsigned int *n)
+{
+	struct thread_struct *thread = &t->thread;
+
+	if (has_breakpoint(thread) && !(*n)--)
+		return "hardware breakpoints";
+	/* The last thread to drop its permissions may keep the bitmap. */
+	if ((thread->io_bitmap || thread->iopl_emul) &&
+	    !test_tsk_thread_flag(t, TIF_IO_BITMAP) && !(*n)--)
+		return "I/O port permissions (ioperm, iopl)";
+	if (has_shadow_stack(thread) && !(*n)--)
+		return "user shadow stack";
+	return NULL;
+}
+
+static bool has_ldt(struct mm_struct *mm)
+{
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	return READ_ONCE(mm->context.ldt);
+#else
+	return false;
+#endif
+}
+
+static bool has_pkeys(struct mm_struct *mm)
+{
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+	return cpu_feature_enabled(X86_FEATURE_OSPKE) &&
+	       (mm->context.pkey_allocation_map != 1 ||
+		mm->context.execute_only_pkey != -1);
+#else
+	return false;
+#endif
+}
+
+#define MM_CONTEXT_KNOWN						\
+	(BIT(MM_CONTEXT_UPROBE_IA32) | BIT(MM_CONTEXT_HAS_VSYSCALL) |	\
+	 BIT(MM_CONTEXT_LOCK_LAM))
+
+static const char *refuse_mm(struct task_struct *t, unsigned int *n)
+{
+	struct mm_struct *mm = t->mm;
+
+	if (!mm)
+		return NULL;
+	if (has_ldt(mm) && !(*n)--)
+		return "local descriptor table (modify_ldt)";
+	if (mm_lam_cr3_mask(mm) && !(*n)--)
+		return "tagged addresses (LAM)";
+	if ((mm->context.flags & ~MM_CONTEXT_KNOWN) && !(*n)--)
+		return "unknown flag of the address space";
+	if (atomic_read(&mm->context.perf_rdpmc_allowed) && !(*n)--)
+		return "performance counters are mapped (RDPMC)";
+	if (has_pkeys(mm) && !(*n)--)
+		return "memory protection keys are allocated";
+	if (test_tsk_thread_flag(t, TIF_ADDR32) && is_64bit_mm(mm) && !(*n)--)
+		return "x32 program";
+	return NULL;
+}
+
+/* What a program can do to its registers that no restart would accept. */
+static const char *refuse_regs(struct task_struct *t, unsigned int *n)
+{
+	struct ckpt_rec_x86_cpu rec;
+	char why[64];
+
+	arch_ckpt_save_cpu(t, &rec);
+	if (arch_ckpt_check_cpu(&rec, why, sizeof(why)) && !(*n)--)
+		return "instruction pointer, segment or base outside user space";
+	return NULL;
+}
+
+/**
+ * arch_ckpt_refusal - why the x86 state of a task cannot be saved
+ * @t: the task, current or frozen and off its CPU
+ * @n: number of the reason, counted from 0
+ *
+ * The same holds for a task that restart() is to fill: what is named here would
+ * survive in it. Ask for current before a restart begins.
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: the reason, or NULL if there are not that many.
+ */
+const char *arch_ckpt_refusal(struct task_struct *t, unsigned int n)
+{
+	const char *why;
+
+	why = refuse_flags(t, &n);
+	if (!why)
+		why = refuse_thread(t, &n);
+	if (!why)
+		why = ckpt_fpu_refusal(t, &n);
+	if (!why)
+		why = refuse_mm(t, &n);
+	if (!why)
+		why = refuse_regs(t, &n);
+	return why;
+}
+
+/*
+ * TLS descriptors. ckpt_x86_tls.flags is the last word of struct user_desc, but
+ * for the bit "lm", which no descriptor in the TLS array has.
+ */
+#define TLS_FLAGS_ALL		GENMASK(6, 0)
+#define TLS_LIMIT_MAX		0xfffff
+
+union tls_desc {
+	struct user_desc desc;
+	u32 words[4];	/* entry_number, base_addr, limit, bit fields */
+};
+
+static_assert(sizeof(union tls_desc) == sizeof(struct user_desc));
+
+static void tls_from_desc(struct ckpt_x86_tls *tls, const struct user_desc *desc)
+{
+	union tls_desc d = { .desc = *desc };
+
+	tls->entry_number = d.words[0];
+	tls->base_addr = d.words[1];
+	tls->limit = d.words[2];
+	tls->flags = d.words[3];
+}
+
+static void tls_to_desc(struct user_desc *desc, const struct ckpt_x86_tls *tls)
+{
+	union tls_desc d = {
+		.words = {
+			tls->entry_number, tls->base_addr, tls->limit, tls->flags
+		},
+	};
+
+	*desc = d.desc;
+}
+
+/* Without IA32 emulation there is no call that sets a descriptor. */
+#ifdef CONFIG_IA32_EMULATION
+static void save_tls(struct task_struct *t, struct ckpt_rec_x86_cpu *rec)
+{
+	struct user_desc desc[GDT_ENTRY_TLS_ENTRIES];
+	struct membuf to = { .p = desc, .left = sizeof(desc) };
+	unsigned int i;
+
+	regset_tls_get(t, NULL, to);
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
+		tls_from_desc(&rec->tls[i], &desc[i]);
+}
+
+/* As tls_desc_okay(): empty, or a 32-bit data segment that is present. */
+static bool tls_valid(const struct ckpt_x86_tls *tls)
+{
+	struct user_desc desc;
+
+	tls_to_desc(&desc, tls);
+	return LDT_empty(&desc) || LDT_zero(&desc) ||
+	       (desc.seg_32bit && desc.contents <= 1 && !desc.seg_not_present);
+}
+
+static void commit_tls(const struct ckpt_rec_x86_cpu *cpu)
+{
+	struct user_desc desc[GDT_ENTRY_TLS_ENTRIES];
+	unsigned int i;
+
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
+		tls_to_desc(&desc[i], &cpu->tls[i]);
+	WARN_ON_ONCE(regset_tls_set(current, NULL, 0, sizeof(desc), desc, NULL));
+}
+#else
+static void save_tls(struct task_struct *t, struct ckpt_rec_x86_cpu *rec)
+{
+	struct user_desc desc = { .read_exec_only = 1, .seg_not_present = 1 };
+	unsigned int i;
+
+	/* As fill_user_desc() shows an empty entry. */
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++) {
+		desc.entry_number = GDT_ENTRY_TLS_MIN + i;
+		tls_from_desc(&rec->tls[i], &desc);
+	}
+}
+
+static bool tls_valid(const struct ckpt_x86_tls *tls)
+{
+	struct user_desc desc;
+
+	tls_to_desc(&desc, tls);
+	return LDT_empty(&desc) || LDT_zero(&desc);
+}
+
+static void commit_tls(const struct ckpt_rec_x86_cpu *cpu) { }
+#endif
+
+static void save_selectors(struct task_struct *t, struct ckpt_rec_x86_cpu *rec)
+{
+	if (t == current) {
+		savesegment(ds, rec->ds);
+		savesegment(es, rec->es);
+		savesegment(fs, rec->fs);
+		savesegment(gs, rec->gs);
+	} else {
+		rec->ds = t->thread.ds;
+		rec->es = t->thread.es;
+		rec->fs = t->thread.fsindex;
+		rec->gs = t->thread.gsindex;
+	}
+}
+
+/**
+ * arch_ckpt_save_cpu - save the registers of a task
+ * @t: the task, current or frozen and off its CPU
+ * @rec: filled in but for its header
+ *
+ * If @t is current, the record shows the system call as done, with the value 0:
+ * that is what the program sees after a restart.
+ *
+ * Context: process context, may sleep.
+ */
+void arch_ckpt_save_cpu(struct task_struct *t, struct ckpt_rec_x86_cpu *rec)
+{
+	struct pt_regs regs = *task_pt_regs(t);
+
+	/* Above the selectors there may be FRED's event data. */
+	regs.csx = regs.cs;
+	regs.ssx = regs.ss;
+	if (test_tsk_thread_flag(t, TIF_FORCED_TF))
+		regs.flags &= ~X86_EFLAGS_TF;
+	if (t == current) {
+		regs.ax = 0;
+		regs.orig_ax = -1;
+	}
+	memcpy(rec->regs, &regs, sizeof(rec->regs));
+
+	rec->flags = 0;
+	if (task_thread_info(t)->status & TS_COMPAT)
+		rec->flags |= CKPT_X86_TS_COMPAT;
+	if (test_tsk_thread_flag(t, TIF_ADDR32))
+		rec->flags |= CKPT_X86_IA32_TASK;
+	if (test_tsk_thread_flag(t, TIF_NOTSC))
+		rec->flags |= CKPT_X86_NOTSC;
+	if (test_tsk_thread_flag(t, TIF_NOCPUID))
+		rec->flags |= CKPT_X86_NOCPUID;
+	rec->__reserved = 0;
+
+	save_selectors(t, rec);
+	rec->fs_base = x86_fsbase_read_task(t);
+	rec->gs_base = x86_gsbase_read_task(t);
+	save_tls(t, rec);
+}
+
+/* What POPF can change in user mode, and what is always set there. */
+#define FLAGS_USER	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF |     \
+			 X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_TF |     \
+			 X86_EFLAGS_DF | X86_EFLAGS_OF | X86_EFLAGS_NT |     \
+			 X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID)
+#define FLAGS_ALWAYS	(X86_EFLAGS_IF | X86_EFLAGS_FIXED)
+
+/* As ptrace has it: null, or of user privilege. */
+static bool selector_valid(u64 sel)
+{
+	return sel <= U16_MAX &&
+	       (!sel || (sel & SEGMENT_RPL_MASK) == USER_RPL);
+}
+
+/*
+ * Without an LDT these are all code segments there are. Others would only make
+ * IRET fault, but it is better to know before the program is there.
+ */
+static bool cs_valid(const struct pt_regs *regs)
+{
+	return regs->csx <= U16_MAX &&
+	       (regs->cs == __USER32_CS || user_64bit_mode((void *)regs));
+}
+
+static bool ip_valid(u64 ip)
+{
+	return ip < TASK_SIZE_MAX || (ip & PAGE_MASK) == VSYSCALL_ADDR;
+}
+
+static const char *check_regs(const struct ckpt_rec_x86_cpu *rec)
+{
+	const struct pt_regs *regs = (const struct pt_regs *)rec->regs;
+
+	if (!cs_valid(regs))
+		return "code segment";
+	if (!regs->ss || !selector_valid(regs->ssx))
+		return "stack segment";
+	if (!selector_valid(rec->ds) || !selector_valid(rec->es) ||
+	    !selector_valid(rec->fs) || !selector_valid(rec->gs))
+		return "segment selector";
+	if (!ip_valid(regs->ip))
+		return "instruction pointer";
+	if (regs->flags & ~(FLAGS_USER | FLAGS_ALWAYS))
+		return "eflags";
+	if (rec->fs_base >= TASK_SIZE_MAX || rec->gs_base >= TASK_SIZE_MAX)
+		return "segment base";
+	return NULL;
+}
+
+static const char *check_tls(const struct ckpt_rec_x86_cpu *rec)
+{
+	const struct ckpt_x86_tls *tls = rec->tls;
+	unsigned int i;
+
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++, tls++)
+		if (tls->entry_number != GDT_ENTRY_TLS_MIN + i ||
+		    tls->limit > TLS_LIMIT_MAX ||
+		    (tls->flags & ~TLS_FLAGS_ALL) || !tls_valid(tls))
+			return "TLS descriptor";
+	return NULL;
+}
+
+/**
+ * arch_ckpt_check_cpu - check the registers of an image
+ * @rec: the record
+ * @why: filled in on failure
+ * @why_len: size of @why
+ *
+ * The stack pointer may have any value, here as in user mode: nothing in the
+ * kernel trusts it.
+ *
+ * Return: 0; -EINVAL if user mode could not have had these registers; -ENODEV if
+ * this CPU or kernel lacks what they need.
+ */
+int arch_ckpt_check_cpu(const struct ckpt_rec_x86_cpu *rec, char *why,
+			size_t why_len)
+{
+	const char *bad;
+
+	if (rec->flags & ~CKPT_X86_FLAGS_ALL)
+		bad = "flags";
+	else if (rec->__reserved)
+		bad = "reserved field";
+	else
+		bad = check_regs(rec) ?: check_tls(rec);
+	if (bad) {
+		snprintf(why, why_len, "register record: bad %s", bad);
+		return -EINVAL;
+	}
+	if ((rec->flags & (CKPT_X86_IA32_TASK | CKPT_X86_TS_COMPAT)) &&
+	    !ia32_enabled()) {
+		snprintf(why, why_len, "this kernel runs no 32-bit programs");
+		return -ENODEV;
+	}
+	if ((rec->flags & CKPT_X86_NOCPUID) &&
+	    !boot_cpu_has(X86_FEATURE_CPUID_FAULT)) {
+		snprintf(why, why_len, "this CPU lacks CPUID faulting");
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static void commit_mode(u32 flags)
+{
+	struct thread_info *ti = current_thread_info();
+	mm_context_t *ctx = &current->mm->context;
+
+	/* As set_personality_ia32() and set_personality_64bit() do. */
+	if (flags & CKPT_X86_IA32_TASK) {
+		set_thread_flag(TIF_ADDR32);
+		set_bit(MM_CONTEXT_UPROBE_IA32, &ctx->flags);
+		clear_bit(MM_CONTEXT_HAS_VSYSCALL, &ctx->flags);
+	} else {
+		clear_thread_flag(TIF_ADDR32);
+		clear_bit(MM_CONTEXT_UPROBE_IA32, &ctx->flags);
+		set_bit(MM_CONTEXT_HAS_VSYSCALL, &ctx->flags);
+	}
+
+	ti->status &= ~TS_COMPAT;
+	if (flags & CKPT_X86_TS_COMPAT)
+		ti->status |= TS_COMPAT;
+	/* Says which number restart_syscall() has, see get_nr_restart_syscall() */
+	arch_set_restart_data((&current->restart_block));
+}
+
+static void commit_segments(const struct ckpt_rec_x86_cpu *cpu)
+{
+	bool fsgsbase = boot_cpu_has(X86_FEATURE_FSGSBASE);
+
+	/* No context switch may see half of this. */
+	preempt_disable();
+	commit_tls(cpu);
+	loadsegment(ds, cpu->ds);
+	loadsegment(es, cpu->es);
+
+	if (static_cpu_has_bug(X86_BUG_NULL_SEG)) {
+		/* Loading a null selector does not clear the base. */
+		loadsegment(fs, __USER_DS);
+		load_gs_index(__USER_DS);
+	}
+	loadsegment(fs, cpu->fs);
+	load_gs_index(cpu->gs);
+
+	/* Without FSGSBASE a selector other than 0 determines the base. */
+	if (fsgsbase || !cpu->fs) {
+		x86_fsbase_write_cpu(cpu->fs_base);
+		current->thread.fsbase = cpu->fs_base;
+	}
+	if (fsgsbase || !cpu->gs) {
+		x86_gsbase_write_cpu_inactive(cpu->gs_base);
+		current->thread.gsbase = cpu->gs_base;
+	}
+	preempt_enable();
+}
+
+/* The functions behind prctl(PR_SET_TSC) and arch_prctl(ARCH_SET_CPUID). */
+static void commit_traps(u32 flags)
+{
+	set_tsc_mode(flags & CKPT_X86_NOTSC ? PR_TSC_SIGSEGV : PR_TSC_ENABLE);
+	/* Only fails where CPUID cannot be disabled in the first place. */
+	do_arch_prctl_common(ARCH_SET_CPUID, !(flags & CKPT_X86_NOCPUID));
+
+	current->thread.virtual_dr6 = 0;
+	current->thread.cr2 = 0;
+	current->thread.trap_nr = 0;
+	current->thread.error_code = 0;
+}
+
+/**
+ * arch_ckpt_commit - turn current into the task of an image
+ * @cpu: its registers, approved of by arch_ckpt_check_cpu()
+ * @xs: its FPU and extended state, approved of by arch_ckpt_check_xstate()
+ * @xbuf: the bytes behind @xs
+ *
+ * Comes last, when current has its new mm and its restart block. Cannot fail.
+ * The caller returns the result from restart() at once and makes sure that
+ * TIF_SIGPENDING is set, so that a system call that was interrupted is restarted
+ * or ends as it would have.
+ *
+ * SYSRET is no danger: do_syscall_64() uses it only if rcx, r11, cs and ss are
+ * what it would leave behind, and IRET otherwise.
+ *
+ * Context: in a system call of current, whose mm has no other user that runs in
+ * user mode.
+ *
+ * Return: the value of rax in user mode, for the system call entry to store.
+ */
+long arch_ckpt_commit(const struct ckpt_rec_x86_cpu *cpu,
+		      const struct ckpt_rec_x86_xstate *xs, const void *xbuf)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	commit_mode(cpu->flags);
+	ckpt_fpu_commit(xs, xbuf);
+	commit_segments(cpu);
+	commit_traps(cpu->flags);
+
+	memcpy(regs, cpu->regs, sizeof(*regs));
+	regs->flags |= FLAGS_ALWAYS;
+	if (cpu_feature_enabled(X86_FEATURE_FRED)) {
+		/* As start_thread() does: this is the return from a call. */
+		regs->fred_ss.swevent = true;
+		regs->fred_ss.nmi = true;
+	}
+	return regs->ax;
+}
+
+/*
+ * The features that programs see through CPUID and rely on, by CPUID leaf. The
+ * order is part of the image format: words are only added, behind the others.
+ * The words of struct cpuinfo_x86 are no such thing, some change between kernels.
+ */
+static const u8 feature_leaf[] = {
+	CPUID_1_EDX,
+	CPUID_1_ECX,
+	CPUID_7_0_EBX,
+	CPUID_7_ECX,
+	CPUID_7_EDX,
+	CPUID_7_1_EAX,
+	CPUID_8000_0001_EDX,
+	CPUID_8000_0001_ECX,
+	CPUID_8000_0008_EBX,
+	CPUID_D_1_EAX,
+	CPUID_C000_0001_EDX,
+};
+
+/* Look through the new feature words for instructions that programs may use. */
+static_assert(NCAPINTS == 22);
+
+/*
+ * Not here: what only the kernel can use; hints that do nothing where they are
+ * not known (HLE, CLDEMOTE, MPX); what only makes something faster (ERMS, FSRM);
+ * what restricts programs (UMIP); what refuses a task that uses it (SHSTK, LAM,
+ * ENQCMD); LA57, because addresses that need it cannot be mapped without.
+ */
+#define F(name) { X86_FEATURE_##name, #name }
+
+static const struct {
+	u16 bit;
+	const char *name;
+} user_features[] = {
+	F(FPU), F(TSC), F(CX8), F(SEP), F(CMOV), F(CLFLUSH), F(MMX), F(FXSR),
+	F(XMM), F(XMM2),
+
+	F(XMM3), F(PCLMULQDQ), F(SSSE3), F(FMA), F(CX16), F(XMM4_1), F(XMM4_2),
+	F(MOVBE), F(POPCNT), F(AES), F(XSAVE), F(OSXSAVE), F(AVX), F(F16C),
+	F(RDRAND),
+
+	F(FSGSBASE), F(SGX), F(BMI1), F(AVX2), F(BMI2), F(RTM), F(AVX512F),
+	F(AVX512DQ), F(RDSEED), F(ADX), F(AVX512IFMA), F(CLFLUSHOPT), F(CLWB),
+	F(AVX512PF), F(AVX512ER), F(AVX512CD), F(SHA_NI), F(AVX512BW),
+	F(AVX512VL),
+
+	F(AVX512VBMI), F(OSPKE), F(WAITPKG), F(AVX512_VBMI2), F(GFNI), F(VAES),
+	F(VPCLMULQDQ), F(AVX512_VNNI), F(AVX512_BITALG), F(AVX512_VPOPCNTDQ),
+	F(RDPID), F(MOVDIRI), F(MOVDIR64B),
+
+	F(AVX512_4VNNIW), F(AVX512_4FMAPS), F(AVX512_VP2INTERSECT),
+	F(SERIALIZE), F(TSXLDTRK), F(AMX_BF16), F(AVX512_FP16), F(AMX_TILE),
+	F(AMX_INT8),
+
+	F(AVX_VNNI), F(AVX512_BF16), F(CMPCCXADD), F(AMX_FP16), F(AVX_IFMA),
+
+	F(SYSCALL), F(MMXEXT), F(RDTSCP), F(LM), F(3DNOWEXT), F(3DNOW),
+
+	F(LAHF_LM), F(ABM), F(SSE4A), F(MISALIGNSSE), F(3DNOWPREFETCH), F(XOP),
+	F(LWP), F(FMA4), F(TBM), F(MWAITX),
+
+	F(CLZERO), F(RDPRU),
+
+	F(XSAVEOPT), F(XSAVEC), F(XGETBV1),
+
+	F(XSTORE_EN), F(XCRYPT_EN), F(ACE2_EN), F(PHE_EN), F(PMM_EN),
+};
+
+#undef F
+
+/*
+ * Behind the features stands, for each extended XSAVE component, its offset and
+ * size in the standard format: programs have signal frames and buffers of their
+ * own that depend on it.
+ */
+#define FEATURE_WORDS		16
+#define LAYOUT_COMPONENTS	30
+#define LAYOUT_WORD(xfeature)	(FEATURE_WORDS + \
+				 2 * ((xfeature) - FIRST_EXTENDED_XFEATURE))
+#define TOTAL_WORDS		LAYOUT_WORD(FIRST_EXTENDED_XFEATURE + \
+					    LAYOUT_COMPONENTS)
+
+static_assert(ARRAY_SIZE(feature_leaf) <= FEATURE_WORDS);
+static_assert(FIRST_EXTENDED_XFEATURE + LAYOUT_COMPONENTS >= XFEATURE_MAX);
+
+/* Where feature number @i stands in the words of the record. */
+static u32 feature_word(unsigned int i)
+{
+	u32 word;
+
+	for (word = 0; word < ARRAY_SIZE(feature_leaf); word++)
+		if (feature_leaf[word] == user_features[i].bit / 32)
+			return word;
+	WARN_ON_ONCE(1);
+	return FEATURE_WORDS - 1;
+}
+
+static const char *feature_name(u32 word, u32 bit)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(user_features); i++)
+		if (feature_word(i) == word && user_features[i].bit % 32 == bit)
+			return x86_cap_flags[user_features[i].bit] ?:
+			       user_features[i].name;
+	return NULL;
+}
+
+/**
+ * arch_ckpt_feature_words - number of words that arch_ckpt_save_features() fills
+ *
+ * Return: the number.
+ */
+u32 arch_ckpt_feature_words(void)
+{
+	return TOTAL_WORDS;
+}
+
+/**
+ * arch_ckpt_save_features - save what programs can see of this CPU
+ * @rec: filled in but for its header
+ * @words: arch_ckpt_feature_words() words, filled in
+ */
+void arch_ckpt_save_features(struct ckpt_rec_x86_features *rec, u32 *words)
+{
+	u32 *layout;
+	unsigned int i;
+
+	rec->nr_words = TOTAL_WORDS;
+	rec->vendor = boot_cpu_data.x86_vendor;
+	rec->xfeatures = ckpt_fpu_user_features();
+
+	memset(words, 0, TOTAL_WORDS * sizeof(*words));
+	for (i = 0; i < ARRAY_SIZE(user_features); i++)
+		if (boot_cpu_has(user_features[i].bit))
+			words[feature_word(i)] |= BIT(user_features[i].bit % 32);
+
+	for (i = FIRST_EXTENDED_XFEATURE; i < XFEATURE_MAX; i++) {
+		layout = &words[LAYOUT_WORD(i)];
+		ckpt_fpu_layout(i, &layout[0], &layout[1]);
+	}
+}
+
+static int check_feature_word(u32 word, u32 image, u32 here, char *why,
+			      size_t why_len)
+{
+	u32 missing = image & ~here;
+	const char *name;
+
+	if (!missing)
+		return 0;
+	name = feature_name(word, __ffs(missing));
+	if (name)
+		snprintf(why, why_len, "this CPU lacks %s", name);
+	else
+		snprintf(why, why_len, "this CPU lacks feature %u:%lu", word,
+			 __ffs(missing));
+	return -ENODEV;
+}
+
+static int check_layout(u32 word, u32 image, u32 here, char *why,
+			size_t why_len)
+{
+	/* A component that the image's CPU has not does not matter. */
+	if (!image || image == here)
+		return 0;
+	snprintf(why, why_len,
+		 "XSAVE component %u lies elsewhere on this CPU or is missing",
+		 (word - FEATURE_WORDS) / 2 + FIRST_EXTENDED_XFEATURE);
+	return -ENODEV;
+}
+
+/**
+ * arch_ckpt_check_features - can the programs of an image run on this CPU?
+ * @rec: the record
+ * @words: the @rec->nr_words words behind it
+ * @why: filled in on failure
+ * @why_len: size of @why
+ *
+ * A program asks CPUID once and uses what it saw from then on; so this CPU must
+ * have all that the other had. Words that the image lacks are zero; words that
+ * are not known here must be.
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: 0; -ENODEV with the first feature that is missing.
+ */
+int arch_ckpt_check_features(const struct ckpt_rec_x86_features *rec,
+			     const u32 *words, char *why, size_t why_len)
+{
+	struct ckpt_rec_x86_features here;
+	u32 have[TOTAL_WORDS];
+	const char *name;
+	int ret = 0;
+	u32 i;
+
+	arch_ckpt_save_features(&here, have);
+	for (i = 0; i < rec->nr_words && !ret; i++) {
+		if (i >= FEATURE_WORDS && i < TOTAL_WORDS)
+			ret = check_layout(i, words[i], have[i], why, why_len);
+		else
+			ret = check_feature_word(i, words[i],
+						 i < TOTAL_WORDS ? have[i] : 0,
+						 why, why_len);
+	}
+	if (!ret && (rec->xfeatures & ~here.xfeatures)) {
+		cpu_has_xfeatures(rec->xfeatures & ~here.xfeatures, &name);
+		snprintf(why, why_len, "this CPU lacks %s", name);
+		ret = -ENODEV;
+	}
+	return ret;
+}
+
+/**
+ * arch_ckpt_vma_is_vdso - is this the text of the vdso?
+ * @vma: the mapping; its mmap_lock is held
+ *
+ * Return: true if it is.
+ */
+bool arch_ckpt_vma_is_vdso(const struct vm_area_struct *vma)
+{
+	return vma_is_special_mapping(vma, &vdso_mapping);
+}
+
+/**
+ * arch_ckpt_vma_is_vvar - are these the data pages of the vdso?
+ * @vma: the mapping; its mmap_lock is held
+ *
+ * Return: true if they are.
+ */
+bool arch_ckpt_vma_is_vvar(const struct vm_area_struct *vma)
+{
+	return vma_is_special_mapping(vma, &vvar_mapping);
+}
+
+/* Is @vma all of the special mapping that starts at @start? */
+static bool vma_spans(const struct vm_area_struct *vma, unsigned long start,
+		      unsigned long len)
+{
+	return vma && vma->vm_start == start && vma->vm_end == start + len;
+}
+
+static int vdso_whole(struct mm_struct *mm, const struct vdso_image *image,
+		      unsigned long vdso)
+{
+	unsigned long vvar_len = -image->sym_vvar_start;
+	struct vm_area_struct *vma;
+
+	mmap_assert_locked(mm);
+	vma = vma_lookup(mm, vdso);
+	if (!vma || !arch_ckpt_vma_is_vdso(vma))
+		return -ENOENT;
+	/* A debugger's breakpoints are in copies of its pages. */
+	if (!vma_spans(vma, vdso, image->size) || vma->anon_vma)
+		return -EOPNOTSUPP;
+	vma = vma_lookup(mm, vdso - vvar_len);
+	if (!vma_spans(vma, vdso - vvar_len, vvar_len) ||
+	    !arch_ckpt_vma_is_vvar(vma))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/**
+ * arch_ckpt_vdso_info - which vdso an address space has, and where
+ * @mm: the address space; the mmap_lock is not held
+ * @vdso: address of its text
+ * @len: length of its text
+ * @crc: CRC32C of its text (seed ~0, inverted at the end)
+ *
+ * The text depends on the CPU, too, because it has alternatives. A program may be
+ * interrupted in the middle of one, so nothing but the same text will do.
+ *
+ * Context: process context, may sleep.
+ *
+ * Return: 0; -ENOENT if there is no vdso; -EOPNOTSUPP if it is not whole, was
+ * written to, or has lost its data pages; -EINTR.
+ */
+int arch_ckpt_vdso_info(struct mm_struct *mm, u64 *vdso, u32 *len, u32 *crc)
+{
+	const struct vdso_image *image;
+	unsigned long addr;
+	int ret;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	image = mm->context.vdso_image;
+	addr = (unsigned long)mm->context.vdso;
+	ret = image ? vdso_whole(mm, image, addr) : -ENOENT;
+	mmap_read_unlock(mm);
+	if (ret)
+		return ret;
+
+	*vdso = addr;
+	*len = image->size;
+	*crc = ~crc32c(~0, image->data, image->size);
+	return 0;
+}
+
+static const struct vdso_image *vdso_image_of(bool compat)
+{
+#ifdef CONFIG_IA32_EMULATION
+	if (compat)
+		return &vdso_image_32;
+#endif
+	return compat ? NULL : &vdso_image_64;
+}
+
+static bool has_vdso(struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+
+	for_each_vma(vmi, vma)
+		if (arch_ckpt_vma_is_vdso(vma) || arch_ckpt_vma_is_vvar(vma))
+			return true;
+	return false;
+}
+
+/* As map_vdso() does, but at this address or not at all. */
+static int install_vdso(struct mm_struct *mm, const struct vdso_image *image,
+			unsigned long text)
+{
+	unsigned long start = text + image->sym_vvar_start;
+	struct vm_area_struct *vma;
+
+	mmap_assert_write_locked(mm);
+	if (has_vdso(mm) ||
+	    find_vma_intersection(mm, start, text + image->size))
+		return -EEXIST;
+
+	vma = _install_special_mapping(mm, text, image->size,
+				       VM_READ | VM_EXEC | VM_MAYREAD |
+				       VM_MAYWRITE | VM_MAYEXEC,
+				       &vdso_mapping);
+	if (IS_ERR(vma))
+		return PTR_ERR(vma);
+	vma = _install_special_mapping(mm, start, text - start,
+				       VM_READ | VM_MAYREAD | VM_IO |
+				       VM_DONTDUMP | VM_PFNMAP,
+				       &vvar_mapping);
+	if (IS_ERR(vma)) {
+		do_munmap(mm, text, image->size, NULL);
+		return PTR_ERR(vma);
+	}
+	mm->context.vdso = (void __user *)text;
+	mm->context.vdso_image = image;
+	return 0;
+}
+
+/**
+ * arch_ckpt_map_vdso - map the vdso into current's mm at a given place
+ * @vdso_addr: address of its text; the data pages lie before it
+ * @compat: the one for 32-bit programs
+ *
+ * Compare arch_ckpt_vdso_info() with the image afterwards.
+ *
+ * Context: process context, the mmap_lock is not held.
+ *
+ * Return: 0; -EINVAL for an impossible address or a vdso that this kernel lacks;
+ * -EEXIST if something is there or a vdso is mapped already; -EPERM below
+ * mmap_min_addr; -ENOMEM; -EINTR.
+ */
+int arch_ckpt_map_vdso(u64 vdso_addr, bool compat)
+{
+	const struct vdso_image *image = vdso_image_of(compat);
+	unsigned long end = compat ? IA32_PAGE_OFFSET : TASK_SIZE_MAX;
+	struct mm_struct *mm = current->mm;
+	int ret;
+
+	if (!image || !PAGE_ALIGNED(vdso_addr) ||
+	    vdso_addr <= -image->sym_vvar_start ||
+	    vdso_addr > end - image->size)
+		return -EINVAL;
+	ret = security_mmap_addr(vdso_addr + image->sym_vvar_start);
+	if (ret)
+		return ret;
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	ret = install_vdso(mm, image, vdso_addr);
+	mmap_write_unlock(mm);
+	return ret;
+}
