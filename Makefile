@@ -10,7 +10,7 @@ export KERNEL ?= $(B)/kernel-debug
 else
 export KERNEL ?= $(B)/kernel
 endif
-export DEBUG KSRC FORCE CONFIG O ACCEL CPU CPUS MEM APPEND CMD SLOW
+export T DEBUG KSRC FORCE CONFIG O ACCEL CPU CPUS MEM APPEND CMD SLOW
 
 Q := tools/testing/selftests/checkpoint/qemu
 DEMO := tools/testing/selftests/checkpoint/demo
@@ -50,7 +50,7 @@ guest: deps
 	@$(Q)/build.sh guest
 
 test: guest
-	@$(Q)/test.sh $(T)
+	@$(Q)/test.sh
 
 kunit: guest
 	@$(Q)/test.sh kunit

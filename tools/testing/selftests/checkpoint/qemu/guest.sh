@@ -76,10 +76,12 @@ guest_status()
 	printf '%s' "${status:-none}"
 }
 
-# The end of the kernel log, from its first complaint if there is one.
+# The end of the kernel log, from the first complaint of the last test if there
+# is one.
 show_kernel_log()
 {
 	gawk '{ sub(/\r$/, "") }
+	      /selftest .*: begin/ { first = 0 }
 	      /BUG:|Oops|WARNING:|KASAN|Kernel panic/ && !first { first = NR }
 	      { line[NR] = $0 }
 	      END {

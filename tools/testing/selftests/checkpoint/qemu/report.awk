@@ -47,7 +47,8 @@ function result(depth, ok, skip,	sums)
 function finish(status, seconds,	i, text)
 {
 	if (status == 4 && !reported && !failed) {
-		skipped++
+		if (!skipped)
+			skipped++
 	} else if (status == 137) {
 		problem("killed (timeout?) after " seconds " s")
 	} else if (status > 128) {

@@ -85,9 +85,9 @@ list_overlay()
 
 	cd "$TOP" || exit 1
 	for d in $overlay_dirs; do
-		[ -d "$d" ] && find "$d" -type f \
+		[ -d "$d" ] && find "$d" -name build -prune -o -type f \
 			! -name '.*' ! -name '*.o' ! -name '*~' \
-			! -name '*.orig' ! -name '*.rej' ! -name '*.pyc'
+			! -name '*.orig' ! -name '*.rej' ! -name '*.pyc' -print
 	done | LC_ALL=C sort
 }
 

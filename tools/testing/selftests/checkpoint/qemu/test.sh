@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: test.sh [PATTERN...]
+# usage: test.sh [PATTERN...]	(default: what is in $T)
 #
 # Boot the guest, run the tests (those whose name matches a pattern), report.
 # @FILE stands for the patterns in FILE.  The last line is the summary; the
@@ -15,12 +15,16 @@ mkdir -p "$OUT"
 rm -f "$OUT/data.img"
 
 patterns=
+set -f
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- ${T:-}
 for p in "$@"; do
 	case $p in
 	@*)	p=$(sed 's/#.*//' "${p#@}" | tr '\n' ' ') || exit 1 ;;
 	esac
 	patterns="$patterns $p"
 done
+set +f
 patterns=${patterns# }
 
 timeout=$(sed -n 's/^timeout=//p' "$SELFTESTS/settings")
