@@ -85,7 +85,7 @@ struct save {
 	int status;
 };
 
-static void usage(FILE *f)
+static void print_usage(FILE *f)
 {
 	fputs("Usage: checkpoint [OPTION]... PID\n"
 	      "Save the process PID and write its image to the standard output.\n"
@@ -105,8 +105,7 @@ static void usage(FILE *f)
 	      "4 saved, but the process could not be killed.\n", f);
 }
 
-__attribute__((noreturn))
-static void usage_error(void)
+static _Noreturn void usage_error(void)
 {
 	fputs("Try 'checkpoint --help'.\n", stderr);
 	exit(EXIT_USAGE);
@@ -178,7 +177,7 @@ static void parse_options(struct save *s, int argc, char **argv)
 			s->verbose = true;
 			break;
 		case 'h':
-			usage(stdout);
+			print_usage(stdout);
 			exit(EXIT_SAVED);
 		default:
 			usage_error();
@@ -344,20 +343,10 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-static void signals_that_end_us(sigset_t *set)
-{
-	static const int list[] = {
-		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2,
-		SIGXCPU, SIGVTALRM, SIGPROF,
-	};
-	struct sigaction sa;
-	size_t i;
-
-	sigemptyset(set);
-	for (i = 0; i < ARRAY_SIZE(list); i++)
-		if (!sigaction(list[i], NULL, &sa) && sa.sa_handler != SIG_IGN)
-			sigaddset(set, list[i]);
-}
+static const int signals_that_end_us[] = {
+	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU,
+	SIGVTALRM, SIGPROF,
+};
 
 /* End by @sig, unless the image has got its name already. */
 static void end_by_signal(struct save *s, int sig)
@@ -444,7 +433,7 @@ static int run(struct save *s)
 	sigset_t set;
 	int sigfd, err;
 
-	signals_that_end_us(&set);
+	signal_set(&set, signals_that_end_us, ARRAY_SIZE(signals_that_end_us));
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	sigfd = signalfd(-1, &set, SFD_CLOEXEC);
 	s->done = eventfd(0, EFD_CLOEXEC);

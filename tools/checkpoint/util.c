@@ -33,6 +33,16 @@ bool parse_long(const char *s, long min, long max, long *val)
 	       *val <= max;
 }
 
+void signal_set(sigset_t *set, const int *list, size_t nr)
+{
+	struct sigaction sa;
+
+	sigemptyset(set);
+	for (; nr--; list++)
+		if (!sigaction(*list, NULL, &sa) && sa.sa_handler != SIG_IGN)
+			sigaddset(set, *list);
+}
+
 int write_all(int fd, const void *buf, size_t len)
 {
 	const char *p = buf;

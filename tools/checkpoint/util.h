@@ -3,19 +3,23 @@
 #ifndef _CKPT_TOOLS_UTIL_H
 #define _CKPT_TOOLS_UTIL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define __printf(a, b)	__attribute__((format(printf, a, b)))
 #define NSEC_PER_SEC	1000000000LL
 
 /* "checkpoint: ..." and a newline on stderr. */
-__attribute__((format(printf, 1, 2)))
+__printf(1, 2)
 void msg(const char *fmt, ...);
 
 bool parse_long(const char *s, long min, long max, long *val);
 int write_all(int fd, const void *buf, size_t len);
+/* The signals of @list that are not ignored. */
+void signal_set(sigset_t *set, const int *list, size_t nr);
 /* Whole small file as a string, without the newline at its end. */
 ssize_t read_text(const char *path, char *buf, size_t size);
 /* "1234 (sleep)", or "1234" if there is none. */

@@ -43,11 +43,11 @@ const char *ckpt_rec_name(__u32 type);
 struct ckpt_image;
 
 /* ckpt_image_open(): never read more of a stream than was asked for. */
-#define CKPT_OPEN_EXACT		(1U << 0)
+#define CKPT_OPEN_EXACT		0x1
 /* Keep the bytes read, as far as CKPT_PREFIX_MAX. */
-#define CKPT_OPEN_KEEP		(1U << 1)
+#define CKPT_OPEN_KEEP		0x2
 /* Check all payload, and that nothing stands behind the tail. */
-#define CKPT_OPEN_VERIFY	(1U << 2)
+#define CKPT_OPEN_VERIFY	0x4
 
 /**
  * struct ckpt_record - a record as the reader hands it out

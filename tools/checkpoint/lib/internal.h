@@ -7,6 +7,7 @@
 
 #include "checkpoint.h"
 
+#define __printf(a, b)	__attribute__((format(printf, a, b)))
 #define ALIGN_UP(x, a)	(((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
 
 __u32 crc32c_table(__u32 crc, const unsigned char *p, size_t len);
@@ -134,7 +135,7 @@ struct ckpt_image {
 	struct ckpt_record rec;
 	unsigned char *raw;
 	size_t raw_alloc;
-	unsigned char fixed[REC_FIXED_MAX] __attribute__((aligned(8)));
+	_Alignas(8) unsigned char fixed[REC_FIXED_MAX];
 	unsigned char *payload;
 	bool payload_done;
 	__u64 next_number;
@@ -142,7 +143,7 @@ struct ckpt_image {
 	char text[512];
 };
 
-__attribute__((format(printf, 3, 4)))
+__printf(3, 4)
 int image_fail(struct ckpt_image *img, int err, const char *fmt, ...);
 
 #endif /* _LIBCHECKPOINT_INTERNAL_H */
