@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,25 +83,50 @@ static long long present_offset(const char *offsets, const char *clock)
 	return sec * NSEC_PER_SEC + nsec;
 }
 
+/**
+ * struct offsets - what a time namespace adds to the clocks of the machine
+ * @monotonic: in ns
+ * @boottime: in ns
+ */
+struct offsets {
+	long long monotonic;
+	long long boottime;
+};
+
+/* Zeros on a kernel without time namespaces. */
+static struct offsets present_offsets(void)
+{
+	char text[256];
+
+	read_text(OFFSETS, text, sizeof(text));
+	return (struct offsets){
+		.monotonic = present_offset(text, "monotonic"),
+		.boottime = present_offset(text, "boottime"),
+	};
+}
+
 static int refuse(const char *what, int err)
 {
 	msg("cannot %s: %s", what, strerror(err));
 	if (err == EPERM || err == EACCES)
 		msg("it needs CAP_SYS_ADMIN and CAP_SYS_TIME (run as root)");
-	else if (err == EINVAL)
-		msg("the kernel has to be built with CONFIG_TIME_NS");
-	msg("the image is from before a reboot: with --time=host the program sees the clocks of this machine jump instead");
+	else if (err == EINVAL || err == ENOENT)
+		msg("the kernel has to be built with CONFIG_TIME_NS, and /proc mounted");
+	msg("the clocks of this machine differ from those of the program, after a reboot for example: with --time=host it sees them jump");
 	return -1;
 }
 
-static int write_offsets(long long monotonic, long long boottime)
+static int set_offsets(const struct offsets *need)
 {
 	char text[256];
 	int fd, len, err;
 
-	len = clocks_offset_line(text, sizeof(text), "monotonic", monotonic);
+	if (unshare(CLONE_NEWTIME))
+		return refuse("make a time namespace", errno);
+	len = clocks_offset_line(text, sizeof(text), "monotonic",
+				 need->monotonic);
 	len += clocks_offset_line(text + len, sizeof(text) - len, "boottime",
-				  boottime);
+				  need->boottime);
 	fd = open(OFFSETS, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return refuse("open " OFFSETS, errno);
@@ -109,48 +135,43 @@ static int write_offsets(long long monotonic, long long boottime)
 	return err ? refuse("set the clocks of a time namespace", err) : 0;
 }
 
-static int continue_clocks(const struct ckpt_rec_header *header)
+/* Nothing below overflows with such a time. */
+static bool sane(long long ns)
 {
-	long long monotonic, boottime;
-	char offsets[256];
-
-	if (unshare(CLONE_NEWTIME))
-		return refuse("make a time namespace", errno);
-	if (read_text(OFFSETS, offsets, sizeof(offsets)) < 0)
-		return refuse("read " OFFSETS, errno);
-	monotonic = header->monotonic_ns - now_ns(CLOCK_MONOTONIC) +
-		    present_offset(offsets, "monotonic");
-	boottime = header->boottime_ns - now_ns(CLOCK_BOOTTIME) +
-		   present_offset(offsets, "boottime");
-	return write_offsets(monotonic, boottime);
-}
-
-/*
- * On the same boot time has simply passed, unless the program lived in a time
- * namespace that was ahead: its clocks must not go back.
- */
-static bool clocks_fit(const struct ckpt_rec_header *header)
-{
-	return header->monotonic_ns <= now_ns(CLOCK_MONOTONIC) &&
-	       header->boottime_ns <= now_ns(CLOCK_BOOTTIME);
+	return ns >= 0 && ns < LLONG_MAX / 4;
 }
 
 int clocks_prepare(const struct ckpt_rec_header *header, bool host,
 		   bool verbose)
 {
+	struct offsets have = present_offsets();
+	struct offsets need = {
+		.monotonic = header->timens_monotonic_ns,
+		.boottime = header->timens_boottime_ns,
+	};
 	bool same;
 
 	if (host)
 		return 0;
-	if (header->monotonic_ns < 0 || header->boottime_ns < 0) {
-		msg("the image says that it was made before the clocks started");
+	if (!sane(header->monotonic_ns) || !sane(header->boottime_ns)) {
+		msg("the image names a time that no clock can show");
 		return -1;
 	}
 	if (same_boot(header, &same))
 		return -1;
-	if (same && clocks_fit(header))
+	if (!same) {
+		need.monotonic = have.monotonic + header->monotonic_ns -
+				 now_ns(CLOCK_MONOTONIC);
+		need.boottime = have.boottime + header->boottime_ns -
+				now_ns(CLOCK_BOOTTIME);
+	}
+	/* On the same boot, by the same clocks, time has simply passed. */
+	if (same && need.monotonic == have.monotonic &&
+	    need.boottime == have.boottime)
 		return 0;
 	if (verbose)
-		msg("another boot: the clocks go on from the image in a time namespace");
-	return continue_clocks(header);
+		msg("%s: its clocks go on in a time namespace", same ?
+		    "the program had clocks of its own" :
+		    "the program was saved on another boot");
+	return set_offsets(&need);
 }

@@ -14,8 +14,10 @@
  * @host: the program is to see the clocks of this machine instead
  * @verbose: say what was done
  *
- * Nothing is to be done on the boot that the image was made on. Otherwise
- * children live in a new time namespace from now on.
+ * On the boot that the image was made on, the clocks stay those that the
+ * program had: of the machine, or of a time namespace. On another boot they
+ * continue from the image. Where that differs from the present ones, children
+ * live in a new time namespace from now on.
  *
  * Returns 0, or -1 after a message.
  */

@@ -38,6 +38,8 @@ __u32 ckpt_crc32c(__u32 crc, const void *buf, size_t len);
 
 /* "VMA" for CKPT_REC_VMA, NULL for a type that is not known. */
 const char *ckpt_rec_name(__u32 type);
+/* Length of its struct, 0 for a type that is not known. */
+size_t ckpt_rec_size(__u32 type);
 
 /* Reader of an image. */
 struct ckpt_image;

@@ -83,3 +83,10 @@ const char *ckpt_rec_name(__u32 type)
 
 	return t ? t->name : NULL;
 }
+
+size_t ckpt_rec_size(__u32 type)
+{
+	const struct rec_type *t = rec_type_find(type & ~CKPT_REC_MAY_IGNORE);
+
+	return t ? t->size : 0;
+}

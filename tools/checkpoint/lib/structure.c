@@ -246,6 +246,9 @@ static int check_tail(struct ckpt_image *img, const struct ckpt_record *r)
 	if (rec->meta_offset != st->meta_offset)
 		return image_fail(img, EINVAL, "META_END at %llu, it says %llu",
 				  st->meta_offset, rec->meta_offset);
+	/* An empty index is where the tail is. */
+	if (st->stage == STAGE_PAYLOAD)
+		st->index_offset = r->offset;
 	if (st->header.feature_compat & CKPT_COMPAT_INDEX &&
 	    (rec->index_offset != st->index_offset ||
 	     st->indexed != st->nr_pages_recs))
