@@ -28,27 +28,47 @@ overlay()
 	grep -E "$1" "$B/overlay.list"
 }
 
+# run_checkpatch IGNORE OPTION... FILE...
+run_checkpatch()
+{
+	local ignore=FILE_PATH_CHANGES,SPDX_LICENSE_TAG,$1
+
+	shift
+	(cd "$SRC" && perl scripts/checkpatch.pl --strict -q --show-types \
+		--ignore "$ignore" "$@") | grep -v '^total: '
+}
+
 checkpatch()
 {
-	local ignore=FILE_PATH_CHANGES,SPDX_LICENSE_TAG f n=0
+	local kernel user hooks
 
+	kernel=$(overlay '\.[chS]$' | grep -v '^tools/')
+	user=$(overlay '^tools/.*\.[chS]$')
+	hooks=$(find "$TOP/hooks" -name '*.patch' | sort)
+	# shellcheck disable=SC2086
 	{
-		for f in $(overlay '\.[chS]$'); do
-			(cd "$SRC" && perl scripts/checkpatch.pl --strict -q \
-				--show-types --ignore "$ignore" -f "$f")
-		done
-		# A hook is no mail: its text is not that of a commit.
-		for f in $(cd "$TOP" && find hooks -name '*.patch' | sort); do
-			(cd "$SRC" && perl scripts/checkpatch.pl --strict -q \
-				--show-types --no-signoff --ignore \
-				"$ignore,COMMIT_MESSAGE,COMMIT_LOG_LONG_LINE" \
-				"$TOP/$f")
-		done
+		[ -z "$kernel" ] || run_checkpatch "" -f $kernel
+		# User programs have neither the kernel's macros nor its rules
+		# about them.
+		[ -z "$user" ] || run_checkpatch "$user_ignore" -f $user
+		# A hook is no mail, and keeps to the style of its file.
+		[ -z "$hooks" ] || run_checkpatch "$hook_ignore" --no-signoff \
+			$hooks
 	} >"$OUT/checkpatch" 2>&1
-	n=$(overlay '\.[chS]$' | wc -l)
-	verdict checkpatch "$n files, $(find "$TOP/hooks" -name '*.patch' |
-		wc -l) hooks"
+	# shellcheck disable=SC2086
+	verdict checkpatch "$(count $kernel $user) files, $(count $hooks) hooks"
 }
+
+count()
+{
+	echo $#
+}
+
+user_ignore=ENOSYS,PREFER_DEFINED_ATTRIBUTE_MACRO,BIT_MACRO,ARRAY_SIZE
+user_ignore=$user_ignore,CAMELCASE,MEMORY_BARRIER,EMBEDDED_FUNCTION_NAME
+user_ignore=$user_ignore,MACRO_ARG_REUSE,COMPLEX_MACRO,PREFER_FALLTHROUGH
+user_ignore=$user_ignore,CONST_STRUCT,NEW_TYPEDEFS,VOLATILE,STRCPY,STRNCPY
+hook_ignore=COMMIT_MESSAGE,COMMIT_LOG_LONG_LINE,BIT_MACRO,LINE_SPACING
 
 # Compile our objects, in a build directory of their own so that the kernel's
 # stay as they are.  One run for sparse, one for W=1.
@@ -90,7 +110,7 @@ kernel_doc()
 		(cd "$SRC" && perl scripts/kernel-doc -none -Werror $files) \
 			2>&1 | grep -E 'warning|error' >"$OUT/kernel-doc"
 	# shellcheck disable=SC2086
-	verdict kernel-doc "$(printf '%s\n' $files | wc -l) files"
+	verdict kernel-doc "$(count $files) files"
 }
 
 shell()
@@ -104,7 +124,7 @@ shell()
 	(cd "$TOP" && shellcheck -x -e SC1090,SC1091,SC2015 $files) \
 		>"$OUT/shellcheck" 2>&1
 	# shellcheck disable=SC2086
-	verdict shellcheck "$(printf '%s\n' $files | wc -l) scripts"
+	verdict shellcheck "$(count $files) scripts"
 }
 
 for tool in sparse shellcheck perl; do
