@@ -4,7 +4,9 @@
 # This repository overlays a kernel source; see "make help".
 
 export TOP := $(CURDIR)
-export B ?= $(TOP)/build
+B ?= build
+override B := $(abspath $(B))
+export B
 ifneq ($(DEBUG),)
 export KERNEL ?= $(B)/kernel-debug
 else

@@ -106,8 +106,10 @@ function report(seconds,	i, text)
 /^@start / {
 	if (logs) {
 		# said during the boot, before any test
+		n = logs
+		begin("boot")
+		logs = n
 		problem("complaints in the kernel log")
-		current = "boot"
 		report(0)
 	}
 	begin($2)

@@ -133,7 +133,6 @@ mkdir -p /tmp/run
 echo "@boot $(cut -d' ' -f1 /proc/uptime)"
 # The log of the boot itself is looked at like that of a test.
 if [ -z "$T" ]; then
-	ln -s /bin/true /tmp/run/boot
 	dmesg | sed -e 's/^\[ *[0-9.]*\] //' | grep -E -A 12 "$complaints" |
 		sed 's/^/@log /'
 fi
