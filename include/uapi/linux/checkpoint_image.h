@@ -842,15 +842,13 @@ enum ckpt_restart_kind {
 	CKPT_RESTART_ALARM_NANOSLEEP	= 3,	/* alarm clock */
 	CKPT_RESTART_POLL		= 4,
 	CKPT_RESTART_FUTEX_WAIT		= 5,
-	CKPT_RESTART_EPOLL		= 6,
-	CKPT_RESTART_SIGTIMEDWAIT	= 7,
-	CKPT_RESTART_SEMTIMEDOP		= 8,
-	CKPT_RESTART_SOCK		= 9,
-	CKPT_RESTART_IO_GETEVENTS	= 10,
+	CKPT_RESTART_CALL		= 6,	/* made again, see @val */
 };
 
 #define CKPT_RESTART_COMPAT	(1U << 0)	/* 32-bit user pointers */
 #define CKPT_RESTART_TIMED	(1U << 1)	/* @remaining_ns counts */
+#define CKPT_RESTART_ABSTIME	(1U << 2)	/* ... and is the deadline itself */
+#define CKPT_RESTART_FLAGS_ALL	0x7U
 
 /**
  * struct ckpt_rec_restart_block - an interrupted system call
@@ -858,11 +856,15 @@ enum ckpt_restart_kind {
  * @kind: enum ckpt_restart_kind
  * @flags: CKPT_RESTART_*
  * @clock: CLOCK_* that the deadline is of
- * @type: of the call: enum timespec_type, FUTEX flags
- * @remaining_ns: time left, with CKPT_RESTART_TIMED
+ * @type: of a sleep: 0 no @uaddr, 1 struct __kernel_timespec, 2 struct
+ *	old_timespec32; of a futex wait: FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME
+ * @remaining_ns: time left, with CKPT_RESTART_TIMED; may be negative, and
+ *	the largest number is for ever. With CKPT_RESTART_ABSTIME, which goes with
+ *	CLOCK_REALTIME, the deadline
  * @uaddr: user address the call works on (rmtp, ufds, the futex)
- * @uaddr2: second user address
- * @val: number (nfds, futex value)
+ * @uaddr2: zero
+ * @val: number (nfds, futex value); with CKPT_RESTART_CALL the number of the
+ *	system call, whose arguments stand in the registers
  * @val2: second number (futex bitset)
  */
 struct ckpt_rec_restart_block {
