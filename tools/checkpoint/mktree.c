@@ -113,7 +113,7 @@ static int create(struct mk_task *t, mktree_body body, void *arg)
 		.flags = CLONE_PIDFD,
 		.pidfd = (uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
-		.set_tid = (uintptr_t)&t->want,
+		.set_tid = t->want ? (uintptr_t)&t->want : 0,
 		.set_tid_size = t->want ? 1 : 0,
 	};
 	long pid = syscall(SYS_clone3, &args, sizeof(args));

@@ -8,6 +8,7 @@
 #include "checkpoint.h"
 
 #define __printf(a, b)	__attribute__((format(printf, a, b)))
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define ALIGN_UP(x, a)	(((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
 
 __u32 crc32c_table(__u32 crc, const unsigned char *p, size_t len);

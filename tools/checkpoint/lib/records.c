@@ -71,7 +71,7 @@ const struct rec_type *rec_type_find(__u32 type)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(types); i++)
 		if (types[i].type == type)
 			return &types[i];
 	return NULL;

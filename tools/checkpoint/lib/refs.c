@@ -139,7 +139,7 @@ static int check_task(struct ckpt_image *img, const struct ckpt_record *r)
 				  img->st.nr_tasks);
 	if (!memchr(rec->comm, 0, sizeof(rec->comm)))
 		return image_fail(img, EINVAL, "the name has no end");
-	for (i = 0; i < sizeof(rec->ns) / sizeof(rec->ns[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(rec->ns); i++)
 		if (refer(img, rec->ns[i], CKPT_REC_NS))
 			return -1;
 	img->st.task_recs++;
