@@ -105,7 +105,7 @@ static void print_usage(FILE *f)
 	      "4 saved, but the process could not be killed.\n", f);
 }
 
-static _Noreturn void usage_error(void)
+static __noreturn void usage_error(void)
 {
 	fputs("Try 'checkpoint --help'.\n", stderr);
 	exit(EXIT_USAGE);

@@ -38,7 +38,7 @@ static void print_usage(FILE *f)
 	      "read; 2 usage.\n", f);
 }
 
-static _Noreturn void usage_error(void)
+static __noreturn void usage_error(void)
 {
 	fputs("Try 'ckptinfo --help'.\n", stderr);
 	exit(EXIT_USAGE);

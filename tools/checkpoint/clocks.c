@@ -112,7 +112,8 @@ static int refuse(const char *what, int err)
 		msg("it needs CAP_SYS_ADMIN and CAP_SYS_TIME (run as root)");
 	else if (err == EINVAL || err == ENOENT)
 		msg("the kernel has to be built with CONFIG_TIME_NS, and /proc mounted");
-	msg("the clocks of this machine differ from those of the program, after a reboot for example: with --time=host it sees them jump");
+	msg("the program had other clocks than this machine has now");
+	msg("with --time=host it is restarted all the same and sees them jump");
 	return -1;
 }
 

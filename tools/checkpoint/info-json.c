@@ -221,10 +221,10 @@ static struct json_object *file_tables(const struct model *m)
 		const struct ckpt_rec_files *files = s->rec.fixed;
 		struct json_object *o = json_object_new_object();
 		struct json_object *fds = json_object_new_array();
+		const struct ckpt_fd *fd = s->rec.data;
 
 		for (i = 0; i < files->nr_fds; i++)
-			json_object_array_add(fds, descriptor(m,
-				(const struct ckpt_fd *)s->rec.data + i));
+			json_object_array_add(fds, descriptor(m, &fd[i]));
 		put_int(o, "objref", files->objref);
 		put(o, "fds", fds);
 		json_object_array_add(list, o);

@@ -20,12 +20,12 @@ static int plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
 	const struct ckpt_tree_ids *ids = task->ids;
 
 	if (task->rec.flags & ~CKPT_TREE_COMPAT) {
-		msg("task %d of the image is no running task (flags %#x): this version cannot create it",
+		msg("task %d of the image is not a live one (flags %#x): not supported yet",
 		    ids->pid, task->rec.flags);
 		return -1;
 	}
 	if (task->rec.nr_levels != 1) {
-		msg("task %d of the image lives in a nested pid namespace: this version cannot create it",
+		msg("task %d of the image is in a nested pid namespace: not supported yet",
 		    ids->pid);
 		return -1;
 	}
@@ -46,7 +46,7 @@ int mktree_plan(struct mktree *mk, const struct ckpt_tree *tree, bool no_pids)
 	__u32 i;
 
 	if (tree->nr_tasks != 1) {
-		msg("the image holds %u tasks: this version restarts one",
+		msg("the image holds %u tasks: more than one is not supported yet",
 		    tree->nr_tasks);
 		return -1;
 	}
@@ -89,8 +89,8 @@ static void explain_clone(const struct mk_task *t, int err)
 		explain_taken(t->want);
 		break;
 	case EPERM:
-		msg("you may not choose pid %d: it needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN (run as root)",
-		    t->want);
+		msg("you may not choose pid %d", t->want);
+		msg("it needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN (run as root)");
 		msg("with --no-pids the program gets another pid, if it can do with that");
 		break;
 	case EINVAL:
@@ -99,7 +99,8 @@ static void explain_clone(const struct mk_task *t, int err)
 		    t->want, max);
 		break;
 	case EAGAIN:
-		msg("cannot create a process: the limit of processes is reached (ulimit -u, or pids.max of the control group)");
+		msg("cannot create a process: the limit of processes is reached");
+		msg("look at ulimit -u and at pids.max of the control group");
 		break;
 	default:
 		msg("cannot create process %d: %s", t->saved_pid, strerror(err));

@@ -134,13 +134,13 @@ static void print_usage(FILE *f)
 	      "with --wait that of the program, or 128+N if signal N ended it.\n", f);
 }
 
-static _Noreturn void usage_error(void)
+static __noreturn void usage_error(void)
 {
 	fputs("Try 'restart --help'.\n", stderr);
 	exit(EXIT_FAILED);
 }
 
-static int descriptor(const char *s)
+static int fd_number(const char *s)
 {
 	long val;
 
@@ -187,14 +187,14 @@ static void add_inherit(struct bringup *b, const char *arg)
 		msg("out of memory");
 		exit(EXIT_FAILED);
 	}
-	if (!parse_long(eq + 1, 0, INT_MAX, &fd))
+	if (!parse_long(eq + 1, 0, INT_MAX, &fd)) {
 		fd = open_inherited(eq + 1);
-	else if (fcntl(fd, F_GETFD) < 0) {
+	} else if (fcntl(fd, F_GETFD) < 0) {
 		msg("--inherit-fd=%s: descriptor %ld is not open", arg, fd);
 		exit(EXIT_FAILED);
 	}
 	inherit[b->nr_inherit++] = (struct ckpt_inherit_fd){
-		.saved_fd = descriptor(left),
+		.saved_fd = fd_number(left),
 		.fd = fd,
 	};
 	b->inherit = inherit;
@@ -239,7 +239,7 @@ static void parse_options(struct bringup *b, int argc, char **argv)
 			b->file = optarg;
 			break;
 		case OPT_FD:
-			b->fd = descriptor(optarg);
+			b->fd = fd_number(optarg);
 			break;
 		case 'w':
 			b->detach = false;
@@ -338,7 +338,7 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void give_up(const struct bringup *b, int failed)
+static __noreturn void give_up(const struct bringup *b, int failed)
 {
 	struct report report = { .failed = failed, .err = errno };
 

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define __printf(a, b)	__attribute__((format(printf, a, b)))
+#include "compiler.h"
+
 #define NSEC_PER_SEC	1000000000LL
 
 /* "checkpoint: ..." and a newline on stderr. */

@@ -56,7 +56,7 @@ static int keep(struct ckpt_image *img, const void *buf, size_t len)
 		return 0;
 	}
 	if (img->kept_len + len > img->kept_alloc) {
-		size_t alloc = ALIGN_UP(img->kept_len + len, (size_t)65536);
+		size_t alloc = align_up(img->kept_len + len, 65536);
 
 		kept = realloc(img->kept, alloc);
 		if (!kept)
@@ -174,7 +174,7 @@ static int take_data(struct ckpt_image *img, const struct rec_type *t)
 		memcpy(&count, img->fixed + t->count, sizeof(count));
 		len = (__u64)count * t->elem;
 	}
-	if (ALIGN_UP(len, 8ULL) != room)
+	if (align_up(len, 8) != room)
 		return image_fail(img, EINVAL,
 				  "%zu bytes follow the fixed part, %llu should",
 				  room, len);
@@ -195,7 +195,7 @@ static int take_payload(struct ckpt_image *img)
 	    rec->data_len % page)
 		return image_fail(img, EINVAL, "impossible payload of %llu bytes",
 				  rec->data_len);
-	img->rec.payload_offset = ALIGN_UP(img->src.pos, page);
+	img->rec.payload_offset = align_up(img->src.pos, page);
 	img->rec.payload_len = rec->data_len;
 	img->payload_done = false;
 	return 0;

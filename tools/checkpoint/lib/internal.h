@@ -6,10 +6,13 @@
 #include <stdarg.h>
 
 #include "checkpoint.h"
+#include "compiler.h"
 
-#define __printf(a, b)	__attribute__((format(printf, a, b)))
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)	(((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
+/* @n rounded up to a multiple of @to, a power of two. */
+static inline __u64 align_up(__u64 n, __u64 to)
+{
+	return (n + to - 1) & ~(to - 1);
+}
 
 __u32 crc32c_table(__u32 crc, const unsigned char *p, size_t len);
 
@@ -136,7 +139,7 @@ struct ckpt_image {
 	struct ckpt_record rec;
 	unsigned char *raw;
 	size_t raw_alloc;
-	_Alignas(8) unsigned char fixed[REC_FIXED_MAX];
+	unsigned char fixed[REC_FIXED_MAX] __aligned(8);
 	unsigned char *payload;
 	bool payload_done;
 	__u64 next_number;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1
 /* The table of record types. */
+#include <assert.h>
+
 #include "internal.h"
 
 #define END(s, field)	(offsetof(struct ckpt_rec_##s, field) + \
@@ -62,10 +64,10 @@ static const struct rec_type types[] = {
 	    COUNT(x86_features, nr_words, sizeof(__u32))),
 };
 
-_Static_assert(sizeof(struct ckpt_rec_header) <= REC_FIXED_MAX, "header");
-_Static_assert(sizeof(struct ckpt_rec_mm) <= REC_FIXED_MAX, "mm");
-_Static_assert(sizeof(struct ckpt_rec_task) <= REC_FIXED_MAX, "task");
-_Static_assert(sizeof(struct ckpt_rec_x86_cpu) <= REC_FIXED_MAX, "x86_cpu");
+static_assert(sizeof(struct ckpt_rec_header) <= REC_FIXED_MAX, "header");
+static_assert(sizeof(struct ckpt_rec_mm) <= REC_FIXED_MAX, "mm");
+static_assert(sizeof(struct ckpt_rec_task) <= REC_FIXED_MAX, "task");
+static_assert(sizeof(struct ckpt_rec_x86_cpu) <= REC_FIXED_MAX, "x86_cpu");
 
 const struct rec_type *rec_type_find(__u32 type)
 {

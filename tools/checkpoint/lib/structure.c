@@ -11,7 +11,7 @@
 
 #define PAGE_SHIFT_MIN	12
 #define PAGE_SHIFT_MAX	16
-#define TASKS_MAX	(1U << 22)	/* PID_MAX_LIMIT */
+#define TASKS_MAX	0x400000	/* PID_MAX_LIMIT */
 #define LEVELS_MAX	33		/* MAX_PID_NS_LEVEL and the first */
 
 static int misplaced(struct ckpt_image *img)

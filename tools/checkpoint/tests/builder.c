@@ -6,7 +6,7 @@
 
 #include "builder.h"
 
-#define PAGE		(1UL << BUILDER_PAGE_SHIFT)
+#define PAGE		4096UL
 #define ALIGN8(n)	(((n) + 7) & ~7UL)
 
 /* Numbers of the objects. */

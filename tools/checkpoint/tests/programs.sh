@@ -4,6 +4,9 @@
 # Tests of the programs on the host, TAP on stdout: with images of make-image
 # and with stand-ins for the system calls.
 # usage: programs.sh BUILD_DIRECTORY
+#
+# The programs of MOCK_PROGRAM expand their own variables:
+# shellcheck disable=SC2016
 
 cd "${1:?}" || exit 2
 B=$PWD
