@@ -568,6 +568,8 @@ static int bring_up(struct bringup *b)
 	}
 	if (report_running(b))
 		return EXIT_FAILED;
+	/* Who writes a pipe shall not wait for us. */
+	close(b->fd);
 	return b->detach ? 0 : stand_for(b);
 
 fail:

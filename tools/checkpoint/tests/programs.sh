@@ -8,6 +8,7 @@
 # The programs of MOCK_PROGRAM expand their own variables:
 # shellcheck disable=SC2016
 
+HERE=$(cd "$(dirname "$0")" && pwd)
 cd "${1:?}" || exit 2
 B=$PWD
 T=$(mktemp -d) || exit 2
@@ -180,6 +181,10 @@ MOCK_PROGRAM='test $MOCK_FLAGS = 38' run 0 "restart passes flags on" \
 MOCK_PROGRAM='ps -o pgid= -p $$ | grep -qw $$' run 0 \
 	"restart leads its process group" "$RS" -P -i "$T/good"
 
+if command -v python3 >/dev/null && command -v bash >/dev/null; then
+	run 0 "restart is a job of its shell" "$HERE/job.py" "$RS" "$T/good"
+fi
+
 if [ "$(id -u)" -eq 0 ]; then
 	"$B/make-image" 1 1 1 1 "$boot" 5 >"$T/one"
 	run 125 "restart with a pid that is taken" "$RS" -i "$T/one"
@@ -188,6 +193,17 @@ if [ "$(id -u)" -eq 0 ]; then
 	"$B/make-image" "$p" "$p" "$p" 1 "$boot" 5 >"$T/leader"
 	MOCK_PROGRAM="test \$\$ = $p && ps -o sid= -p \$\$ | grep -qw \$\$" \
 		run 0 "restart with its pid and session" "$RS" -i "$T/leader"
+	chmod 755 "$T"
+	if command -v setpriv >/dev/null; then
+		run 125 "restart without privilege" setpriv --reuid 65534 \
+			--regid 65534 --clear-groups "$RS" -i "$T/leader"
+		has err "CAP_CHECKPOINT_RESTORE"
+		"$B/make-image" 4711 4711 100 1 "$other" 987654 >"$T/boot"
+		run 125 "restart without privilege, after a reboot" setpriv \
+			--reuid 65534 --regid 65534 --clear-groups "$RS" -P \
+			-i "$T/boot"
+		has err "--time=host"
+	fi
 	"$B/make-image" 4000000000 1 1 1 "$boot" 5 >"$T/huge"
 	run 125 "restart with an impossible pid" "$RS" -i "$T/huge"
 	if [ -e /proc/self/timens_offsets ]; then
