@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Checkpoint/restart of what belongs to the x86 CPU: registers, segments, the
- * features of the CPU, the vdso. The FPU is in fpu/checkpoint.c.
+ * Checkpoint/restart of the registers of a task and of what else x86 keeps for a
+ * task or an address space. The FPU is in fpu/checkpoint.c.
  *
  * What becomes of the fields of struct thread_struct:
  *
@@ -29,20 +29,18 @@
  *				task is a 32-bit one; LOCK_LAM: not preserved,
  *				set by the first thread; FORCE_TAGGED_SVA: refused
  *	lam_cr3_mask, untag_mask	refused
- *	vdso, vdso_image	saved with the mm
+ *	vdso, vdso_image	saved, see checkpoint_vdso.c
  *	perf_rdpmc_allowed	refused
  *	pkey_allocation_map, execute_only_pkey	refused
  *
  * Of struct thread_info: flags and syscall_work as in the tables below, status
  * saved, cpu not preserved.
  */
-#include <linux/crc32c.h>
 #include <linux/mm.h>
 #include <linux/prctl.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
-#include <linux/security.h>
 #include <linux/string.h>
 
 #include <asm/checkpoint.h>
@@ -55,7 +53,6 @@
 #include <asm/prctl.h>
 #include <asm/proto.h>
 #include <asm/ptrace.h>
-#include <asm/vdso.h>
 #include <uapi/asm/vsyscall.h>
 
 #include "tls.h"
@@ -513,7 +510,7 @@ static const char *check_regs(const struct ckpt_rec_x86_cpu *rec)
 
 	if (!cs_valid(regs))
 		return "code segment";
-	if (!regs->ss || !selector_valid(regs->ssx))
+	if (regs->ssx <= USER_RPL || !selector_valid(regs->ssx))
 		return "stack segment";
 	if (!selector_valid(rec->ds) || !selector_valid(rec->es) ||
 	    !selector_valid(rec->fs) || !selector_valid(rec->gs))
@@ -683,387 +680,4 @@ long arch_ckpt_commit(const struct ckpt_rec_x86_cpu *cpu,
 		regs->fred_ss.nmi = true;
 	}
 	return regs->ax;
-}
-
-/*
- * The features that programs see through CPUID and rely on, by CPUID leaf. The
- * order is part of the image format: words are only added, behind the others.
- * The words of struct cpuinfo_x86 are no such thing, some change between kernels.
- */
-static const u8 feature_leaf[] = {
-	CPUID_1_EDX,
-	CPUID_1_ECX,
-	CPUID_7_0_EBX,
-	CPUID_7_ECX,
-	CPUID_7_EDX,
-	CPUID_7_1_EAX,
-	CPUID_8000_0001_EDX,
-	CPUID_8000_0001_ECX,
-	CPUID_8000_0008_EBX,
-	CPUID_D_1_EAX,
-	CPUID_C000_0001_EDX,
-};
-
-/* Look through the new feature words for instructions that programs may use. */
-static_assert(NCAPINTS == 22);
-
-/*
- * Not here: what only the kernel can use; hints that do nothing where they are
- * not known (HLE, CLDEMOTE, MPX); what only makes something faster (ERMS, FSRM);
- * what restricts programs (UMIP); what refuses a task that uses it (SHSTK, LAM,
- * ENQCMD); LA57, because addresses that need it cannot be mapped without.
- */
-#define F(name) { X86_FEATURE_##name, #name }
-
-static const struct {
-	u16 bit;
-	const char *name;
-} user_features[] = {
-	F(FPU), F(TSC), F(CX8), F(SEP), F(CMOV), F(CLFLUSH), F(MMX), F(FXSR),
-	F(XMM), F(XMM2),
-
-	F(XMM3), F(PCLMULQDQ), F(SSSE3), F(FMA), F(CX16), F(XMM4_1), F(XMM4_2),
-	F(MOVBE), F(POPCNT), F(AES), F(XSAVE), F(OSXSAVE), F(AVX), F(F16C),
-	F(RDRAND),
-
-	F(FSGSBASE), F(SGX), F(BMI1), F(AVX2), F(BMI2), F(RTM), F(AVX512F),
-	F(AVX512DQ), F(RDSEED), F(ADX), F(AVX512IFMA), F(CLFLUSHOPT), F(CLWB),
-	F(AVX512PF), F(AVX512ER), F(AVX512CD), F(SHA_NI), F(AVX512BW),
-	F(AVX512VL),
-
-	F(AVX512VBMI), F(OSPKE), F(WAITPKG), F(AVX512_VBMI2), F(GFNI), F(VAES),
-	F(VPCLMULQDQ), F(AVX512_VNNI), F(AVX512_BITALG), F(AVX512_VPOPCNTDQ),
-	F(RDPID), F(MOVDIRI), F(MOVDIR64B),
-
-	F(AVX512_4VNNIW), F(AVX512_4FMAPS), F(AVX512_VP2INTERSECT),
-	F(SERIALIZE), F(TSXLDTRK), F(AMX_BF16), F(AVX512_FP16), F(AMX_TILE),
-	F(AMX_INT8),
-
-	F(AVX_VNNI), F(AVX512_BF16), F(CMPCCXADD), F(AMX_FP16), F(AVX_IFMA),
-
-	F(SYSCALL), F(MMXEXT), F(RDTSCP), F(LM), F(3DNOWEXT), F(3DNOW),
-
-	F(LAHF_LM), F(ABM), F(SSE4A), F(MISALIGNSSE), F(3DNOWPREFETCH), F(XOP),
-	F(LWP), F(FMA4), F(TBM), F(MWAITX),
-
-	F(CLZERO), F(RDPRU),
-
-	F(XSAVEOPT), F(XSAVEC), F(XGETBV1),
-
-	F(XSTORE_EN), F(XCRYPT_EN), F(ACE2_EN), F(PHE_EN), F(PMM_EN),
-};
-
-#undef F
-
-/*
- * Behind the features stands, for each extended XSAVE component, its offset and
- * size in the standard format: programs have signal frames and buffers of their
- * own that depend on it.
- */
-#define FEATURE_WORDS		16
-#define LAYOUT_COMPONENTS	30
-#define LAYOUT_WORD(xfeature)	(FEATURE_WORDS + \
-				 2 * ((xfeature) - FIRST_EXTENDED_XFEATURE))
-#define TOTAL_WORDS		LAYOUT_WORD(FIRST_EXTENDED_XFEATURE + \
-					    LAYOUT_COMPONENTS)
-
-static_assert(ARRAY_SIZE(feature_leaf) <= FEATURE_WORDS);
-static_assert(FIRST_EXTENDED_XFEATURE + LAYOUT_COMPONENTS >= XFEATURE_MAX);
-
-/* Where feature number @i stands in the words of the record. */
-static u32 feature_word(unsigned int i)
-{
-	u32 word;
-
-	for (word = 0; word < ARRAY_SIZE(feature_leaf); word++)
-		if (feature_leaf[word] == user_features[i].bit / 32)
-			return word;
-	WARN_ON_ONCE(1);
-	return FEATURE_WORDS - 1;
-}
-
-static const char *feature_name(u32 word, u32 bit)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(user_features); i++)
-		if (feature_word(i) == word && user_features[i].bit % 32 == bit)
-			return x86_cap_flags[user_features[i].bit] ?:
-			       user_features[i].name;
-	return NULL;
-}
-
-/**
- * arch_ckpt_feature_words - number of words that arch_ckpt_save_features() fills
- *
- * Return: the number.
- */
-u32 arch_ckpt_feature_words(void)
-{
-	return TOTAL_WORDS;
-}
-
-/**
- * arch_ckpt_save_features - save what programs can see of this CPU
- * @rec: filled in but for its header
- * @words: arch_ckpt_feature_words() words, filled in
- */
-void arch_ckpt_save_features(struct ckpt_rec_x86_features *rec, u32 *words)
-{
-	u32 *layout;
-	unsigned int i;
-
-	rec->nr_words = TOTAL_WORDS;
-	rec->vendor = boot_cpu_data.x86_vendor;
-	rec->xfeatures = ckpt_fpu_user_features();
-
-	memset(words, 0, TOTAL_WORDS * sizeof(*words));
-	for (i = 0; i < ARRAY_SIZE(user_features); i++)
-		if (boot_cpu_has(user_features[i].bit))
-			words[feature_word(i)] |= BIT(user_features[i].bit % 32);
-
-	for (i = FIRST_EXTENDED_XFEATURE; i < XFEATURE_MAX; i++) {
-		layout = &words[LAYOUT_WORD(i)];
-		ckpt_fpu_layout(i, &layout[0], &layout[1]);
-	}
-}
-
-static int check_feature_word(u32 word, u32 image, u32 here, char *why,
-			      size_t why_len)
-{
-	u32 missing = image & ~here;
-	const char *name;
-
-	if (!missing)
-		return 0;
-	name = feature_name(word, __ffs(missing));
-	if (name)
-		snprintf(why, why_len, "this CPU lacks %s", name);
-	else
-		snprintf(why, why_len, "this CPU lacks feature %u:%lu", word,
-			 __ffs(missing));
-	return -ENODEV;
-}
-
-static int check_layout(u32 word, u32 image, u32 here, char *why,
-			size_t why_len)
-{
-	/* A component that the image's CPU has not does not matter. */
-	if (!image || image == here)
-		return 0;
-	snprintf(why, why_len,
-		 "XSAVE component %u lies elsewhere on this CPU or is missing",
-		 (word - FEATURE_WORDS) / 2 + FIRST_EXTENDED_XFEATURE);
-	return -ENODEV;
-}
-
-/**
- * arch_ckpt_check_features - can the programs of an image run on this CPU?
- * @rec: the record
- * @words: the @rec->nr_words words behind it
- * @why: filled in on failure
- * @why_len: size of @why
- *
- * A program asks CPUID once and uses what it saw from then on; so this CPU must
- * have all that the other had. Words that the image lacks are zero; words that
- * are not known here must be.
- *
- * Context: process context, may sleep.
- *
- * Return: 0; -ENODEV with the first feature that is missing.
- */
-int arch_ckpt_check_features(const struct ckpt_rec_x86_features *rec,
-			     const u32 *words, char *why, size_t why_len)
-{
-	struct ckpt_rec_x86_features here;
-	u32 have[TOTAL_WORDS];
-	const char *name;
-	int ret = 0;
-	u32 i;
-
-	arch_ckpt_save_features(&here, have);
-	for (i = 0; i < rec->nr_words && !ret; i++) {
-		if (i >= FEATURE_WORDS && i < TOTAL_WORDS)
-			ret = check_layout(i, words[i], have[i], why, why_len);
-		else
-			ret = check_feature_word(i, words[i],
-						 i < TOTAL_WORDS ? have[i] : 0,
-						 why, why_len);
-	}
-	if (!ret && (rec->xfeatures & ~here.xfeatures)) {
-		cpu_has_xfeatures(rec->xfeatures & ~here.xfeatures, &name);
-		snprintf(why, why_len, "this CPU lacks %s", name);
-		ret = -ENODEV;
-	}
-	return ret;
-}
-
-/**
- * arch_ckpt_vma_is_vdso - is this the text of the vdso?
- * @vma: the mapping; its mmap_lock is held
- *
- * Return: true if it is.
- */
-bool arch_ckpt_vma_is_vdso(const struct vm_area_struct *vma)
-{
-	return vma_is_special_mapping(vma, &vdso_mapping);
-}
-
-/**
- * arch_ckpt_vma_is_vvar - are these the data pages of the vdso?
- * @vma: the mapping; its mmap_lock is held
- *
- * Return: true if they are.
- */
-bool arch_ckpt_vma_is_vvar(const struct vm_area_struct *vma)
-{
-	return vma_is_special_mapping(vma, &vvar_mapping);
-}
-
-/* Is @vma all of the special mapping that starts at @start? */
-static bool vma_spans(const struct vm_area_struct *vma, unsigned long start,
-		      unsigned long len)
-{
-	return vma && vma->vm_start == start && vma->vm_end == start + len;
-}
-
-static int vdso_whole(struct mm_struct *mm, const struct vdso_image *image,
-		      unsigned long vdso)
-{
-	unsigned long vvar_len = -image->sym_vvar_start;
-	struct vm_area_struct *vma;
-
-	mmap_assert_locked(mm);
-	vma = vma_lookup(mm, vdso);
-	if (!vma || !arch_ckpt_vma_is_vdso(vma))
-		return -ENOENT;
-	/* A debugger's breakpoints are in copies of its pages. */
-	if (!vma_spans(vma, vdso, image->size) || vma->anon_vma)
-		return -EOPNOTSUPP;
-	vma = vma_lookup(mm, vdso - vvar_len);
-	if (!vma_spans(vma, vdso - vvar_len, vvar_len) ||
-	    !arch_ckpt_vma_is_vvar(vma))
-		return -EOPNOTSUPP;
-	return 0;
-}
-
-/**
- * arch_ckpt_vdso_info - which vdso an address space has, and where
- * @mm: the address space; the mmap_lock is not held
- * @vdso: address of its text
- * @len: length of its text
- * @crc: CRC32C of its text (seed ~0, inverted at the end)
- *
- * The text depends on the CPU, too, because it has alternatives. A program may be
- * interrupted in the middle of one, so nothing but the same text will do.
- *
- * Context: process context, may sleep.
- *
- * Return: 0; -ENOENT if there is no vdso; -EOPNOTSUPP if it is not whole, was
- * written to, or has lost its data pages; -EINTR.
- */
-int arch_ckpt_vdso_info(struct mm_struct *mm, u64 *vdso, u32 *len, u32 *crc)
-{
-	const struct vdso_image *image;
-	unsigned long addr;
-	int ret;
-
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
-	image = mm->context.vdso_image;
-	addr = (unsigned long)mm->context.vdso;
-	ret = image ? vdso_whole(mm, image, addr) : -ENOENT;
-	mmap_read_unlock(mm);
-	if (ret)
-		return ret;
-
-	*vdso = addr;
-	*len = image->size;
-	*crc = ~crc32c(~0, image->data, image->size);
-	return 0;
-}
-
-static const struct vdso_image *vdso_image_of(bool compat)
-{
-#ifdef CONFIG_IA32_EMULATION
-	if (compat)
-		return &vdso_image_32;
-#endif
-	return compat ? NULL : &vdso_image_64;
-}
-
-static bool has_vdso(struct mm_struct *mm)
-{
-	VMA_ITERATOR(vmi, mm, 0);
-	struct vm_area_struct *vma;
-
-	for_each_vma(vmi, vma)
-		if (arch_ckpt_vma_is_vdso(vma) || arch_ckpt_vma_is_vvar(vma))
-			return true;
-	return false;
-}
-
-/* As map_vdso() does, but at this address or not at all. */
-static int install_vdso(struct mm_struct *mm, const struct vdso_image *image,
-			unsigned long text)
-{
-	unsigned long start = text + image->sym_vvar_start;
-	struct vm_area_struct *vma;
-
-	mmap_assert_write_locked(mm);
-	if (has_vdso(mm) ||
-	    find_vma_intersection(mm, start, text + image->size))
-		return -EEXIST;
-
-	vma = _install_special_mapping(mm, text, image->size,
-				       VM_READ | VM_EXEC | VM_MAYREAD |
-				       VM_MAYWRITE | VM_MAYEXEC,
-				       &vdso_mapping);
-	if (IS_ERR(vma))
-		return PTR_ERR(vma);
-	vma = _install_special_mapping(mm, start, text - start,
-				       VM_READ | VM_MAYREAD | VM_IO |
-				       VM_DONTDUMP | VM_PFNMAP,
-				       &vvar_mapping);
-	if (IS_ERR(vma)) {
-		do_munmap(mm, text, image->size, NULL);
-		return PTR_ERR(vma);
-	}
-	mm->context.vdso = (void __user *)text;
-	mm->context.vdso_image = image;
-	return 0;
-}
-
-/**
- * arch_ckpt_map_vdso - map the vdso into current's mm at a given place
- * @vdso_addr: address of its text; the data pages lie before it
- * @compat: the one for 32-bit programs
- *
- * Compare arch_ckpt_vdso_info() with the image afterwards.
- *
- * Context: process context, the mmap_lock is not held.
- *
- * Return: 0; -EINVAL for an impossible address or a vdso that this kernel lacks;
- * -EEXIST if something is there or a vdso is mapped already; -EPERM below
- * mmap_min_addr; -ENOMEM; -EINTR.
- */
-int arch_ckpt_map_vdso(u64 vdso_addr, bool compat)
-{
-	const struct vdso_image *image = vdso_image_of(compat);
-	unsigned long end = compat ? IA32_PAGE_OFFSET : TASK_SIZE_MAX;
-	struct mm_struct *mm = current->mm;
-	int ret;
-
-	if (!image || !PAGE_ALIGNED(vdso_addr) ||
-	    vdso_addr <= -image->sym_vvar_start ||
-	    vdso_addr > end - image->size)
-		return -EINVAL;
-	ret = security_mmap_addr(vdso_addr + image->sym_vvar_start);
-	if (ret)
-		return ret;
-	if (mmap_write_lock_killable(mm))
-		return -EINTR;
-	ret = install_vdso(mm, image, vdso_addr);
-	mmap_write_unlock(mm);
-	return ret;
 }
