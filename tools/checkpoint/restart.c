@@ -41,6 +41,8 @@
 #define EXIT_FAILED	125
 /* Time for a killed task to go. */
 #define DEATH_MS	5000
+/* Time for the kernel to write its log when the restart is done. */
+#define LOG_MS		1000
 
 /**
  * struct bringup - one run of the program
@@ -478,6 +480,17 @@ static void explain_report(struct bringup *b, const struct report *report)
 		    "process group", strerror(report->err));
 }
 
+/*
+ * The kernel writes its log after the byte and lets go of the pipe after the
+ * log.
+ */
+static void wait_for_log(struct bringup *b)
+{
+	struct pollfd pfd = { .fd = b->done[0] };
+
+	poll(&pfd, 1, LOG_MS);
+}
+
 /* Returns 0 if the program runs, -1 after a message. */
 static int read_outcome(struct bringup *b)
 {
@@ -490,8 +503,10 @@ static int read_outcome(struct bringup *b)
 	do {
 		n = read(b->done[0], &u, sizeof(u));
 	} while (n < 0 && errno == EINTR);
-	if (n >= 1 && !u.report.failed)
+	if (n >= 1 && !u.report.failed) {
+		wait_for_log(b);
 		return 0;
+	}
 	if (n == sizeof(u.report))
 		explain_report(b, &u.report);
 	else
