@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* An image in memory, without its payload, for ckptinfo to describe. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,19 @@
  * The objref is the first field behind the header of every record that
  * defines an object.
  */
+#define OBJREF_FIRST(name)						\
+	static_assert(offsetof(struct ckpt_rec_##name, objref) ==	\
+		      sizeof(struct ckpt_hdr), #name)
+
+OBJREF_FIRST(ns);
+OBJREF_FIRST(cred);
+OBJREF_FIRST(file);
+OBJREF_FIRST(files);
+OBJREF_FIRST(fs);
+OBJREF_FIRST(sighand);
+OBJREF_FIRST(signal);
+OBJREF_FIRST(mm);
+
 static __u32 objref_of(const struct ckpt_record *rec)
 {
 	switch (rec->known ? rec->type : 0) {
