@@ -1,10 +1,64 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef _CHECKPOINT_INTERNAL_H
-#define _CHECKPOINT_INTERNAL_H
-#include <linux/checkpoint.h>
-#include <linux/refcount.h>
-#include <linux/wait.h>
+/*
+ * Internals of checkpoint/restart.
+ *
+ * One object type, one file: checkpoint_x() writes the record of an x and
+ * restore_x() reads it back, side by side.
+ */
+#ifndef _CHECKPOINT_CHECKPOINT_H
+#define _CHECKPOINT_CHECKPOINT_H
 
+#include <linux/checkpoint.h>
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/path.h>
+#include <linux/pid.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+#include <uapi/linux/checkpoint.h>
+#include <uapi/linux/checkpoint_image.h>
+
+#undef pr_fmt
+#define pr_fmt(fmt) "checkpoint: " fmt
+
+struct cred;
+struct files_struct;
+struct fs_struct;
+
+/* ---- log.c: text for a person ------------------------------------- */
+
+/**
+ * struct ckpt_log - text that a call has to say, one line per reason
+ * @file: where it goes, or NULL
+ * @buf: collected text; written only while nothing is frozen
+ * @len: bytes in @buf
+ * @dropped: lines that did not fit
+ */
+struct ckpt_log {
+	struct file *file;
+	char *buf;
+	size_t len;
+	unsigned int dropped;
+};
+
+int ckpt_log_open(struct ckpt_log *log, int fd);
+void ckpt_log_close(struct ckpt_log *log);
+__printf(2, 3) void ckpt_log(struct ckpt_log *log, const char *fmt, ...);
+
+/* ---- freeze.c ------------------------------------------------------ */
+
+/**
+ * struct ckpt_freezer - holds the tasks of one checkpoint
+ * @ref: one for each task that is asked to freeze, one for the checkpoint
+ * @pending: tasks that were asked and have not arrived
+ * @thawed: tasks may go on
+ * @wait: the checkpointer waits here for @pending to become 0
+ * @thaw: the tasks sleep here
+ */
 struct ckpt_freezer {
 	refcount_t ref;
 	atomic_t pending;
@@ -12,4 +66,408 @@ struct ckpt_freezer {
 	wait_queue_head_t wait;
 	wait_queue_head_t thaw;
 };
-#endif
+
+struct ckpt_freezer *ckpt_freezer_alloc(void);
+void ckpt_freezer_put(struct ckpt_freezer *fz);
+int ckpt_freeze_task(struct ckpt_freezer *fz, struct task_struct *t);
+int ckpt_freezer_wait(struct ckpt_freezer *fz, unsigned long timeout);
+void ckpt_freezer_thaw(struct ckpt_freezer *fz);
+bool ckpt_task_frozen(struct task_struct *t);
+int ckpt_task_wait_off_cpu(struct task_struct *t);
+
+/* ---- objhash.c ----------------------------------------------------- */
+
+/*
+ * All types of shared objects, in one list: name in enums, record type, text.
+ * The ops of each stand in the file that knows the type.
+ */
+#define CKPT_OBJ_TYPES(x)				\
+	x(NS,		"namespace")			\
+	x(CRED,		"credentials")			\
+	x(FILE,		"open file")			\
+	x(LOCATION,	"directory")			\
+	x(FILES,	"file table")			\
+	x(FS,		"fs struct")			\
+	x(SIGHAND,	"signal handlers")		\
+	x(SIGNAL,	"process state")		\
+	x(MM,		"address space")
+
+#define CKPT_OBJ_ENUM(name, text) CKPT_OBJ_##name,
+enum ckpt_obj_type {
+	CKPT_OBJ_TYPES(CKPT_OBJ_ENUM)
+	CKPT_OBJ_NR
+};
+
+struct ckpt_ctx;
+struct ckpt_rec;
+struct ckpt_restart;
+
+/**
+ * struct ckpt_obj_ops - a type of shared object
+ * @rec_type: record that holds it in an image
+ * @grab: take a reference; may not sleep
+ * @drop: drop it; may sleep
+ * @users: number of references that the object has now, or NULL if nobody
+ *	counts. Compared with those found in the tree, see ckpt_obj_leaks()
+ * @checkpoint: write the record; the object is held, its users are frozen,
+ *	may sleep; runs once per object
+ * @restore: make the object from its record, before the point of no return;
+ *	current is the task that is being restored; returns it with one
+ *	reference or an ERR_PTR(). May sleep
+ *
+ * All but @rec_type may be NULL where the type has no such thing.
+ */
+struct ckpt_obj_ops {
+	enum ckpt_rec_type rec_type;
+	void (*grab)(void *ptr);
+	void (*drop)(void *ptr);
+	long (*users)(void *ptr);
+	int (*checkpoint)(struct ckpt_ctx *ctx, void *ptr, u32 objref);
+	void *(*restore)(struct ckpt_restart *rs, const struct ckpt_rec *rec);
+};
+
+#define CKPT_OBJ_DECLARE(name, text) extern const struct ckpt_obj_ops ckpt_ops_##name;
+CKPT_OBJ_TYPES(CKPT_OBJ_DECLARE)
+
+const struct ckpt_obj_ops *ckpt_obj_ops(enum ckpt_obj_type type);
+const char *ckpt_obj_name(enum ckpt_obj_type type);
+
+/**
+ * struct ckpt_obj - an object that a checkpoint has met
+ * @node: in the hash
+ * @ptr: the object
+ * @type: its type
+ * @objref: its number in the image, from 1
+ * @seen: references found in the tree
+ */
+struct ckpt_obj {
+	struct rhash_head node;
+	void *ptr;
+	enum ckpt_obj_type type;
+	u32 objref;
+	long seen;
+};
+
+/**
+ * struct ckpt_objhash - object to objref
+ * @ht: by pointer
+ * @list: objref to &struct ckpt_obj
+ * @nr: highest objref
+ */
+struct ckpt_objhash {
+	struct rhashtable ht;
+	struct xarray list;
+	u32 nr;
+};
+
+int ckpt_objhash_init(struct ckpt_objhash *hash);
+void ckpt_objhash_destroy(struct ckpt_objhash *hash);
+struct ckpt_obj *ckpt_obj_find(struct ckpt_objhash *hash, const void *ptr);
+struct ckpt_obj *ckpt_obj_get(struct ckpt_objhash *hash,
+			      enum ckpt_obj_type type, void *ptr, bool *fresh);
+u32 ckpt_obj_checkpoint(struct ckpt_ctx *ctx, enum ckpt_obj_type type,
+			void *ptr, int *err);
+
+/* ---- image_write.c ------------------------------------------------- */
+
+/**
+ * struct ckpt_meta - metadata that waits to be written
+ * @chunks: &struct ckpt_chunk, records back to back
+ * @bytes: length of all
+ * @records: number of records
+ */
+struct ckpt_meta {
+	struct list_head chunks;
+	u64 bytes;
+	u64 records;
+};
+
+/**
+ * struct ckpt_out - the image on its way out
+ * @file: where it goes
+ * @pos: position in @file
+ * @offset: bytes of the image written
+ * @records: records written
+ * @pages: pages of payload written
+ * @index: entries for the INDEX records
+ * @index_nr: number of entries
+ * @index_size: entries allocated
+ */
+struct ckpt_out {
+	struct file *file;
+	loff_t pos;
+	u64 offset;
+	u64 records;
+	u64 pages;
+	struct ckpt_index_entry *index;
+	size_t index_nr;
+	size_t index_size;
+};
+
+void ckpt_meta_init(struct ckpt_meta *meta);
+void ckpt_meta_free(struct ckpt_meta *meta);
+void *ckpt_meta_add(struct ckpt_meta *meta, u32 type, size_t fixed, size_t var);
+void ckpt_hdr_finish(struct ckpt_hdr *h);
+int ckpt_out_bytes(struct ckpt_out *out, const void *buf, size_t len);
+int ckpt_out_meta(struct ckpt_out *out, struct ckpt_meta *meta);
+int ckpt_out_pages(struct ckpt_out *out, u32 objref,
+		   const struct ckpt_page_run *runs, unsigned int nr_runs,
+		   struct page **pages, unsigned int nr_pages);
+int ckpt_out_finish(struct ckpt_out *out, u64 meta_offset, const u8 *uuid);
+void ckpt_out_release(struct ckpt_out *out);
+
+/* ---- image_read.c -------------------------------------------------- */
+
+/**
+ * struct ckpt_in - the image on its way in
+ * @file: where it comes from
+ * @pos: position in @file
+ * @seekable: read at @pos, do not touch the position of @file
+ * @prefix: bytes that the caller has read already
+ * @prefix_len: their number
+ * @offset: bytes of the image consumed
+ * @records: records consumed
+ */
+struct ckpt_in {
+	struct file *file;
+	loff_t pos;
+	bool seekable;
+	u8 *prefix;
+	u32 prefix_len;
+	u64 offset;
+	u64 records;
+};
+
+/**
+ * struct ckpt_rec - a record in memory, checked and brought to this kernel's form
+ * @h: the record: fixed part as long as this kernel knows it
+ * @var: variable data behind the fixed part
+ * @var_len: their length
+ * @type: enum ckpt_rec_type
+ * @offset: where it stood in the image
+ */
+struct ckpt_rec {
+	const struct ckpt_hdr *h;
+	const void *var;
+	u32 var_len;
+	u32 type;
+	u64 offset;
+};
+
+#define ckpt_rec_as(rec, name) ((const struct ckpt_rec_##name *)(rec)->h)
+
+struct ckpt_rec *ckpt_in_record(struct ckpt_in *in, struct ckpt_log *log);
+void ckpt_rec_free(struct ckpt_rec *rec);
+int ckpt_in_skip_to_page(struct ckpt_in *in);
+int ckpt_in_pages(struct ckpt_in *in, struct page **pages, unsigned int nr);
+const char *ckpt_rec_name(u32 type);
+
+/* ---- saving ---------------------------------------------------------- */
+
+/**
+ * struct ckpt_ctx - one checkpoint
+ * @flags: CHECKPOINT_*
+ * @log: text for the caller
+ * @out: the image
+ * @meta: metadata, captured while the tree is frozen
+ * @objs: shared objects
+ * @fz: holds the tree
+ * @root_task: root of the tree
+ * @root: root directory of the root task
+ * @refusals: reasons found that refuse the checkpoint
+ * @out_file: the output, as an object of the tree
+ * @uuid: of the image
+ * @id: of the checkpoint
+ * @freeze_start: ktime_get() when the first task was asked to stop
+ * @freeze_timeout: in jiffies
+ * @stats: for the caller
+ */
+struct ckpt_ctx {
+	unsigned long flags;
+	struct ckpt_log log;
+	struct ckpt_out out;
+	struct ckpt_meta meta;
+	struct ckpt_objhash objs;
+	struct ckpt_freezer *fz;
+	struct task_struct *root_task;
+	struct path root;
+	unsigned int refusals;
+	u8 uuid[CKPT_UUID_LEN];
+	u64 id;
+	ktime_t freeze_start;
+	unsigned long freeze_timeout;
+	struct ckpt_stats stats;
+};
+
+/**
+ * ckpt_rec_new - add a record to the metadata
+ * @ctx: the checkpoint
+ * @name: the struct is struct ckpt_rec_<name>
+ * @type: enum ckpt_rec_type
+ * @var: bytes of variable data
+ *
+ * Return: the record, zeroed but for its header, or NULL without memory. It
+ * stays where it is until it is written.
+ */
+#define ckpt_rec_new(ctx, name, type, var)				\
+	((struct ckpt_rec_##name *)ckpt_meta_add(&(ctx)->meta, type,	\
+			sizeof(struct ckpt_rec_##name), var))
+
+/* The variable data of a record that is being written. */
+#define ckpt_rec_var(rec)	((void *)((rec) + 1))
+
+__printf(3, 4) int ckpt_refuse(struct ckpt_ctx *ctx, struct task_struct *t,
+			       const char *fmt, ...);
+long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid);
+void ckpt_kill_tree(struct task_struct *root);
+
+/* ---- restoring ------------------------------------------------------- */
+
+/**
+ * struct ckpt_inherit - a file of the restarter for a descriptor of the image
+ * @saved_fd: the descriptor
+ * @file: the file
+ * @used: it took the place of something
+ */
+struct ckpt_inherit {
+	int saved_fd;
+	struct file *file;
+	bool used;
+};
+
+/**
+ * struct ckpt_robj - an object of the image
+ * @rec: its record
+ * @index: index of the record in ckpt_restart.recs
+ * @ptr: the object once it is made
+ * @type: of @ptr
+ * @state: an object refers only to those before it, so that none is waited for
+ */
+struct ckpt_robj {
+	const struct ckpt_rec *rec;
+	unsigned long index;
+	enum ckpt_obj_type type;
+	enum { CKPT_ROBJ_ABSENT, CKPT_ROBJ_BUSY, CKPT_ROBJ_READY } state;
+	void *ptr;
+};
+
+/**
+ * struct ckpt_restart - one restart
+ * @flags: RESTART_*
+ * @log: text for the caller
+ * @in: the image
+ * @recs: all metadata records in order, by index
+ * @nr_recs: their number
+ * @objs: objref to &struct ckpt_robj
+ * @hdr: the HEADER record
+ * @features: the X86_FEATURES record, or NULL
+ * @tree: the TREE record
+ * @tree_task: the TREE_TASK record of the root
+ * @task: the TASK record
+ * @pending: SIGPENDING records: of the thread, of the process
+ * @block: the RESTART_BLOCK record, or NULL
+ * @cpu: the X86_CPU record
+ * @xstate: the X86_XSTATE record
+ * @done_file: gets a byte at commit, or NULL
+ * @inherit: files of the restarter
+ * @nr_inherit: their number
+ * @root: directory that paths of the image are relative to
+ * @old_mm: the restarter's address space, while it is not current's
+ * @mm: the new address space
+ * @files: the new file table
+ * @fs: the new fs struct
+ * @cred: the new credentials
+ * @sighand: SIGHAND record
+ * @signal: SIGNAL record
+ * @meta_offset: offset of the META_END record
+ * @block_copy: contents of @block, for after the records are gone
+ * @prefix: start of the bytes that @in takes from memory
+ * @committed: past the point of no return
+ * @start: ktime_get() at the start of the call
+ */
+struct ckpt_restart {
+	unsigned long flags;
+	struct ckpt_log log;
+	struct ckpt_in in;
+	struct xarray recs;
+	unsigned long nr_recs;
+	struct xarray objs;
+	const struct ckpt_rec *hdr;
+	const struct ckpt_rec *features;
+	const struct ckpt_rec *tree;
+	const struct ckpt_rec *tree_task;
+	const struct ckpt_rec *task;
+	const struct ckpt_rec *pending[2];
+	const struct ckpt_rec *block;
+	const struct ckpt_rec *cpu;
+	const struct ckpt_rec *xstate;
+	struct file *done_file;
+	struct ckpt_inherit *inherit;
+	unsigned int nr_inherit;
+	struct path root;
+	struct mm_struct *old_mm;
+	struct mm_struct *mm;
+	struct files_struct *files;
+	struct fs_struct *fs;
+	struct cred *cred;
+	const struct ckpt_rec *sighand;
+	const struct ckpt_rec *signal;
+	u64 meta_offset;
+	struct ckpt_rec_restart_block block_copy;
+	void *prefix;
+	bool committed;
+	ktime_t start;
+};
+
+__printf(4, 5) int ckpt_bad(struct ckpt_restart *rs, const struct ckpt_rec *rec,
+			    int err, const char *fmt, ...);
+void *ckpt_obj_restore(struct ckpt_restart *rs, enum ckpt_obj_type type,
+		       u32 objref);
+const struct ckpt_rec *ckpt_obj_rec(struct ckpt_restart *rs,
+				    enum ckpt_obj_type type, u32 objref);
+long ckpt_do_restart(struct ckpt_restart *rs);
+void ckpt_restart_resume(struct ckpt_restart *rs);
+void ckpt_restart_release(struct ckpt_restart *rs);
+
+/* ---- task.c ------------------------------------------------------------ */
+
+void ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_collect_task(struct ckpt_ctx *ctx, struct task_struct *t);
+int checkpoint_tree(struct ckpt_ctx *ctx);
+int checkpoint_task(struct ckpt_ctx *ctx, struct task_struct *t);
+int restore_task_check(struct ckpt_restart *rs);
+void restore_task_commit(struct ckpt_restart *rs);
+
+/* ---- cred.c ------------------------------------------------------------ */
+
+/* ---- signal.c ---------------------------------------------------------- */
+
+void ckpt_check_signal(struct ckpt_ctx *ctx, struct task_struct *t);
+int checkpoint_sigpending(struct ckpt_ctx *ctx, struct task_struct *t,
+			  bool shared);
+int restore_signal_check(struct ckpt_restart *rs);
+void restore_signal_commit(struct ckpt_restart *rs);
+
+/* ---- files.c, file.c --------------------------------------------------- */
+
+void ckpt_check_files(struct ckpt_ctx *ctx, struct task_struct *t);
+void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
+		     const char *what, struct file *file);
+void ckpt_check_fs(struct ckpt_ctx *ctx, struct task_struct *t);
+int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
+		    const struct path *root, u32 *objref);
+struct files_struct *restore_files(struct ckpt_restart *rs, u32 objref);
+struct fs_struct *restore_fs(struct ckpt_restart *rs, u32 objref);
+void restore_files_unused(struct ckpt_restart *rs);
+
+/* ---- mm.c, pages.c ------------------------------------------------------ */
+
+void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t);
+int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref);
+int restore_mm(struct ckpt_restart *rs, u32 objref);
+int restore_payload(struct ckpt_restart *rs, u32 mm_objref);
+void restore_mm_abort(struct ckpt_restart *rs);
+void restore_mm_commit(struct ckpt_restart *rs);
+void restore_mm_dumpable(struct ckpt_restart *rs);
+
+#endif /* _CHECKPOINT_CHECKPOINT_H */

@@ -1,14 +1,464 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * The two system calls: arguments, flags, descriptors of the caller. Nothing
+ * else in checkpoint/ touches user memory.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/build_bug.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
 #include <linux/syscalls.h>
+#include <linux/uaccess.h>
 
-SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
-		void __user *, uargs, size_t, usize)
+#include "checkpoint.h"
+
+#define CHECKPOINT_FLAGS	(CHECKPOINT_SUBTREE | CHECKPOINT_CHECK | \
+				 CHECKPOINT_KILL | CHECKPOINT_HOLD | \
+				 CHECKPOINT_QUERY | CHECKPOINT_ARGS)
+#define RESTART_FLAGS		(RESTART_TASKSELF | RESTART_NO_PIDS | \
+				 RESTART_TIME_HOST | RESTART_FORCE_FILES | \
+				 RESTART_ARGS)
+
+/* The layout is the same for 32-bit callers, and never shrinks. */
+static_assert(sizeof(struct checkpoint_args) == CHECKPOINT_ARGS_SIZE_VER0);
+static_assert(sizeof(struct restart_args) == RESTART_ARGS_SIZE_VER0);
+static_assert(offsetof(struct checkpoint_args, stats) == 16);
+static_assert(offsetof(struct restart_args, prefix) == 8);
+static_assert(sizeof(struct ckpt_stats) == 64);
+static_assert(sizeof(struct ckpt_caps) == 48);
+
+static int copy_args(void *args, size_t size, size_t ver0,
+		     const void __user *uargs, size_t usize)
 {
-	return -EOPNOTSUPP;
+	if (usize < ver0)
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	return copy_struct_from_user(args, size, uargs, usize);
 }
 
-SYSCALL_DEFINE5(restart, pid_t, pid, int, fd, unsigned long, flags,
-		void __user *, uargs, size_t, usize)
+/* As much of a result as the caller knows; what it knows more is zero. */
+static int put_result(u64 uptr, u32 usize, const void *data, size_t size)
 {
-	return -EOPNOTSUPP;
+	void __user *to = u64_to_user_ptr(uptr);
+	size_t n = min_t(size_t, usize, size);
+
+	if (!uptr)
+		return 0;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	if (copy_to_user(to, data, n) || clear_user(to + n, usize - n))
+		return -EFAULT;
+	return 0;
+}
+
+static int put_caps(const struct checkpoint_args *args)
+{
+	struct ckpt_caps caps = {
+		.abi_version = CKPT_ABI_VERSION,
+		.image_version = CKPT_IMAGE_VERSION,
+		.checkpoint_flags = CHECKPOINT_FLAGS,
+		.restart_flags = RESTART_FLAGS,
+		.checkpoint_args_size = sizeof(struct checkpoint_args),
+		.restart_args_size = sizeof(struct restart_args),
+		.feature_compat = CKPT_COMPAT_INDEX,
+		.feature_incompat = CKPT_INCOMPAT_ALL,
+	};
+
+	return put_result(args->caps, args->caps_size, &caps, sizeof(caps));
+}
+
+/* ---- the descriptor that holds a tree ---------------------------------------- */
+
+struct ckpt_context {
+	struct ckpt_freezer *fz;
+	struct task_struct *root;
+	struct mutex lock;
+};
+
+static void ckpt_context_end(struct ckpt_context *c, bool kill)
+{
+	mutex_lock(&c->lock);
+	if (c->fz) {
+		if (kill)
+			ckpt_kill_tree(c->root);
+		ckpt_freezer_thaw(c->fz);
+		ckpt_freezer_put(c->fz);
+		put_task_struct(c->root);
+		c->fz = NULL;
+	}
+	mutex_unlock(&c->lock);
+}
+
+static int ckpt_context_release(struct inode *inode, struct file *file)
+{
+	struct ckpt_context *c = file->private_data;
+
+	ckpt_context_end(c, false);
+	kfree(c);
+	return 0;
+}
+
+static long ckpt_context_ioctl(struct file *file, unsigned int cmd,
+			       unsigned long arg)
+{
+	struct ckpt_context *c = file->private_data;
+
+	switch (cmd) {
+	case CKPT_CONTEXT_THAW:
+		ckpt_context_end(c, false);
+		return 0;
+	case CKPT_CONTEXT_KILL:
+		ckpt_context_end(c, true);
+		return 0;
+	}
+	return -ENOTTY;
+}
+
+static const struct file_operations ckpt_context_fops = {
+	.owner = THIS_MODULE,
+	.release = ckpt_context_release,
+	.unlocked_ioctl = ckpt_context_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct file *ckpt_context_file(void)
+{
+	struct ckpt_context *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	struct file *file;
+
+	if (!c)
+		return ERR_PTR(-ENOMEM);
+	mutex_init(&c->lock);
+	file = anon_inode_getfile("[checkpoint]", &ckpt_context_fops, c,
+				  O_RDWR | O_CLOEXEC);
+	if (IS_ERR(file))
+		kfree(c);
+	return file;
+}
+
+/* ---- checkpoint ----------------------------------------------------------------- */
+
+static int checkpoint_check_flags(unsigned long flags)
+{
+	if (flags & ~CHECKPOINT_FLAGS)
+		return -EINVAL;
+	/* What would be left of the other. */
+	if ((flags & CHECKPOINT_CHECK) &&
+	    (flags & (CHECKPOINT_KILL | CHECKPOINT_HOLD)))
+		return -EINVAL;
+	if ((flags & CHECKPOINT_HOLD) &&
+	    ((flags & CHECKPOINT_KILL) || !(flags & CHECKPOINT_ARGS)))
+		return -EINVAL;
+	return 0;
+}
+
+static struct file *ckpt_output(int fd)
+{
+	struct file *file = fget(fd);
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (!(file->f_mode & FMODE_WRITE)) {
+		fput(file);
+		return ERR_PTR(-EBADF);
+	}
+	if (!file->f_op->write_iter || !(file->f_mode & FMODE_CAN_WRITE)) {
+		fput(file);
+		return ERR_PTR(-EINVAL);
+	}
+	return file;
+}
+
+/* Reserve all that can fail, before anything is frozen. */
+struct ckpt_hold {
+	struct file *file;
+	int fd;
+};
+
+static int ckpt_hold_reserve(struct ckpt_hold *hold)
+{
+	hold->fd = get_unused_fd_flags(O_CLOEXEC);
+	if (hold->fd < 0)
+		return hold->fd;
+	hold->file = ckpt_context_file();
+	if (IS_ERR(hold->file)) {
+		put_unused_fd(hold->fd);
+		return PTR_ERR(hold->file);
+	}
+	return 0;
+}
+
+static void ckpt_hold_publish(struct ckpt_hold *hold, struct ckpt_ctx *ctx)
+{
+	struct ckpt_context *c = hold->file->private_data;
+
+	c->fz = ctx->fz;
+	c->root = get_task_struct(ctx->root_task);
+	ctx->fz = NULL;
+	fd_install(hold->fd, hold->file);
+}
+
+static void ckpt_hold_cancel(struct ckpt_hold *hold)
+{
+	put_unused_fd(hold->fd);
+	fput(hold->file);
+}
+
+static long checkpoint_run(struct ckpt_ctx *ctx, pid_t pid,
+			   struct checkpoint_args *args,
+			   struct checkpoint_args __user *uargs)
+{
+	struct ckpt_hold hold = {};
+	long ret;
+
+	ret = ckpt_objhash_init(&ctx->objs);
+	if (ret)
+		return ret;
+	ckpt_meta_init(&ctx->meta);
+	if (ctx->flags & CHECKPOINT_HOLD) {
+		ret = ckpt_hold_reserve(&hold);
+		if (ret)
+			goto out;
+		ret = -EFAULT;
+		if (put_user(hold.fd, &uargs->context_fd))
+			goto out_hold;
+	}
+
+	ret = ckpt_do_checkpoint(ctx, pid);
+	if (ret >= 0 && ctx->out.file)
+		ctx->out.file->f_pos = ctx->out.pos;
+	if (ret >= 0 && put_result(args->stats, args->stats_size, &ctx->stats,
+				   sizeof(ctx->stats)))
+		ckpt_log(&ctx->log, "warning: the statistics could not be stored");
+
+	if (hold.file && ret >= 0) {
+		ckpt_hold_publish(&hold, ctx);
+		goto out;
+	}
+out_hold:
+	if (hold.file)
+		ckpt_hold_cancel(&hold);
+out:
+	if (ctx->root_task)
+		put_task_struct(ctx->root_task);
+	if (ctx->root.mnt)
+		path_put(&ctx->root);
+	ckpt_objhash_destroy(&ctx->objs);
+	ckpt_meta_free(&ctx->meta);
+	ckpt_out_release(&ctx->out);
+	return ret;
+}
+
+/**
+ * sys_checkpoint - save a running tree of processes
+ * @pid: root of the tree; 0 or the caller's own: the caller itself
+ * @fd: where the image goes, at its position
+ * @flags: CHECKPOINT_*
+ * @uargs: with CHECKPOINT_ARGS a struct checkpoint_args
+ * @usize: its size
+ *
+ * Return: a positive id; 0 when the caller returns from a restart, and with
+ * CHECKPOINT_CHECK and CHECKPOINT_QUERY; or a negative errno.
+ */
+SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
+		struct checkpoint_args __user *, uargs, size_t, usize)
+{
+	struct checkpoint_args args = { .log_fd = -1 };
+	struct ckpt_ctx *ctx;
+	long ret;
+
+	ret = checkpoint_check_flags(flags);
+	if (ret)
+		return ret;
+	if (flags & CHECKPOINT_ARGS) {
+		ret = copy_args(&args, sizeof(args), CHECKPOINT_ARGS_SIZE_VER0,
+				uargs, usize);
+		if (ret)
+			return ret;
+		if (args.__reserved)
+			return -EINVAL;
+	}
+	if (flags & CHECKPOINT_QUERY)
+		return put_caps(&args);
+	if (pid < 0)
+		return -EINVAL;
+
+	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+	if (!ctx)
+		return -ENOMEM;
+	ctx->flags = flags;
+	ctx->freeze_timeout = msecs_to_jiffies(args.freeze_timeout_ms ?:
+					       CKPT_FREEZE_TIMEOUT_MS);
+	ret = ckpt_log_open(&ctx->log, args.log_fd);
+	if (ret)
+		goto out;
+	if (!(flags & CHECKPOINT_CHECK)) {
+		struct file *file = ckpt_output(fd);
+
+		ret = PTR_ERR_OR_ZERO(file);
+		if (ret)
+			goto out_log;
+		ctx->out.file = file;
+		ctx->out.pos = file->f_pos;
+	}
+	ret = checkpoint_run(ctx, pid, &args, uargs);
+	if (ctx->out.file)
+		fput(ctx->out.file);
+out_log:
+	ckpt_log_close(&ctx->log);
+out:
+	kfree(ctx);
+	return ret;
+}
+
+/* ---- restart ------------------------------------------------------------------------ */
+
+static int restart_inherit(struct ckpt_restart *rs,
+			   const struct restart_args *args)
+{
+	struct ckpt_inherit_fd *list;
+	u32 i;
+	int ret = 0;
+
+	if (!args->nr_inherit)
+		return 0;
+	if (args->nr_inherit > CKPT_INHERIT_MAX)
+		return -E2BIG;
+	list = memdup_array_user(u64_to_user_ptr(args->inherit),
+				 args->nr_inherit, sizeof(*list));
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+	rs->inherit = kcalloc(args->nr_inherit, sizeof(*rs->inherit),
+			      GFP_KERNEL_ACCOUNT);
+	if (!rs->inherit) {
+		ret = -ENOMEM;
+		goto out;
+	}
+	for (i = 0; i < args->nr_inherit; i++) {
+		struct file *file = fget(list[i].fd);
+
+		if (!file) {
+			ckpt_log(&rs->log, "inherited descriptor %d is not open", list[i].fd);
+			ret = -EBADF;
+			goto out;
+		}
+		rs->inherit[i].saved_fd = list[i].saved_fd;
+		rs->inherit[i].file = file;
+		rs->nr_inherit++;
+	}
+out:
+	kfree(list);
+	return ret;
+}
+
+static int restart_input(struct ckpt_restart *rs, int fd,
+			 const struct restart_args *args)
+{
+	struct file *file = fget(fd);
+	void *prefix;
+
+	if (!file)
+		return -EBADF;
+	rs->in.file = file;
+	if (!(file->f_mode & FMODE_READ))
+		return -EBADF;
+	if (!file->f_op->read_iter || !(file->f_mode & FMODE_CAN_READ))
+		return -EINVAL;
+	rs->in.pos = file->f_pos;
+	if (!args->prefix_len)
+		return 0;
+	if (args->prefix_len > CKPT_PREFIX_MAX)
+		return -E2BIG;
+	prefix = vmemdup_user(u64_to_user_ptr(args->prefix), args->prefix_len);
+	if (IS_ERR(prefix))
+		return PTR_ERR(prefix);
+	rs->prefix = prefix;
+	rs->in.prefix = prefix;
+	rs->in.prefix_len = args->prefix_len;
+	return 0;
+}
+
+static int restart_done_file(struct ckpt_restart *rs, int fd)
+{
+	if (fd == -1)
+		return 0;
+	rs->done_file = fget(fd);
+	if (!rs->done_file)
+		return -EBADF;
+	return rs->done_file->f_mode & FMODE_WRITE ? 0 : -EBADF;
+}
+
+static void restart_put_files(struct ckpt_restart *rs)
+{
+	u32 i;
+
+	for (i = 0; i < rs->nr_inherit; i++)
+		fput(rs->inherit[i].file);
+	kfree(rs->inherit);
+	if (rs->done_file)
+		fput(rs->done_file);
+	if (rs->in.file)
+		fput(rs->in.file);
+	kvfree(rs->prefix);
+}
+
+/**
+ * sys_restart - bring a saved tree back
+ * @pid: must be 0: the caller
+ * @fd: the image; a seekable one is read from its position, which stays
+ * @flags: RESTART_*
+ * @uargs: with RESTART_ARGS a struct restart_args
+ * @usize: its size
+ *
+ * Return: does not return to the caller but into the saved program; or a
+ * negative errno, and the caller is as it was.
+ */
+SYSCALL_DEFINE5(restart, pid_t, pid, int, fd, unsigned long, flags,
+		struct restart_args __user *, uargs, size_t, usize)
+{
+	struct restart_args args = { .log_fd = -1, .done_fd = -1 };
+	struct ckpt_restart *rs;
+	bool committed;
+	long ret;
+
+	if ((flags & ~RESTART_FLAGS) || pid)
+		return -EINVAL;
+	if (!(flags & RESTART_TASKSELF))
+		return -EOPNOTSUPP;
+	if (flags & RESTART_ARGS) {
+		ret = copy_args(&args, sizeof(args), RESTART_ARGS_SIZE_VER0,
+				uargs, usize);
+		if (ret)
+			return ret;
+	}
+
+	rs = kzalloc(sizeof(*rs), GFP_KERNEL_ACCOUNT);
+	if (!rs)
+		return -ENOMEM;
+	rs->flags = flags;
+	rs->start = ktime_get();
+	xa_init_flags(&rs->recs, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&rs->objs, XA_FLAGS_ACCOUNT);
+	ret = ckpt_log_open(&rs->log, args.log_fd);
+	if (ret)
+		goto out;
+	ret = restart_input(rs, fd, &args);
+	if (!ret)
+		ret = restart_inherit(rs, &args);
+	if (!ret)
+		ret = restart_done_file(rs, args.done_fd);
+	if (!ret)
+		ret = ckpt_do_restart(rs);
+	ckpt_restart_release(rs);
+	restart_put_files(rs);
+	ckpt_log_close(&rs->log);
+out:
+	committed = rs->committed;
+	if (committed)
+		ckpt_restart_resume(rs);
+	kfree(rs);
+	return ret;
 }

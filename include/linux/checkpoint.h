@@ -14,6 +14,7 @@ void ckpt_freeze_trap(void) __releases(&current->sighand->siglock);
 void __ckpt_fork(struct task_struct *p);
 void __ckpt_exit(struct task_struct *tsk);
 bool ckpt_only_freeze_pending(void);
+void random_get_boot_id(u8 *uuid);
 
 /**
  * ckpt_fork - a new task is about to become visible

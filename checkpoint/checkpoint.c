@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The stages of a checkpoint:
+ *
+ *	permission -> freeze -> check -> capture -> write out -> [kill] -> thaw
+ *
+ * Capture puts the metadata into kernel memory; writing out sends it and then
+ * the pages. Until the tree thaws nothing in it executes; whatever goes wrong,
+ * ckpt_release_tree() lets it go on.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/fs_struct.h>
+#include <linux/nsproxy.h>
+#include <linux/pid_namespace.h>
+#include <linux/ptrace.h>
+#include <linux/random.h>
+#include <linux/sched/debug.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/sched/wake_q.h>
+#include <linux/stdarg.h>
+#include <linux/time_namespace.h>
+#include <linux/timekeeping.h>
+#include <linux/utsname.h>
+#include <asm/checkpoint.h>
+
+#include "checkpoint.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/checkpoint.h>
+
+/**
+ * ckpt_refuse - record a reason why the tree cannot be saved
+ * @ctx: the checkpoint
+ * @t: the task concerned
+ * @fmt: the reason, without the task
+ *
+ * Return: -EOPNOTSUPP.
+ */
+int ckpt_refuse(struct ckpt_ctx *ctx, struct task_struct *t,
+		const char *fmt, ...)
+{
+	struct va_format vaf;
+	va_list args;
+
+	va_start(args, fmt);
+	vaf.fmt = fmt;
+	vaf.va = &args;
+	ckpt_log(&ctx->log, "pid %d (%*pE) %pV", task_pid_vnr(t),
+		 (int)strnlen(t->comm, sizeof(t->comm)), t->comm, &vaf);
+	va_end(args);
+	ctx->refusals++;
+	return -EOPNOTSUPP;
+}
+
+static int ckpt_may_save(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	if (t == current ||
+	    ptrace_may_access(t, PTRACE_MODE_ATTACH_REALCREDS))
+		return 0;
+	ckpt_refuse(ctx, t, "may not be saved by you: saving a process takes the same rights as tracing it (same user and not set-user-ID, or CAP_SYS_PTRACE)");
+	return -EPERM;
+}
+
+static struct task_struct *ckpt_find_root(struct ckpt_ctx *ctx, pid_t pid)
+{
+	struct task_struct *t;
+
+	if (!pid || pid == task_pid_vnr(current))
+		return get_task_struct(current);
+	t = find_get_task_by_vpid(pid);
+	if (!t)
+		ckpt_log(&ctx->log, "pid %d: there is no such process", pid);
+	return t;
+}
+
+/* What makes no sense to freeze. */
+static int ckpt_check_root(struct ckpt_ctx *ctx)
+{
+	struct task_struct *t = ctx->root_task;
+
+	if (t->flags & (PF_KTHREAD | PF_USER_WORKER)) {
+		ckpt_refuse(ctx, t, "is a kernel thread");
+		return -EINVAL;
+	}
+	if (!thread_group_leader(t)) {
+		ckpt_refuse(ctx, t, "is a thread of process %d; name the process",
+			    task_tgid_vnr(t));
+		return -EINVAL;
+	}
+	if (t->exit_state || (t->flags & PF_EXITING)) {
+		ckpt_refuse(ctx, t, "has exited");
+		return -ESRCH;
+	}
+	return ckpt_may_save(ctx, t);
+}
+
+static bool ckpt_refuse_traced(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	pid_t tracer = 0;
+
+	rcu_read_lock();
+	if (t->ptrace)
+		tracer = task_pid_vnr(rcu_dereference(t->parent));
+	rcu_read_unlock();
+	if (!t->ptrace)
+		return false;
+	ckpt_refuse(ctx, t, "is traced by pid %d; detach the tracer first",
+		    tracer);
+	return true;
+}
+
+/* Names the tasks that have not arrived in time, and where they are. */
+static void ckpt_log_stragglers(struct ckpt_ctx *ctx)
+{
+	struct task_struct *t;
+
+	rcu_read_lock();
+	for_each_thread(ctx->root_task, t) {
+		if (ckpt_task_frozen(t) || t->exit_state)
+			continue;
+		ckpt_log(&ctx->log,
+			 "pid %d (%s) did not come to a halt within %u ms; it waits in %ps",
+			 task_pid_vnr(t), t->comm,
+			 jiffies_to_msecs(ctx->freeze_timeout),
+			 (void *)get_wchan(t));
+	}
+	rcu_read_unlock();
+}
+
+/* One pass over the tree; returns how many tasks were asked, or an error. */
+static int ckpt_freeze_pass(struct ckpt_ctx *ctx)
+{
+	struct task_struct *t;
+	int asked = 0, ret = 0;
+
+	rcu_read_lock();
+	for_each_thread(ctx->root_task, t) {
+		if (t == current || t->ckpt_freezer == ctx->fz)
+			continue;
+		ret = ckpt_freeze_task(ctx->fz, t);
+		if (ret == -ESRCH) {
+			ret = 0;
+			continue;
+		}
+		if (ret)
+			break;
+		asked++;
+	}
+	rcu_read_unlock();
+	return ret ?: asked;
+}
+
+static int ckpt_freeze(struct ckpt_ctx *ctx)
+{
+	unsigned long deadline = jiffies + ctx->freeze_timeout;
+	int ret;
+
+	ctx->freeze_start = ktime_get();
+	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_FREEZE);
+	do {
+		unsigned long now = jiffies;
+
+		ret = ckpt_freeze_pass(ctx);
+		if (ret < 0) {
+			ckpt_refuse(ctx, ctx->root_task,
+				    "is being checkpointed already");
+			return ret;
+		}
+		if (!ret)
+			break;
+		ret = ckpt_freezer_wait(ctx->fz, time_before(now, deadline) ?
+					deadline - now : 1);
+		if (ret == -ETIMEDOUT)
+			ckpt_log_stragglers(ctx);
+		if (ret)
+			return ret;
+		/* New threads may have been born before their parent froze. */
+	} while (1);
+
+	ret = ckpt_task_wait_off_cpu(ctx->root_task);
+	if (ret == -ESRCH)
+		ckpt_refuse(ctx, ctx->root_task, "exited meanwhile");
+	ctx->stats.freeze_ns = ktime_get() - ctx->freeze_start;
+	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_FROZEN);
+	return ret;
+}
+
+/* Every reason is found before anything is written. */
+static int ckpt_check(struct ckpt_ctx *ctx)
+{
+	struct task_struct *t = ctx->root_task;
+	int ret;
+
+	/* An exec of a set-user-ID file may lie between question and freeze. */
+	ret = ckpt_may_save(ctx, t);
+	if (ret)
+		return ret;
+
+	ckpt_refuse_traced(ctx, t);
+	ckpt_check_task(ctx, t);
+	ckpt_check_signal(ctx, t);
+	ckpt_check_fs(ctx, t);
+	ckpt_check_files(ctx, t);
+	ckpt_check_mm(ctx, t);
+	trace_checkpoint_stage(t, CKPT_STAGE_CHECKED);
+	return ctx->refusals ? -EOPNOTSUPP : 0;
+}
+
+static void ckpt_header_times(struct ckpt_rec_header *h, struct task_struct *t)
+{
+	struct timens_offsets off = {};
+
+#ifdef CONFIG_TIME_NS
+	task_lock(t);
+	if (t->nsproxy)
+		off = t->nsproxy->time_ns->offsets;
+	task_unlock(t);
+#endif
+	h->timens_monotonic_ns = timespec64_to_ns(&off.monotonic);
+	h->timens_boottime_ns = timespec64_to_ns(&off.boottime);
+	h->realtime_ns = ktime_get_real_ns();
+	h->monotonic_ns = ktime_get_ns() + h->timens_monotonic_ns;
+	h->boottime_ns = ktime_get_boottime_ns() + h->timens_boottime_ns;
+}
+
+static int checkpoint_header(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec_x86_features *f;
+	struct ckpt_rec_header *h;
+	u32 words;
+
+	h = ckpt_rec_new(ctx, header, CKPT_REC_HEADER, 0);
+	if (!h)
+		return -ENOMEM;
+	memcpy(h->magic, CKPT_IMAGE_MAGIC, sizeof(h->magic));
+	h->version = CKPT_IMAGE_VERSION;
+	h->arch = CKPT_ARCH_X86_64;
+	h->feature_compat = CKPT_COMPAT_INDEX;
+	h->page_shift = PAGE_SHIFT;
+	h->nr_signals = _NSIG;
+	h->nr_rlimits = RLIM_NLIMITS;
+	h->hz = USER_HZ;
+	h->flags = ctx->flags;
+	memcpy(h->uuid, ctx->uuid, sizeof(h->uuid));
+	random_get_boot_id(h->boot_id);
+	h->id = ctx->id;
+	ckpt_header_times(h, ctx->root_task);
+
+	down_read(&uts_sem);
+	strscpy(h->uts_release, utsname()->release);
+	strscpy(h->uts_version, utsname()->version);
+	strscpy(h->uts_machine, utsname()->machine);
+	up_read(&uts_sem);
+
+	words = arch_ckpt_feature_words();
+	f = ckpt_rec_new(ctx, x86_features, CKPT_REC_X86_FEATURES, words * 4);
+	if (!f)
+		return -ENOMEM;
+	f->nr_words = words;
+	arch_ckpt_save_features(f, ckpt_rec_var(f));
+	return 0;
+}
+
+static int checkpoint_meta_end(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec_meta_end *end;
+
+	end = ckpt_rec_new(ctx, meta_end, CKPT_REC_META_END, 0);
+	if (!end)
+		return -ENOMEM;
+	end->nr_records = ctx->meta.records - 1;
+	end->nr_objects = ctx->objs.nr;
+	return 0;
+}
+
+static int ckpt_capture(struct ckpt_ctx *ctx)
+{
+	int ret;
+
+	ret = checkpoint_header(ctx);
+	if (!ret)
+		ret = checkpoint_tree(ctx);
+	if (!ret)
+		ret = checkpoint_task(ctx, ctx->root_task);
+	if (!ret)
+		ret = checkpoint_meta_end(ctx);
+	if (ret)
+		return ret;
+	ctx->stats.meta_bytes = ctx->meta.bytes;
+	ctx->stats.objects = ctx->objs.nr;
+	ctx->stats.tasks = 1;
+	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_CAPTURED);
+	return 0;
+}
+
+static int ckpt_write_payload(struct ckpt_ctx *ctx)
+{
+	struct ckpt_obj *obj;
+	unsigned long i;
+	int ret;
+
+	xa_for_each(&ctx->objs.list, i, obj) {
+		if (obj->type != CKPT_OBJ_MM)
+			continue;
+		ret = checkpoint_mm_pages(ctx, obj->ptr, obj->objref);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* SIGKILL and the OOM killer take a frozen task, too. */
+static int ckpt_still_there(struct ckpt_ctx *ctx)
+{
+	if (ckpt_task_frozen(ctx->root_task) && !ctx->root_task->exit_state)
+		return 0;
+	ckpt_refuse(ctx, ctx->root_task, "was killed while it was being saved");
+	return -ESRCH;
+}
+
+static int ckpt_write_out(struct ckpt_ctx *ctx)
+{
+	u64 meta_offset = ctx->meta.bytes - sizeof(struct ckpt_rec_meta_end);
+	struct ckpt_out *out = &ctx->out;
+	int ret;
+
+	ret = ckpt_out_meta(out, &ctx->meta);
+	if (ret)
+		goto failed;
+	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_META_WRITTEN);
+	ret = ckpt_write_payload(ctx);
+	if (ret)
+		goto failed;
+	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_PAYLOAD_WRITTEN);
+	ret = ckpt_still_there(ctx);
+	if (ret)
+		return ret;
+	ret = ckpt_out_finish(out, meta_offset, ctx->uuid);
+	if (ret)
+		goto failed;
+	if ((ctx->flags & CHECKPOINT_KILL) &&
+	    S_ISREG(file_inode(out->file)->i_mode)) {
+		ret = vfs_fsync(out->file, 0);
+		if (ret)
+			goto failed;
+	}
+	ctx->stats.image_bytes = out->offset;
+	ctx->stats.pages_written = out->pages;
+	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_WRITTEN);
+	return 0;
+
+failed:
+	if (!ckpt_still_there(ctx))
+		ckpt_log(&ctx->log, "writing the image failed at offset %llu: %pe; the processes go on",
+			 out->offset, ERR_PTR(ret));
+	return ret;
+}
+
+/**
+ * ckpt_kill_tree - kill the tasks of a frozen tree
+ * @root: its root
+ *
+ * The signal is pending when they thaw, so that none executes an instruction.
+ */
+void ckpt_kill_tree(struct task_struct *root)
+{
+	do_send_sig_info(SIGKILL, SEND_SIG_PRIV, root, PIDTYPE_TGID);
+}
+
+static void ckpt_release_tree(struct ckpt_ctx *ctx)
+{
+	if (!ctx->fz)
+		return;
+	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_THAW);
+	ckpt_freezer_thaw(ctx->fz);
+	ckpt_freezer_put(ctx->fz);
+	ctx->fz = NULL;
+	if (ctx->freeze_start)
+		ctx->stats.frozen_ns = ktime_get() - ctx->freeze_start;
+}
+
+static int ckpt_begin(struct ckpt_ctx *ctx, pid_t pid)
+{
+	static atomic64_t last_id;
+	int ret;
+
+	ctx->root_task = ckpt_find_root(ctx, pid);
+	if (!ctx->root_task)
+		return -ESRCH;
+	ret = ckpt_check_root(ctx);
+	if (ret)
+		return ret;
+	/* A tracer would keep a stopped task from ever coming to the trap. */
+	if (ckpt_refuse_traced(ctx, ctx->root_task))
+		return -EOPNOTSUPP;
+	/* A tree that writes to a pipe that only it reads never gets on. */
+	if (ctx->root_task == current && ctx->out.file &&
+	    S_ISFIFO(file_inode(ctx->out.file)->i_mode) &&
+	    (ctx->out.file->f_mode & FMODE_READ)) {
+		ckpt_log(&ctx->log, "the output is a pipe whose other end only the caller has");
+		return -EDEADLK;
+	}
+
+	get_fs_root(current->fs, &ctx->root);
+	get_random_bytes(ctx->uuid, sizeof(ctx->uuid));
+	/* Positive, and it fits an int for who takes it as one. */
+	ctx->id = (atomic64_inc_return(&last_id) & INT_MAX) ?: 1;
+	ctx->fz = ckpt_freezer_alloc();
+	return ctx->fz ? 0 : -ENOMEM;
+}
+
+/**
+ * ckpt_do_checkpoint - save a tree
+ * @ctx: flags, log, output and timeout are set
+ * @pid: root of the tree in the caller's pid namespace, 0 for the caller
+ *
+ * Context: may sleep; no locks held.
+ * Return: a positive id (0 with CHECKPOINT_CHECK), or a negative errno. With
+ * CHECKPOINT_HOLD and no error the tree is still frozen, held by @ctx->fz.
+ */
+long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
+{
+	ktime_t start = ktime_get();
+	long ret;
+
+	ret = ckpt_begin(ctx, pid);
+	if (!ret)
+		ret = ckpt_freeze(ctx);
+	if (!ret)
+		ret = ckpt_check(ctx);
+	if (!ret && !(ctx->flags & CHECKPOINT_CHECK)) {
+		ret = ckpt_capture(ctx);
+		if (!ret)
+			ret = ckpt_write_out(ctx);
+		if (!ret && (ctx->flags & CHECKPOINT_KILL))
+			ckpt_kill_tree(ctx->root_task);
+	}
+	if (ret || !(ctx->flags & CHECKPOINT_HOLD))
+		ckpt_release_tree(ctx);
+	ctx->stats.total_ns = ktime_get() - start;
+	if (ret)
+		return ret;
+	return ctx->flags & CHECKPOINT_CHECK ? 0 : ctx->id;
+}

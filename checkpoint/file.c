@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Open files, by kind. What no kind matches is refused with the name of its
+ * file operations.
+ *
+ * A file that has a path is opened again by it, and must be what it was:
+ * type, size and time of change of contents. A device or inode number that
+ * differs is reported: another boot or machine may number them otherwise.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/fs_struct.h>
+#include <linux/filelock.h>
+#include <linux/kdev_t.h>
+#include <linux/magic.h>
+#include <linux/major.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/stat.h>
+#include <linux/statfs.h>
+#include <linux/string.h>
+#include <linux/tty.h>
+
+#include "checkpoint.h"
+
+/* f_flags that are kept; O_CREAT and the like are not in f_flags any more. */
+#define CKPT_O_SAVED	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC |	\
+			 __O_SYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | \
+			 O_NOFOLLOW | O_NOATIME | O_PATH)
+/* f_flags that say how the file was opened and have no effect afterwards. */
+#define CKPT_O_IGNORED	(O_NOCTTY | O_TRUNC | O_CREAT | O_EXCL | \
+			 O_CLOEXEC | __FMODE_EXEC)
+
+/**
+ * struct ckpt_file_ops - a kind of open file
+ * @kind: enum ckpt_file_kind
+ * @match: is @file of this kind? May not sleep
+ */
+struct ckpt_file_ops {
+	enum ckpt_file_kind kind;
+	bool (*match)(struct ckpt_ctx *ctx, struct file *file);
+};
+
+static bool ckpt_match_image(struct ckpt_ctx *ctx, struct file *file)
+{
+	return file == ctx->out.file;
+}
+
+static bool ckpt_match_log(struct ckpt_ctx *ctx, struct file *file)
+{
+	return file == ctx->log.file;
+}
+
+/*
+ * File systems whose regular files are nothing but their contents. Elsewhere
+ * (proc, sysfs, memfd, secretmem...) a file may be anything.
+ */
+static bool ckpt_plain_fs(const struct super_block *sb)
+{
+	if (sb->s_flags & SB_NOUSER)
+		return false;
+	if (sb->s_type->fs_flags & FS_REQUIRES_DEV)
+		return true;
+	switch (sb->s_magic) {
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case NFS_SUPER_MAGIC:
+	case FUSE_SUPER_MAGIC:
+		return true;
+	}
+	return false;
+}
+
+static bool ckpt_match_reg(struct ckpt_ctx *ctx, struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	return S_ISREG(inode->i_mode) && ckpt_plain_fs(inode->i_sb);
+}
+
+static bool ckpt_match_dir(struct ckpt_ctx *ctx, struct file *file)
+{
+	return S_ISDIR(file_inode(file)->i_mode);
+}
+
+/* Devices without state of their own. */
+static bool ckpt_chr_allowed(dev_t dev)
+{
+	if (MAJOR(dev) != MEM_MAJOR)
+		return false;
+	switch (MINOR(dev)) {
+	case 3:	/* null */
+	case 5:	/* zero */
+	case 7:	/* full */
+	case 8:	/* random */
+	case 9:	/* urandom */
+		return true;
+	}
+	return false;
+}
+
+static bool ckpt_match_chr(struct ckpt_ctx *ctx, struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	return S_ISCHR(inode->i_mode) && ckpt_chr_allowed(inode->i_rdev);
+}
+
+/* Terminals, but not the master side of a pseudo terminal. */
+static bool ckpt_tty_allowed(dev_t dev)
+{
+	switch (MAJOR(dev)) {
+	case TTY_MAJOR:
+	case UNIX98_PTY_SLAVE_MAJOR ... UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT - 1:
+		return true;
+	case TTYAUX_MAJOR:
+		return MINOR(dev) == 0 || MINOR(dev) == 1; /* tty, console */
+	case 229: /* hvc */
+		return true;
+	}
+	return false;
+}
+
+static bool ckpt_match_tty(struct ckpt_ctx *ctx, struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	return S_ISCHR(inode->i_mode) && ckpt_tty_allowed(inode->i_rdev);
+}
+
+/* In this order: the first that matches. */
+static const struct ckpt_file_ops ckpt_file_kinds[] = {
+	{ CKPT_FILE_IMAGE,	ckpt_match_image },
+	{ CKPT_FILE_LOG,	ckpt_match_log },
+	{ CKPT_FILE_REG,	ckpt_match_reg },
+	{ CKPT_FILE_DIR,	ckpt_match_dir },
+	{ CKPT_FILE_CHR,	ckpt_match_chr },
+	{ CKPT_FILE_TTY,	ckpt_match_tty },
+};
+
+static const struct ckpt_file_ops *ckpt_file_kind(struct ckpt_ctx *ctx,
+						  struct file *file)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_file_kinds); i++)
+		if (ckpt_file_kinds[i].match(ctx, file))
+			return &ckpt_file_kinds[i];
+	return NULL;
+}
+
+/* ---- paths --------------------------------------------------------------- */
+
+/* The path as the root task sees it; NULL if it cannot be reached from there. */
+static char *ckpt_path_name(struct ckpt_ctx *ctx, const struct path *path,
+			    const struct path *root, char *buf)
+{
+	char *name = __d_path(path, root, buf, CKPT_PATH_MAX);
+
+	return IS_ERR(name) ? NULL : name;
+}
+
+/* Does the name lead back to where it came from? */
+static bool ckpt_path_leads_back(const struct path *path,
+				 const struct path *root, const char *name)
+{
+	struct path found;
+	bool same;
+
+	if (vfs_path_lookup(root->dentry, root->mnt, name, 0, &found))
+		return false;
+	same = path_equal(&found, path);
+	path_put(&found);
+	return same;
+}
+
+/* NULL, or what is wrong with the path of an open file. */
+static const char *ckpt_path_problem(struct ckpt_ctx *ctx,
+				     const struct path *path,
+				     const struct path *root)
+{
+	const char *why = NULL;
+	char *buf, *name;
+
+	if (d_unlinked(path->dentry))
+		return "was deleted; a deleted file cannot be saved yet";
+	buf = kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return "cannot be looked at: out of memory";
+	name = ckpt_path_name(ctx, path, root, buf);
+	if (!name)
+		why = "lies outside the root directory of the process";
+	else if (!ckpt_path_leads_back(path, root, name))
+		why = "cannot be reached by its name: something is mounted over it";
+	kfree(buf);
+	return why;
+}
+
+/* ---- what refuses --------------------------------------------------------- */
+
+static bool ckpt_owns_lock(struct list_head *locks, const void *owner,
+			   const struct file *file)
+{
+	struct file_lock_core *flc;
+
+	list_for_each_entry(flc, locks, flc_list)
+		if (flc->flc_file == file || (owner && flc->flc_owner == owner))
+			return true;
+	return false;
+}
+
+/* Does the open file, or the file table through it, hold a lock or lease? */
+static bool ckpt_file_locked(struct task_struct *t, struct file *file)
+{
+	struct file_lock_context *ctx = locks_inode_context(file_inode(file));
+	bool locked;
+
+	if (!ctx)
+		return false;
+	spin_lock(&ctx->flc_lock);
+	locked = ckpt_owns_lock(&ctx->flc_posix, t->files, file) ||
+		 ckpt_owns_lock(&ctx->flc_flock, NULL, file) ||
+		 ckpt_owns_lock(&ctx->flc_lease, NULL, file);
+	spin_unlock(&ctx->flc_lock);
+	return locked;
+}
+
+static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
+				     struct task_struct *t, struct file *file,
+				     const struct ckpt_file_ops *kind)
+{
+	if (kind->kind == CKPT_FILE_IMAGE || kind->kind == CKPT_FILE_LOG)
+		return NULL;
+	if (file->f_flags & __O_TMPFILE)
+		return "was opened with O_TMPFILE, which cannot be saved yet";
+	if (file->f_flags & FASYNC)
+		return "has O_ASYNC, which cannot be saved yet";
+	if (file->f_flags & ~(CKPT_O_SAVED | CKPT_O_IGNORED))
+		return "has open flags that this kernel does not know";
+	if (ckpt_file_locked(t, file))
+		return "has file locks or leases, which cannot be saved yet";
+	if (file->f_cred->user_ns != current_user_ns())
+		return "was opened in another user namespace";
+	return ckpt_path_problem(ctx, &file->f_path, &ctx->root);
+}
+
+/**
+ * ckpt_check_file - find what keeps a file from being saved
+ * @ctx: the checkpoint
+ * @t: a task that uses it
+ * @what: how it uses it, as "fd 7"
+ * @file: the file
+ */
+void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
+		     const char *what, struct file *file)
+{
+	const struct ckpt_file_ops *kind = ckpt_file_kind(ctx, file);
+	const char *why;
+
+	if (!kind) {
+		ckpt_refuse(ctx, t, "%s -> %pD4: %ps cannot be saved yet", what,
+			    file, file->f_op);
+		return;
+	}
+	why = ckpt_file_problem(ctx, t, file, kind);
+	if (why)
+		ckpt_refuse(ctx, t, "%s -> %pD4 %s", what, file, why);
+}
+
+/* ---- writing --------------------------------------------------------------- */
+
+static int ckpt_file_facts(const struct path *path, struct ckpt_rec_file *rec)
+{
+	struct inode *inode = d_backing_inode(path->dentry);
+	struct kstat st;
+	int ret;
+
+	ret = vfs_getattr(path, &st, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
+	if (ret)
+		return ret;
+	rec->mode = st.mode;
+	rec->dev_major = MAJOR(st.dev);
+	rec->dev_minor = MINOR(st.dev);
+	rec->rdev_major = MAJOR(st.rdev);
+	rec->rdev_minor = MINOR(st.rdev);
+	rec->ino = st.ino;
+	rec->size = st.size;
+	rec->mtime_sec = st.mtime.tv_sec;
+	rec->mtime_nsec = st.mtime.tv_nsec;
+	rec->generation = inode->i_generation;
+	rec->fs_magic = inode->i_sb->s_magic;
+	memcpy(rec->fs_uuid, inode->i_sb->s_uuid.b, sizeof(rec->fs_uuid));
+	return 0;
+}
+
+static struct ckpt_rec_file *ckpt_new_file(struct ckpt_ctx *ctx,
+					   const struct path *path,
+					   const struct path *root)
+{
+	struct ckpt_rec_file *rec = NULL;
+	char *buf, *name = "";
+
+	buf = kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return NULL;
+	if (path)
+		name = ckpt_path_name(ctx, path, root, buf);
+	if (name) {
+		size_t len = strlen(name) + 1;
+
+		rec = ckpt_rec_new(ctx, file, CKPT_REC_FILE, len);
+		if (rec) {
+			rec->path_len = len;
+			memcpy(ckpt_rec_var(rec), name, len);
+		}
+	}
+	kfree(buf);
+	return rec;
+}
+
+/**
+ * checkpoint_path - write a location: working directory, root...
+ * @ctx: the checkpoint
+ * @path: the location
+ * @root: what its name is relative to
+ * @objref: out
+ *
+ * Return: 0 or a negative errno.
+ */
+int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
+		    const struct path *root, u32 *objref)
+{
+	struct ckpt_rec_file *rec;
+	struct ckpt_obj *obj;
+
+	/* Locations are not shared; the record's own address is unique. */
+	rec = ckpt_new_file(ctx, path, root);
+	if (!rec)
+		return -ENOMEM;
+	obj = ckpt_obj_get(&ctx->objs, CKPT_OBJ_LOCATION, rec, NULL);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	rec->objref = obj->objref;
+	rec->kind = CKPT_FILE_DIR;
+	rec->flags = CKPT_FILE_F_PATH_ONLY;
+	*objref = rec->objref;
+	return ckpt_file_facts(path, rec);
+}
+
+static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
+{
+	const struct ckpt_file_ops *kind;
+	struct ckpt_rec_file *rec;
+	struct file *file = ptr;
+	bool by_path;
+	int ret = 0;
+	u32 cred;
+
+	kind = ckpt_file_kind(ctx, file);
+	if (!kind)
+		return -EOPNOTSUPP;
+	by_path = kind->kind != CKPT_FILE_IMAGE && kind->kind != CKPT_FILE_LOG;
+
+	cred = ckpt_obj_checkpoint(ctx, CKPT_OBJ_CRED, (void *)file->f_cred,
+				   &ret);
+	if (ret)
+		return ret;
+	rec = ckpt_new_file(ctx, by_path ? &file->f_path : NULL, &ctx->root);
+	if (!rec)
+		return -ENOMEM;
+	rec->objref = objref;
+	rec->kind = kind->kind;
+	rec->f_flags = file->f_flags & CKPT_O_SAVED;
+	rec->pos = file->f_pos;
+	rec->cred = cred;
+	return by_path ? ckpt_file_facts(&file->f_path, rec) : 0;
+}
+
+/* ---- opening again ----------------------------------------------------------- */
+
+static int ckpt_compare_facts(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			      const struct path *path)
+{
+	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
+	const char *name = r->var;
+	struct ckpt_rec_file now = {};
+	bool force = rs->flags & RESTART_FORCE_FILES;
+	int ret;
+
+	ret = ckpt_file_facts(path, &now);
+	if (ret)
+		return ckpt_bad(rs, r, ret, "%s: cannot be looked at", name);
+	if ((now.mode ^ rec->mode) & S_IFMT)
+		return ckpt_bad(rs, r, -ESTALE, "%s is of another type than when it was saved", name);
+	if (rec->kind == CKPT_FILE_CHR || rec->kind == CKPT_FILE_TTY) {
+		if (now.rdev_major != rec->rdev_major ||
+		    (rec->kind == CKPT_FILE_CHR &&
+		     now.rdev_minor != rec->rdev_minor))
+			return ckpt_bad(rs, r, -ESTALE, "%s is another device than when it was saved", name);
+		return 0;
+	}
+	if (rec->kind != CKPT_FILE_REG)
+		return 0;
+	if (now.size != rec->size || now.mtime_sec != rec->mtime_sec ||
+	    now.mtime_nsec != rec->mtime_nsec) {
+		if (!force)
+			return ckpt_bad(rs, r, -ESTALE, "%s was changed since it was saved (size %llu, then %llu; changed at %lld.%09u, then %lld.%09u); put the old file back or use --force-files",
+					name, now.size, rec->size,
+					now.mtime_sec, now.mtime_nsec,
+					rec->mtime_sec, rec->mtime_nsec);
+		ckpt_log(&rs->log, "warning: %s was changed since it was saved; going on as you asked", name);
+	} else if (now.ino != rec->ino || now.generation != rec->generation) {
+		ckpt_log(&rs->log, "note: %s has another inode number than when it was saved; contents agree by size and time", name);
+	}
+	return 0;
+}
+
+/* Before ->open, which may have side effects (a FIFO, a device). */
+static bool ckpt_inode_fits(const struct ckpt_rec_file *rec,
+			    const struct inode *inode)
+{
+	switch (rec->kind) {
+	case CKPT_FILE_REG:
+		return S_ISREG(inode->i_mode);
+	case CKPT_FILE_DIR:
+		return S_ISDIR(inode->i_mode);
+	case CKPT_FILE_CHR:
+		return S_ISCHR(inode->i_mode) && ckpt_chr_allowed(inode->i_rdev);
+	case CKPT_FILE_TTY:
+		return S_ISCHR(inode->i_mode) && ckpt_tty_allowed(inode->i_rdev);
+	}
+	return false;
+}
+
+static struct file *ckpt_open_path(struct ckpt_restart *rs,
+				   const struct ckpt_rec *r, int flags)
+{
+	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
+	struct file *where, *file = NULL;
+	int ret;
+
+	/* First the place alone: no ->open, no symbolic link at its end. */
+	where = file_open_root(&rs->root, r->var, O_PATH | O_NOFOLLOW, 0);
+	if (IS_ERR(where)) {
+		ret = PTR_ERR(where);
+		goto failed;
+	}
+	if (!ckpt_inode_fits(rec, file_inode(where))) {
+		ret = ckpt_bad(rs, r, -ESTALE, "%s is of another type than when it was saved",
+			       (const char *)r->var);
+		goto out;
+	}
+	ret = ckpt_compare_facts(rs, r, &where->f_path);
+	if (ret)
+		goto out;
+	if (flags & O_PATH) {
+		file = get_file(where);
+		goto out;
+	}
+	/* What was looked at is what is opened; permissions as by name. */
+	file = file_open_root(&where->f_path, "", flags, 0);
+	if (!IS_ERR(file))
+		goto out;
+	ret = PTR_ERR(file);
+failed:
+	ckpt_bad(rs, r, ret, "%s cannot be opened again (flags 0%o)",
+		 (const char *)r->var, flags);
+out:
+	if (!IS_ERR(where))
+		fput(where);
+	return ret ? ERR_PTR(ret) : file;
+}
+
+static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
+	const char *path = r->var;
+
+	if (rec->path_len > CKPT_PATH_MAX || rec->path_len > r->var_len ||
+	    !rec->path_len || strnlen(path, rec->path_len) != rec->path_len - 1)
+		return ckpt_bad(rs, r, -EINVAL, "the path is malformed");
+	if (rec->f_flags & ~CKPT_O_SAVED)
+		return ckpt_bad(rs, r, -EINVAL, "unknown open flags 0%o", rec->f_flags);
+	if (rec->flags & ~CKPT_FILE_F_PATH_ONLY)
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown file flags 0x%x", rec->flags);
+	if ((rec->flags & CKPT_FILE_F_PATH_ONLY) && rec->kind != CKPT_FILE_DIR)
+		return ckpt_bad(rs, r, -EINVAL, "a location that is no directory");
+	if (rec->pos < 0)
+		return ckpt_bad(rs, r, -EINVAL, "file position %lld", rec->pos);
+	switch (rec->kind) {
+	case CKPT_FILE_REG:
+	case CKPT_FILE_DIR:
+	case CKPT_FILE_CHR:
+	case CKPT_FILE_TTY:
+		return path[0] == '/' ? 0 :
+			ckpt_bad(rs, r, -EINVAL, "the path is not absolute");
+	case CKPT_FILE_IMAGE:
+	case CKPT_FILE_LOG:
+		return 0;
+	}
+	return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of file %u", rec->kind);
+}
+
+/* The image and the log of the checkpoint are those of the restart now. */
+static struct file *restore_own_file(struct ckpt_restart *rs, u32 kind)
+{
+	struct file *file;
+
+	file = kind == CKPT_FILE_IMAGE ? rs->in.file : rs->log.file;
+	return file ? get_file(file) : NULL;
+}
+
+/* Opened with the credentials it was opened with, or those of the task. */
+static const struct cred *ckpt_file_cred(struct ckpt_restart *rs,
+					 const struct ckpt_rec_file *rec)
+{
+	const struct cred *cred;
+	size_t mark = rs->log.len;
+
+	cred = ckpt_obj_restore(rs, CKPT_OBJ_CRED, rec->cred);
+	if (!IS_ERR(cred))
+		return cred;
+	/* No failure yet: the task's own may do. */
+	rs->log.len = mark;
+	return rs->cred;
+}
+
+static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
+	const struct cred *saved;
+	struct file *file;
+	int flags, ret;
+
+	ret = restore_file_check(rs, r);
+	if (ret)
+		return ERR_PTR(ret);
+	if (rec->kind == CKPT_FILE_IMAGE || rec->kind == CKPT_FILE_LOG)
+		return restore_own_file(rs, rec->kind);
+
+	flags = rec->f_flags | O_LARGEFILE;
+	if (rec->flags & CKPT_FILE_F_PATH_ONLY)
+		flags = O_PATH | O_DIRECTORY;
+	flags |= O_NOFOLLOW;
+	if (!(flags & O_PATH))
+		flags |= O_NONBLOCK | O_NOCTTY;
+
+	saved = override_creds(ckpt_file_cred(rs, rec));
+	file = ckpt_open_path(rs, r, flags);
+	revert_creds(saved);
+	if (IS_ERR(file))
+		return file;
+
+	spin_lock(&file->f_lock);
+	file->f_flags = (file->f_flags & ~(O_NONBLOCK | O_NOFOLLOW | O_NOCTTY)) |
+			(rec->f_flags & (O_NONBLOCK | O_NOFOLLOW));
+	spin_unlock(&file->f_lock);
+	file->f_pos = rec->pos;
+	return file;
+}
+
+static void ckpt_file_grab(void *ptr)
+{
+	get_file(ptr);
+}
+
+static void ckpt_file_drop(void *ptr)
+{
+	fput(ptr);
+}
+
+const struct ckpt_obj_ops ckpt_ops_FILE = {
+	.rec_type = CKPT_REC_FILE,
+	.grab = ckpt_file_grab,
+	.drop = ckpt_file_drop,
+	.checkpoint = checkpoint_file,
+	.restore = restore_file,
+};
+
+/* Locations stand in FILE records, too, but are never looked up. */
+const struct ckpt_obj_ops ckpt_ops_LOCATION = {
+	.rec_type = CKPT_REC_FILE,
+	.drop = NULL,
+	.restore = restore_file,
+};

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * File tables, and root and working directory.
+ */
+#include <linux/capability.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/fs_struct.h>
+#include <linux/path.h>
+#include <linux/resource.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "checkpoint.h"
+
+/* ---- file tables ----------------------------------------------------------- */
+
+/**
+ * ckpt_check_files - find what keeps a file table from being saved
+ * @ctx: the checkpoint
+ * @t: the task, frozen
+ */
+void ckpt_check_files(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	unsigned int fd = 0;
+	struct file *file;
+	char what[24];
+
+	for (;; fd++) {
+		rcu_read_lock();
+		file = task_lookup_next_fdget_rcu(t, &fd);
+		rcu_read_unlock();
+		if (!file)
+			return;
+		snprintf(what, sizeof(what), "fd %u", fd);
+		ckpt_check_file(ctx, t, what, file);
+		fput(file);
+		cond_resched();
+	}
+}
+
+struct ckpt_fd_list {
+	struct ckpt_fd *fds;
+	struct file **files;
+	unsigned int nr;
+};
+
+static void ckpt_fd_list_free(struct ckpt_fd_list *list)
+{
+	while (list->nr)
+		fput(list->files[--list->nr]);
+	kvfree(list->files);
+	kvfree(list->fds);
+}
+
+/* All descriptors at one moment, each file under a reference. */
+static int ckpt_fd_list_get(struct files_struct *files,
+			    struct ckpt_fd_list *list)
+{
+	unsigned int room = 0, fd;
+	struct fdtable *fdt;
+
+again:
+	kvfree(list->fds);
+	kvfree(list->files);
+	*list = (struct ckpt_fd_list) {};
+	list->fds = kvcalloc(room ?: 1, sizeof(*list->fds), GFP_KERNEL_ACCOUNT);
+	list->files = kvcalloc(room ?: 1, sizeof(*list->files),
+			       GFP_KERNEL_ACCOUNT);
+	if (!list->fds || !list->files) {
+		ckpt_fd_list_free(list);
+		return -ENOMEM;
+	}
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	fd = bitmap_weight(fdt->open_fds, fdt->max_fds);
+	if (fd > room) {
+		spin_unlock(&files->file_lock);
+		room = fd;
+		goto again;
+	}
+	for_each_set_bit(fd, fdt->open_fds, fdt->max_fds) {
+		struct file *file = rcu_dereference_protected(fdt->fd[fd],
+					lockdep_is_held(&files->file_lock));
+		struct ckpt_fd *e = &list->fds[list->nr];
+
+		/* Reserved, nothing installed: nobody will, frozen as they are. */
+		if (!file)
+			continue;
+		e->fd = fd;
+		if (test_bit(fd, fdt->close_on_exec))
+			e->flags = CKPT_FD_CLOEXEC;
+		list->files[list->nr++] = get_file(file);
+	}
+	spin_unlock(&files->file_lock);
+	return 0;
+}
+
+static int checkpoint_files(struct ckpt_ctx *ctx, void *ptr, u32 objref)
+{
+	struct ckpt_fd_list list = {};
+	struct ckpt_rec_files *rec;
+	unsigned int i;
+	int ret;
+
+	ret = ckpt_fd_list_get(ptr, &list);
+	if (ret)
+		return ret;
+	for (i = 0; i < list.nr; i++) {
+		list.fds[i].file = ckpt_obj_checkpoint(ctx, CKPT_OBJ_FILE,
+						       list.files[i], &ret);
+		cond_resched();
+	}
+	if (ret)
+		goto out;
+	rec = ckpt_rec_new(ctx, files, CKPT_REC_FILES,
+			   array_size(list.nr, sizeof(*list.fds)));
+	if (!rec) {
+		ret = -ENOMEM;
+		goto out;
+	}
+	rec->objref = objref;
+	rec->nr_fds = list.nr;
+	memcpy(ckpt_rec_var(rec), list.fds, list.nr * sizeof(*list.fds));
+out:
+	ckpt_fd_list_free(&list);
+	return ret;
+}
+
+static void ckpt_files_grab(void *ptr)
+{
+	atomic_inc(&((struct files_struct *)ptr)->count);
+}
+
+static void ckpt_files_drop(void *ptr)
+{
+	put_files_struct(ptr);
+}
+
+const struct ckpt_obj_ops ckpt_ops_FILES = {
+	.rec_type = CKPT_REC_FILES,
+	.grab = ckpt_files_grab,
+	.drop = ckpt_files_drop,
+	.checkpoint = checkpoint_files,
+};
+
+static struct ckpt_inherit *ckpt_inherited(struct ckpt_restart *rs, u32 fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < rs->nr_inherit; i++)
+		if (rs->inherit[i].saved_fd == fd)
+			return &rs->inherit[i];
+	return NULL;
+}
+
+/* The files of all descriptors, ready to be installed. */
+static int restore_fd_files(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			    struct file **files)
+{
+	const struct ckpt_rec_files *rec = ckpt_rec_as(r, files);
+	const struct ckpt_fd *fds = r->var;
+	struct ckpt_inherit *in;
+	u32 i;
+
+	for (i = 0; i < rec->nr_fds; i++) {
+		struct file *file;
+
+		if (fds[i].fd >= INT_MAX || fds[i].flags & ~CKPT_FD_CLOEXEC ||
+		    (i && fds[i].fd <= fds[i - 1].fd))
+			return ckpt_bad(rs, r, -EINVAL, "descriptor %u is out of order", fds[i].fd);
+		in = ckpt_inherited(rs, fds[i].fd);
+		if (in) {
+			in->used = true;
+			files[i] = get_file(in->file);
+			continue;
+		}
+		file = ckpt_obj_restore(rs, CKPT_OBJ_FILE, fds[i].file);
+		if (IS_ERR(file)) {
+			ckpt_log(&rs->log, "descriptor %u could not be restored; --inherit-fd %u=... would put another file in its place",
+				 fds[i].fd, fds[i].fd);
+			return PTR_ERR(file);
+		}
+		/* NULL: the log of the checkpoint, and this call has none. */
+		files[i] = file ? get_file(file) : NULL;
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Puts the files into @table, which is current's for that while: only so can a
+ * table grow. The limit of the restarter does not count here: the program may
+ * have lowered it after opening the files.
+ */
+static int restore_fd_install(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			      struct files_struct *table, struct file **files)
+{
+	const struct ckpt_rec_files *rec = ckpt_rec_as(r, files);
+	struct rlimit *rlim = &current->signal->rlim[RLIMIT_NOFILE];
+	struct files_struct *old = current->files;
+	const struct ckpt_fd *fds = r->var;
+	unsigned long limit = rlim->rlim_cur;
+	int ret = 0;
+	u32 i;
+
+	if (!rec->nr_fds)
+		return 0;
+	if (fds[rec->nr_fds - 1].fd >= rlim->rlim_max &&
+	    !capable(CAP_SYS_RESOURCE))
+		return ckpt_bad(rs, r, -EPERM, "descriptor %u is above your limit of open files (ulimit -Hn)",
+				fds[rec->nr_fds - 1].fd);
+
+	task_lock(current);
+	current->files = table;
+	rlim->rlim_cur = max_t(unsigned long, limit,
+			       fds[rec->nr_fds - 1].fd + 1UL);
+	task_unlock(current);
+	for (i = 0; i < rec->nr_fds && !ret; i++) {
+		if (!files[i])
+			continue;
+		ret = replace_fd(fds[i].fd, files[i],
+				 fds[i].flags & CKPT_FD_CLOEXEC ? O_CLOEXEC : 0);
+		ret = min(ret, 0);
+		cond_resched();
+	}
+	task_lock(current);
+	current->files = old;
+	rlim->rlim_cur = limit;
+	task_unlock(current);
+	return ret ? ckpt_bad(rs, r, ret, "descriptor %u cannot be installed",
+			      fds[i - 1].fd) : 0;
+}
+
+/**
+ * restore_files - make a file table from its record
+ * @rs: the restart
+ * @objref: of the table
+ *
+ * Context: before the point of no return.
+ * Return: the table with one reference, or an ERR_PTR().
+ */
+struct files_struct *restore_files(struct ckpt_restart *rs, u32 objref)
+{
+	const struct ckpt_rec *r = ckpt_obj_rec(rs, CKPT_OBJ_FILES, objref);
+	struct fd_range everything = { 0, UINT_MAX };
+	const struct ckpt_rec_files *rec;
+	struct files_struct *table;
+	struct file **files;
+	int ret;
+	u32 i;
+
+	if (IS_ERR(r))
+		return ERR_CAST(r);
+	rec = ckpt_rec_as(r, files);
+	if (r->var_len / sizeof(struct ckpt_fd) < rec->nr_fds)
+		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "%u descriptors do not fit", rec->nr_fds));
+
+	files = kvcalloc(rec->nr_fds ?: 1, sizeof(*files), GFP_KERNEL_ACCOUNT);
+	if (!files)
+		return ERR_PTR(-ENOMEM);
+	/* An empty table. */
+	table = dup_fd(current->files, &everything);
+	if (IS_ERR(table))
+		goto out;
+
+	ret = restore_fd_files(rs, r, files);
+	if (!ret)
+		ret = restore_fd_install(rs, r, table, files);
+	if (ret) {
+		put_files_struct(table);
+		table = ERR_PTR(ret);
+	}
+out:
+	for (i = 0; i < rec->nr_fds; i++)
+		if (files[i])
+			fput(files[i]);
+	kvfree(files);
+	return table;
+}
+
+/**
+ * restore_files_unused - report files of the restarter that replaced nothing
+ * @rs: the restart
+ */
+void restore_files_unused(struct ckpt_restart *rs)
+{
+	unsigned int i;
+
+	for (i = 0; i < rs->nr_inherit; i++)
+		if (!rs->inherit[i].used)
+			ckpt_log(&rs->log, "warning: the image has no descriptor %d that --inherit-fd could replace",
+				 rs->inherit[i].saved_fd);
+}
+
+/* ---- root and working directory --------------------------------------------- */
+
+/**
+ * ckpt_check_fs - find what keeps root and working directory from being saved
+ * @ctx: the checkpoint
+ * @t: the task, frozen
+ */
+void ckpt_check_fs(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	struct path mine, root = {}, cwd = {};
+
+	task_lock(t);
+	if (t->fs) {
+		get_fs_root(t->fs, &root);
+		get_fs_pwd(t->fs, &cwd);
+	}
+	task_unlock(t);
+	if (!root.mnt)
+		return;
+
+	get_fs_root(current->fs, &mine);
+	if (!path_equal(&root, &mine))
+		ckpt_refuse(ctx, t, "has another root directory than you (chroot), which cannot be saved yet");
+	else if (d_unlinked(cwd.dentry))
+		ckpt_refuse(ctx, t, "is in the directory %pd4, which was deleted",
+			    cwd.dentry);
+	path_put(&mine);
+	path_put(&root);
+	path_put(&cwd);
+}
+
+static int checkpoint_fs(struct ckpt_ctx *ctx, void *ptr, u32 objref)
+{
+	struct fs_struct *fs = ptr;
+	u32 root_ref = 0, cwd_ref = 0;
+	struct ckpt_rec_fs *rec;
+	struct path root, cwd;
+	int ret;
+
+	get_fs_root(fs, &root);
+	get_fs_pwd(fs, &cwd);
+	ret = checkpoint_path(ctx, &root, &ctx->root, &root_ref);
+	if (!ret)
+		ret = checkpoint_path(ctx, &cwd, &root, &cwd_ref);
+	path_put(&root);
+	path_put(&cwd);
+	if (ret)
+		return ret;
+
+	rec = ckpt_rec_new(ctx, fs, CKPT_REC_FS, 0);
+	if (!rec)
+		return -ENOMEM;
+	rec->objref = objref;
+	rec->umask = fs->umask;
+	rec->root = root_ref;
+	rec->cwd = cwd_ref;
+	return 0;
+}
+
+static void ckpt_fs_grab(void *ptr)
+{
+	struct fs_struct *fs = ptr;
+
+	spin_lock(&fs->lock);
+	fs->users++;
+	spin_unlock(&fs->lock);
+}
+
+static void ckpt_fs_drop(void *ptr)
+{
+	struct fs_struct *fs = ptr;
+	bool last;
+
+	spin_lock(&fs->lock);
+	last = !--fs->users;
+	spin_unlock(&fs->lock);
+	if (last)
+		free_fs_struct(fs);
+}
+
+const struct ckpt_obj_ops ckpt_ops_FS = {
+	.rec_type = CKPT_REC_FS,
+	.grab = ckpt_fs_grab,
+	.drop = ckpt_fs_drop,
+	.checkpoint = checkpoint_fs,
+};
+
+/**
+ * restore_fs - make root and working directory from their record
+ * @rs: the restart
+ * @objref: of the record
+ *
+ * Return: an fs_struct with one user, or an ERR_PTR().
+ */
+struct fs_struct *restore_fs(struct ckpt_restart *rs, u32 objref)
+{
+	const struct ckpt_rec *r = ckpt_obj_rec(rs, CKPT_OBJ_FS, objref);
+	const struct ckpt_rec_fs *rec;
+	struct file *root, *cwd;
+	struct fs_struct *fs;
+
+	if (IS_ERR(r))
+		return ERR_CAST(r);
+	rec = ckpt_rec_as(r, fs);
+	if (rec->umask & ~0777)
+		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "umask 0%o", rec->umask));
+	root = ckpt_obj_restore(rs, CKPT_OBJ_LOCATION, rec->root);
+	if (IS_ERR(root))
+		return ERR_CAST(root);
+	if (!path_equal(&root->f_path, &rs->root))
+		return ERR_PTR(ckpt_bad(rs, r, -EOPNOTSUPP, "another root directory than yours cannot be restored yet"));
+	cwd = ckpt_obj_restore(rs, CKPT_OBJ_LOCATION, rec->cwd);
+	if (IS_ERR(cwd))
+		return ERR_CAST(cwd);
+
+	fs = copy_fs_struct(current->fs);
+	if (!fs)
+		return ERR_PTR(-ENOMEM);
+	set_fs_root(fs, &root->f_path);
+	set_fs_pwd(fs, &cwd->f_path);
+	fs->umask = rec->umask;
+	return fs;
+}

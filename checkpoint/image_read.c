@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading an image. Whoever owns the file may change it at any time and may
+ * have written anything: every byte is fetched once, checked in kernel memory
+ * and used from there.
+ */
+#include <linux/bvec.h>
+#include <linux/crc32c.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uio.h>
+
+#include "checkpoint.h"
+
+/*
+ * All types of records that a reader meets: name, least length of the fixed
+ * part in version 1. The length today is that of the struct.
+ */
+#define CKPT_REC_TYPES(x)				\
+	x(HEADER,	header,		384)		\
+	x(TREE,		tree,		24)		\
+	x(TREE_TASK,	tree_task,	40)		\
+	x(META_END,	meta_end,	32)		\
+	x(PAGES,	pages,		40)		\
+	x(INDEX,	index,		24)		\
+	x(TAIL,		tail,		80)		\
+	x(NS,		ns,		32)		\
+	x(CRED,		cred,		104)		\
+	x(FILE,		file,		136)		\
+	x(FILES,	files,		24)		\
+	x(FS,		fs,		32)		\
+	x(SIGHAND,	sighand,	24)		\
+	x(SIGNAL,	signal,		160)		\
+	x(MM,		mm,		208)		\
+	x(VMA,		vma,		64)		\
+	x(TASK,		task,		248)		\
+	x(SIGPENDING,	sigpending,	32)		\
+	x(RESTART_BLOCK, restart_block,	72)		\
+	x(X86_CPU,	x86_cpu,	264)		\
+	x(X86_XSTATE,	x86_xstate,	40)		\
+	x(X86_FEATURES,	x86_features,	32)
+
+struct ckpt_rec_info {
+	u32 type;
+	u16 min_fixed;
+	u16 fixed;
+	const char *name;
+};
+
+/* The first version stays readable: the least length is the one it had. */
+#define CKPT_REC_ASSERT(up, low, min)					\
+	static_assert(sizeof(struct ckpt_rec_##low) >= (min));		\
+	static_assert(sizeof(struct ckpt_rec_##low) % 8 == 0);
+CKPT_REC_TYPES(CKPT_REC_ASSERT)
+
+#define CKPT_REC_INFO(up, low, min) {					\
+	.type = CKPT_REC_##up,						\
+	.min_fixed = (min),						\
+	.fixed = sizeof(struct ckpt_rec_##low),				\
+	.name = #up,							\
+},
+static const struct ckpt_rec_info ckpt_rec_infos[] = {
+	CKPT_REC_TYPES(CKPT_REC_INFO)
+	{ .type = CKPT_REC_PAD, .min_fixed = sizeof(struct ckpt_hdr),
+	  .fixed = sizeof(struct ckpt_hdr), .name = "PAD" },
+};
+
+static const struct ckpt_rec_info *ckpt_rec_info(u32 type)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_rec_infos); i++)
+		if (ckpt_rec_infos[i].type == type)
+			return &ckpt_rec_infos[i];
+	return NULL;
+}
+
+/**
+ * ckpt_rec_name - a record type in words
+ * @type: enum ckpt_rec_type
+ *
+ * Return: the name, "unknown" for others.
+ */
+const char *ckpt_rec_name(u32 type)
+{
+	const struct ckpt_rec_info *info;
+
+	info = ckpt_rec_info(type & ~CKPT_REC_MAY_IGNORE);
+	return info ? info->name : "unknown";
+}
+
+static int ckpt_in_result(ssize_t n)
+{
+	switch (n) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+		/* What was read from a stream cannot be read again. */
+		return -EINTR;
+	case 0:
+		return -EBADMSG;
+	}
+	return n;
+}
+
+static int ckpt_in_iter(struct ckpt_in *in, struct iov_iter *iter)
+{
+	while (in->prefix_len && iov_iter_count(iter)) {
+		size_t n = copy_to_iter(in->prefix, in->prefix_len, iter);
+
+		if (!n)
+			return -EFAULT;
+		in->prefix += n;
+		in->prefix_len -= n;
+		in->offset += n;
+	}
+	while (iov_iter_count(iter)) {
+		ssize_t n = vfs_iter_read(in->file, iter, &in->pos, 0);
+
+		if (n <= 0)
+			return ckpt_in_result(n);
+		in->offset += n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int ckpt_in_bytes(struct ckpt_in *in, void *buf, size_t len)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+	return ckpt_in_iter(in, &iter);
+}
+
+/* The rules that hold for every record, see ckpt_hdr. */
+static int ckpt_hdr_check(const struct ckpt_hdr *h)
+{
+	if (h->len % 8 || h->fixed % 8 || h->fixed < sizeof(*h) ||
+	    h->len < h->fixed || h->len > CKPT_REC_MAX_LEN)
+		return -EINVAL;
+	return 0;
+}
+
+/*
+ * Bring the fixed part to the length that this kernel knows. @raw holds the
+ * record at offset @lead, so that the fixed part can grow into the lead.
+ */
+static int ckpt_rec_normalise(struct ckpt_rec *rec, u8 *raw, size_t lead,
+			      const struct ckpt_rec_info *info)
+{
+	struct ckpt_hdr h = *(struct ckpt_hdr *)(raw + lead);
+	u8 *old = raw + lead;
+
+	rec->var = old + h.fixed;
+	rec->var_len = h.len - h.fixed;
+	if (h.fixed < info->min_fixed)
+		return -EINVAL;
+	if (h.fixed >= info->fixed) {
+		if (memchr_inv(old + info->fixed, 0, h.fixed - info->fixed))
+			return -EPROTONOSUPPORT;
+		rec->h = (struct ckpt_hdr *)old;
+		return 0;
+	}
+	/* An older, shorter record: what it lacks is zero. */
+	memmove(old + h.fixed - info->fixed, old, h.fixed);
+	memset(old + h.fixed - (info->fixed - h.fixed), 0,
+	       info->fixed - h.fixed);
+	rec->h = (struct ckpt_hdr *)(old + h.fixed - info->fixed);
+	return 0;
+}
+
+struct ckpt_rec_mem {
+	struct ckpt_rec rec;
+	u8 raw[] __aligned(8);
+};
+
+static struct ckpt_rec *ckpt_in_one(struct ckpt_in *in, struct ckpt_log *log,
+				    bool *skip)
+{
+	const struct ckpt_rec_info *info;
+	struct ckpt_rec_mem *mem;
+	u64 offset = in->offset;
+	struct ckpt_hdr h, *raw;
+	size_t lead;
+	u32 crc;
+	int ret;
+
+	ret = ckpt_in_bytes(in, &h, sizeof(h));
+	if (ret) {
+		ckpt_log(log, "image offset %llu: no record header: %pe; the image is cut short or cannot be read",
+			 offset, ERR_PTR(ret));
+		return ERR_PTR(ret);
+	}
+	if (ckpt_hdr_check(&h)) {
+		ckpt_log(log, "image offset %llu: this is no record (type %u, length %u): not an image, or damaged",
+			 offset, h.type, h.len);
+		return ERR_PTR(offset ? -EBADMSG : -ENOEXEC);
+	}
+	info = ckpt_rec_info(h.type & ~CKPT_REC_MAY_IGNORE);
+	/* The first record tells whether this is an image at all. */
+	if (!offset && h.type != CKPT_REC_HEADER) {
+		ckpt_log(log, "image offset 0: not an image (it does not start with a HEADER record)");
+		return ERR_PTR(-ENOEXEC);
+	}
+
+	lead = info && h.fixed < info->fixed ? info->fixed - h.fixed : 0;
+	mem = kvzalloc(struct_size(mem, raw, lead + h.len), GFP_KERNEL_ACCOUNT);
+	if (!mem)
+		return ERR_PTR(-ENOMEM);
+	raw = (struct ckpt_hdr *)(mem->raw + lead);
+	*raw = h;
+	ret = ckpt_in_bytes(in, raw + 1, h.len - sizeof(h));
+	if (ret) {
+		ckpt_log(log, "image offset %llu: record %s is cut short: %pe",
+			 offset, ckpt_rec_name(h.type), ERR_PTR(ret));
+		goto err;
+	}
+	raw->crc = 0;
+	crc = ~crc32c(~0U, raw, h.len);
+	raw->crc = h.crc;
+	if (crc != h.crc) {
+		ret = -EBADMSG;
+		ckpt_log(log, "image offset %llu: record %s (type %u) has a wrong checksum: the image is damaged",
+			 offset, ckpt_rec_name(h.type), h.type);
+		goto err;
+	}
+	in->records++;
+
+	*skip = h.type == CKPT_REC_PAD ||
+		(!info && (h.type & CKPT_REC_MAY_IGNORE));
+	if (*skip)
+		return &mem->rec;
+	if (!info) {
+		ret = -EPROTONOSUPPORT;
+		ckpt_log(log, "image offset %llu: record type %u is unknown to this kernel and must not be ignored; a newer kernel is needed",
+			 offset, h.type);
+		goto err;
+	}
+	mem->rec.type = info->type;
+	mem->rec.offset = offset;
+	ret = ckpt_rec_normalise(&mem->rec, mem->raw, lead, info);
+	if (ret) {
+		ckpt_log(log, "image offset %llu: record %s has a fixed part of %u bytes that this kernel cannot use (it knows %u): %pe",
+			 offset, info->name, h.fixed, info->fixed, ERR_PTR(ret));
+		goto err;
+	}
+	return &mem->rec;
+err:
+	kvfree(mem);
+	return ERR_PTR(ret);
+}
+
+/**
+ * ckpt_in_record - read the next record that matters
+ * @in: the image
+ * @log: gets the reason of a failure
+ *
+ * Context: may sleep as long as the input blocks, killable.
+ * Return: the record, to be freed with ckpt_rec_free(), or an ERR_PTR():
+ * -EBADMSG cut short or a wrong checksum, -ENOEXEC not an image, -EINVAL breaks
+ * a rule, -EPROTONOSUPPORT unknown or newer than this kernel.
+ */
+struct ckpt_rec *ckpt_in_record(struct ckpt_in *in, struct ckpt_log *log)
+{
+	struct ckpt_rec *rec;
+	bool skip = false;
+
+	for (;;) {
+		rec = ckpt_in_one(in, log, &skip);
+		if (IS_ERR(rec) || !skip)
+			return rec;
+		ckpt_rec_free(rec);
+	}
+}
+
+/**
+ * ckpt_rec_free - free a record
+ * @rec: the record, NULL is allowed
+ */
+void ckpt_rec_free(struct ckpt_rec *rec)
+{
+	if (rec)
+		kvfree(container_of(rec, struct ckpt_rec_mem, rec));
+}
+
+/**
+ * ckpt_in_skip_to_page - go to the next page boundary of the image
+ * @in: the image
+ *
+ * Return: 0; -EINVAL if the gap is not zeros; or an error of the file.
+ */
+int ckpt_in_skip_to_page(struct ckpt_in *in)
+{
+	size_t gap = PAGE_ALIGN(in->offset) - in->offset;
+	u8 *buf;
+	int ret;
+
+	if (!gap)
+		return 0;
+	buf = kmalloc(gap, GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return -ENOMEM;
+	ret = ckpt_in_bytes(in, buf, gap);
+	if (!ret && memchr_inv(buf, 0, gap))
+		ret = -EINVAL;
+	kfree(buf);
+	return ret;
+}
+
+/**
+ * ckpt_in_pages - read payload into pages
+ * @in: the image
+ * @pages: pages that nobody else can see yet
+ * @nr: their number
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_in_pages(struct ckpt_in *in, struct page **pages, unsigned int nr)
+{
+	struct bio_vec *bv;
+	struct iov_iter iter;
+	unsigned int i;
+	int ret;
+
+	bv = kmalloc_array(nr, sizeof(*bv), GFP_KERNEL_ACCOUNT);
+	if (!bv)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++)
+		bvec_set_page(&bv[i], pages[i], PAGE_SIZE, 0);
+	iov_iter_bvec(&iter, ITER_DEST, bv, nr, (size_t)nr << PAGE_SHIFT);
+	ret = ckpt_in_iter(in, &iter);
+	kfree(bv);
+	return ret;
+}

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writing an image: metadata first collected in memory, then payload straight
+ * from the pages, then index and tail. Nothing is ever written twice and the
+ * output is never asked to seek.
+ */
+#include <linux/bvec.h>
+#include <linux/crc32c.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+#include <linux/vmalloc.h>
+
+#include "checkpoint.h"
+
+#define CKPT_CHUNK_SIZE		(64U << 10)
+
+/**
+ * struct ckpt_chunk - a piece of the metadata
+ * @list: in ckpt_meta.chunks
+ * @used: bytes in @data
+ * @size: bytes that @data can hold
+ * @data: records, back to back
+ */
+struct ckpt_chunk {
+	struct list_head list;
+	size_t used;
+	size_t size;
+	u8 data[] __aligned(8) __counted_by(size);
+};
+
+/**
+ * ckpt_meta_init - prepare for metadata
+ * @meta: to be initialised
+ */
+void ckpt_meta_init(struct ckpt_meta *meta)
+{
+	INIT_LIST_HEAD(&meta->chunks);
+	meta->bytes = 0;
+	meta->records = 0;
+}
+
+/**
+ * ckpt_meta_free - free all metadata
+ * @meta: the metadata
+ */
+void ckpt_meta_free(struct ckpt_meta *meta)
+{
+	struct ckpt_chunk *chunk, *next;
+
+	list_for_each_entry_safe(chunk, next, &meta->chunks, list) {
+		list_del(&chunk->list);
+		kvfree(chunk);
+	}
+}
+
+static struct ckpt_chunk *ckpt_chunk_for(struct ckpt_meta *meta, size_t len)
+{
+	struct ckpt_chunk *chunk;
+	size_t size = max_t(size_t, len, CKPT_CHUNK_SIZE - sizeof(*chunk));
+
+	if (!list_empty(&meta->chunks)) {
+		chunk = list_last_entry(&meta->chunks, struct ckpt_chunk, list);
+		if (chunk->size - chunk->used >= len)
+			return chunk;
+	}
+	chunk = kvmalloc(struct_size(chunk, data, size), GFP_KERNEL_ACCOUNT);
+	if (!chunk)
+		return NULL;
+	chunk->size = size;
+	chunk->used = 0;
+	list_add_tail(&chunk->list, &meta->chunks);
+	return chunk;
+}
+
+/**
+ * ckpt_meta_add - add a record
+ * @meta: the metadata
+ * @type: enum ckpt_rec_type
+ * @fixed: length of the fixed part, a multiple of 8
+ * @var: length of the variable data, rounded up here
+ *
+ * Context: may sleep.
+ * Return: the record, zeroed but for its header; NULL without memory or if it
+ * would be longer than a record may be.
+ */
+void *ckpt_meta_add(struct ckpt_meta *meta, u32 type, size_t fixed, size_t var)
+{
+	size_t len = ALIGN(size_add(fixed, var), 8);
+	struct ckpt_chunk *chunk;
+	struct ckpt_hdr *h;
+
+	if (WARN_ON_ONCE(fixed & 7) || len > CKPT_REC_MAX_LEN)
+		return NULL;
+	chunk = ckpt_chunk_for(meta, len);
+	if (!chunk)
+		return NULL;
+
+	h = (struct ckpt_hdr *)(chunk->data + chunk->used);
+	memset(h, 0, len);
+	h->type = type;
+	h->len = len;
+	h->fixed = fixed;
+	chunk->used += len;
+	meta->bytes += len;
+	meta->records++;
+	return h;
+}
+
+/**
+ * ckpt_hdr_finish - put the checksum into a record
+ * @h: the record, complete
+ */
+void ckpt_hdr_finish(struct ckpt_hdr *h)
+{
+	h->crc = 0;
+	h->crc = ~crc32c(~0U, h, h->len);
+}
+
+/* A short write is an error: the image would have a hole. */
+static int ckpt_out_result(ssize_t done, size_t len)
+{
+	switch (done) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+	case -EINTR:
+		/* Going on by itself would write the image twice. */
+		return -EINTR;
+	}
+	if (done < 0)
+		return done;
+	if (done == len)
+		return 0;
+	return signal_pending(current) ? -EINTR : -ENOSPC;
+}
+
+static int ckpt_out_iter(struct ckpt_out *out, struct iov_iter *iter)
+{
+	size_t len = iov_iter_count(iter), done = 0;
+	ssize_t n = 0;
+
+	while (done < len) {
+		n = vfs_iter_write(out->file, iter, &out->pos, 0);
+		if (n <= 0)
+			break;
+		done += n;
+		if (fatal_signal_pending(current))
+			break;
+		cond_resched();
+	}
+	out->offset += done;
+	if (done == len)
+		return 0;
+	return ckpt_out_result(n < 0 ? n : done, len);
+}
+
+/**
+ * ckpt_out_bytes - write bytes of kernel memory
+ * @out: the image
+ * @buf: the bytes
+ * @len: their number
+ *
+ * Context: may sleep as long as the output blocks, killable.
+ * Return: 0 or a negative errno.
+ */
+int ckpt_out_bytes(struct ckpt_out *out, const void *buf, size_t len)
+{
+	struct kvec vec = { .iov_base = (void *)buf, .iov_len = len };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, len);
+	return ckpt_out_iter(out, &iter);
+}
+
+/**
+ * ckpt_out_meta - write the metadata
+ * @out: the image
+ * @meta: the metadata; checksums are filled in here
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_out_meta(struct ckpt_out *out, struct ckpt_meta *meta)
+{
+	struct ckpt_chunk *chunk;
+	int ret;
+
+	list_for_each_entry(chunk, &meta->chunks, list) {
+		size_t at = 0;
+
+		while (at < chunk->used) {
+			struct ckpt_hdr *h;
+
+			h = (struct ckpt_hdr *)(chunk->data + at);
+			ckpt_hdr_finish(h);
+			at += h->len;
+			cond_resched();
+		}
+		ret = ckpt_out_bytes(out, chunk->data, chunk->used);
+		if (ret)
+			return ret;
+	}
+	out->records += meta->records;
+	return 0;
+}
+
+static int ckpt_out_record(struct ckpt_out *out, struct ckpt_hdr *h)
+{
+	ckpt_hdr_finish(h);
+	out->records++;
+	return ckpt_out_bytes(out, h, h->len);
+}
+
+static int ckpt_out_align_page(struct ckpt_out *out)
+{
+	size_t gap = PAGE_ALIGN(out->offset) - out->offset;
+
+	return gap ? ckpt_out_bytes(out, page_address(ZERO_PAGE(0)), gap) : 0;
+}
+
+static int ckpt_out_index_add(struct ckpt_out *out, u32 objref, u64 start)
+{
+	struct ckpt_index_entry *e;
+
+	if (out->index_nr == out->index_size) {
+		size_t size = out->index_size ? out->index_size * 2 : 256;
+
+		e = kvrealloc(out->index, array_size(size, sizeof(*e)),
+			      GFP_KERNEL_ACCOUNT);
+		if (!e)
+			return -ENOMEM;
+		out->index = e;
+		out->index_size = size;
+	}
+	e = &out->index[out->index_nr++];
+	*e = (struct ckpt_index_entry) {
+		.objref = objref,
+		.start = start,
+		.offset = out->offset,
+	};
+	return 0;
+}
+
+static u32 ckpt_pages_crc(struct page **pages, unsigned int nr)
+{
+	u32 crc = ~0U;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		void *addr = kmap_local_page(pages[i]);
+
+		crc = crc32c(crc, addr, PAGE_SIZE);
+		kunmap_local(addr);
+	}
+	return ~crc;
+}
+
+static int ckpt_out_payload(struct ckpt_out *out, struct page **pages,
+			    unsigned int nr)
+{
+	struct bio_vec *bv;
+	struct iov_iter iter;
+	unsigned int i;
+	int ret;
+
+	bv = kmalloc_array(nr, sizeof(*bv), GFP_KERNEL_ACCOUNT);
+	if (!bv)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++)
+		bvec_set_page(&bv[i], pages[i], PAGE_SIZE, 0);
+	iov_iter_bvec(&iter, ITER_SOURCE, bv, nr, (size_t)nr << PAGE_SHIFT);
+	ret = ckpt_out_iter(out, &iter);
+	kfree(bv);
+	if (!ret)
+		out->pages += nr;
+	return ret;
+}
+
+/**
+ * ckpt_out_pages - write a PAGES record and its payload
+ * @out: the image
+ * @objref: object that the pages belong to
+ * @runs: which pages of it, ascending
+ * @nr_runs: number of @runs
+ * @pages: the pages, each under a reference; nobody may write to them meanwhile
+ * @nr_pages: their number, at most CKPT_PAGES_MAX_BYTES worth
+ *
+ * The bytes go from the pages to the output, without a copy in between.
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_out_pages(struct ckpt_out *out, u32 objref,
+		   const struct ckpt_page_run *runs, unsigned int nr_runs,
+		   struct page **pages, unsigned int nr_pages)
+{
+	struct ckpt_rec_pages *rec;
+	size_t len;
+	int ret;
+
+	len = struct_size_t(struct { struct ckpt_rec_pages r;
+				     struct ckpt_page_run runs[]; },
+			    runs, nr_runs);
+	rec = kzalloc(len, GFP_KERNEL_ACCOUNT);
+	if (!rec)
+		return -ENOMEM;
+	rec->h.type = CKPT_REC_PAGES;
+	rec->h.len = len;
+	rec->h.fixed = sizeof(*rec);
+	rec->objref = objref;
+	rec->nr_runs = nr_runs;
+	rec->data_len = (u64)nr_pages << PAGE_SHIFT;
+	rec->data_crc = ckpt_pages_crc(pages, nr_pages);
+	memcpy(ckpt_rec_var(rec), runs, array_size(nr_runs, sizeof(*runs)));
+
+	ret = ckpt_out_index_add(out, objref, runs[0].start);
+	if (!ret)
+		ret = ckpt_out_record(out, &rec->h);
+	if (!ret)
+		ret = ckpt_out_align_page(out);
+	if (!ret)
+		ret = ckpt_out_payload(out, pages, nr_pages);
+	kfree(rec);
+	return ret;
+}
+
+/* As many entries as fit into one record of a page or so. */
+#define CKPT_INDEX_BATCH	160
+
+static int ckpt_out_index(struct ckpt_out *out)
+{
+	struct ckpt_rec_index *rec;
+	size_t done, nr;
+	int ret = 0;
+
+	rec = kzalloc(sizeof(*rec) +
+		      CKPT_INDEX_BATCH * sizeof(struct ckpt_index_entry),
+		      GFP_KERNEL_ACCOUNT);
+	if (!rec)
+		return -ENOMEM;
+	for (done = 0; done < out->index_nr && !ret; done += nr) {
+		nr = min_t(size_t, out->index_nr - done, CKPT_INDEX_BATCH);
+		rec->h.type = CKPT_REC_INDEX;
+		rec->h.fixed = sizeof(*rec);
+		rec->h.len = sizeof(*rec) + nr * sizeof(*out->index);
+		rec->nr = nr;
+		memcpy(ckpt_rec_var(rec), out->index + done,
+		       nr * sizeof(*out->index));
+		ret = ckpt_out_record(out, &rec->h);
+	}
+	kfree(rec);
+	return ret;
+}
+
+/**
+ * ckpt_out_finish - write index and tail
+ * @out: the image
+ * @meta_offset: offset of the META_END record
+ * @uuid: of the image
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_out_finish(struct ckpt_out *out, u64 meta_offset, const u8 *uuid)
+{
+	struct ckpt_rec_tail tail = {
+		.h.type = CKPT_REC_TAIL,
+		.h.len = sizeof(tail),
+		.h.fixed = sizeof(tail),
+		.meta_offset = meta_offset,
+		.nr_pages = out->pages,
+		.index_offset = out->offset,
+	};
+	int ret;
+
+	ret = ckpt_out_index(out);
+	if (ret)
+		return ret;
+	tail.nr_records = out->records + 1;
+	tail.image_len = out->offset + sizeof(tail);
+	memcpy(tail.uuid, uuid, sizeof(tail.uuid));
+	memcpy(tail.magic, CKPT_TAIL_MAGIC, sizeof(tail.magic));
+	return ckpt_out_record(out, &tail.h);
+}
+
+/**
+ * ckpt_out_release - free what belongs to an output, but not the file
+ * @out: the image
+ */
+void ckpt_out_release(struct ckpt_out *out)
+{
+	kvfree(out->index);
+	out->index = NULL;
+}

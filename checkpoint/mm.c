@@ -1,0 +1,894 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Address spaces and mappings. Their contents are in pages.c.
+ *
+ * A restart builds a new address space and leaves the old one alone until the
+ * image has been verified to its end, so that a restart that fails leaves the
+ * caller as it was.
+ */
+#include <linux/binfmts.h>
+#include <linux/capability.h>
+#include <linux/file.h>
+#include <linux/ksm.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/mman.h>
+#include <linux/mmu_context.h>
+#include <linux/random.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include <linux/userfaultfd_k.h>
+#include <asm/checkpoint.h>
+
+#include "checkpoint.h"
+
+/* ---- flags: each is in one of these tables -------------------------------- */
+
+static const struct ckpt_vm_flag {
+	vm_flags_t vm;
+	u64 saved;
+	const char *refused;
+} ckpt_vm_flags[] = {
+	{ VM_READ,		CKPT_VMA_READ },
+	{ VM_WRITE,		CKPT_VMA_WRITE },
+	{ VM_EXEC,		CKPT_VMA_EXEC },
+	{ VM_SHARED,		CKPT_VMA_SHARED },
+	{ VM_MAYREAD,		CKPT_VMA_MAYREAD },
+	{ VM_MAYWRITE,		CKPT_VMA_MAYWRITE },
+	{ VM_MAYEXEC,		CKPT_VMA_MAYEXEC },
+	{ VM_MAYSHARE,		CKPT_VMA_MAYSHARE },
+	{ VM_GROWSDOWN,		CKPT_VMA_GROWSDOWN },
+	{ VM_SEQ_READ,		CKPT_VMA_SEQ_READ },
+	{ VM_RAND_READ,		CKPT_VMA_RAND_READ },
+	{ VM_DONTCOPY,		CKPT_VMA_DONTCOPY },
+	{ VM_ACCOUNT,		CKPT_VMA_ACCOUNT },
+	{ VM_NORESERVE,		CKPT_VMA_NORESERVE },
+	{ VM_WIPEONFORK,	CKPT_VMA_WIPEONFORK },
+	{ VM_DONTDUMP,		CKPT_VMA_DONTDUMP },
+	{ VM_HUGEPAGE,		CKPT_VMA_HUGEPAGE },
+	{ VM_NOHUGEPAGE,	CKPT_VMA_NOHUGEPAGE },
+	{ VM_MERGEABLE,		CKPT_VMA_MERGEABLE },
+	/* Says what was written since someone asked; not preserved. */
+	{ VM_SOFTDIRTY,		0 },
+	{ VM_LOCKED,		0, "is locked in memory (mlock)" },
+	{ VM_LOCKONFAULT,	0, "is locked on fault (mlock2)" },
+	{ VM_DONTEXPAND,	0, "belongs to a driver (VM_DONTEXPAND)" },
+	{ VM_UFFD_MISSING,	0, "is watched by a userfaultfd" },
+	{ VM_UFFD_WP,		0, "is write-protected by a userfaultfd" },
+	{ VM_UFFD_MINOR,	0, "is watched by a userfaultfd" },
+	{ VM_PFNMAP,		0, "maps a device (VM_PFNMAP)" },
+	{ VM_IO,		0, "maps a device (VM_IO)" },
+	{ VM_MIXEDMAP,		0, "maps a device (VM_MIXEDMAP)" },
+	{ VM_HUGETLB,		0, "is of huge pages (hugetlb)" },
+	{ VM_SYNC,		0, "has MAP_SYNC" },
+	{ VM_PAT,		0, "has a memory type of its own (PAT)" },
+#ifdef CONFIG_ARCH_HAS_PKEYS
+	{ VM_PKEY_BIT0 | VM_PKEY_BIT1 | VM_PKEY_BIT2 | VM_PKEY_BIT3,
+	  0, "has a memory protection key" },
+#endif
+	{ VM_SHADOW_STACK,	0, "is a shadow stack" },
+	{ VM_DROPPABLE,		0, "is droppable (MAP_DROPPABLE)" },
+	{ VM_SEALED,		0, "is sealed (mseal)" },
+	{ VM_ALLOW_ANY_UNCACHED, 0, "maps a device (uncached)" },
+};
+
+/* MMF_*: what is saved; what means nothing to a program; what refuses. */
+#define CKPT_MMF_SAVED		(MMF_DUMPABLE_MASK | MMF_DUMP_FILTER_MASK | \
+				 BIT(MMF_DISABLE_THP) | BIT(MMF_HAS_MDWE) | \
+				 BIT(MMF_HAS_MDWE_NO_INHERIT) | \
+				 BIT(MMF_VM_MERGE_ANY) | MMF_TOPDOWN_MASK)
+#define CKPT_MMF_IGNORED	(BIT(MMF_VM_MERGEABLE) | BIT(MMF_VM_HUGEPAGE) | \
+				 BIT(MMF_HUGE_ZERO_PAGE) | \
+				 BIT(MMF_MULTIPROCESS) | BIT(MMF_HAS_PINNED) | \
+				 BIT(MMF_RECALC_UPROBES))
+
+static const struct {
+	unsigned long mmf;
+	u32 saved;
+} ckpt_mm_flags[] = {
+	{ BIT(MMF_DISABLE_THP),		CKPT_MM_THP_DISABLE },
+	{ BIT(MMF_HAS_MDWE),		CKPT_MM_MDWE },
+	{ BIT(MMF_HAS_MDWE_NO_INHERIT),	CKPT_MM_MDWE_NO_INHERIT },
+	{ BIT(MMF_VM_MERGE_ANY),	CKPT_MM_KSM_ANY },
+	{ MMF_TOPDOWN_MASK,		CKPT_MM_TOPDOWN },
+};
+
+static u64 ckpt_vma_flags(vm_flags_t vm)
+{
+	u64 flags = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_vm_flags); i++)
+		if (ckpt_vm_flags[i].vm && (vm & ckpt_vm_flags[i].vm))
+			flags |= ckpt_vm_flags[i].saved;
+	return flags;
+}
+
+/* ---- what refuses ------------------------------------------------------------ */
+
+static void ckpt_refuse_vma(struct ckpt_ctx *ctx, struct task_struct *t,
+			    const struct vm_area_struct *vma, const char *why)
+{
+	ckpt_refuse(ctx, t, "mapping %lx-%lx %s, which cannot be saved yet",
+		    vma->vm_start, vma->vm_end, why);
+}
+
+static void ckpt_check_vma_flags(struct ckpt_ctx *ctx, struct task_struct *t,
+				 const struct vm_area_struct *vma)
+{
+	vm_flags_t left = vma->vm_flags;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_vm_flags); i++) {
+		const struct ckpt_vm_flag *f = &ckpt_vm_flags[i];
+
+		if (f->refused && (left & f->vm))
+			ckpt_refuse_vma(ctx, t, vma, f->refused);
+		left &= ~f->vm;
+	}
+	if (left)
+		ckpt_refuse_vma(ctx, t, vma, "has an unknown flag");
+}
+
+static void ckpt_check_vma(struct ckpt_ctx *ctx, struct task_struct *t,
+			   struct vm_area_struct *vma)
+{
+	if (arch_ckpt_vma_is_vdso(vma) || arch_ckpt_vma_is_vvar(vma))
+		return;
+	ckpt_check_vma_flags(ctx, t, vma);
+#ifdef CONFIG_NUMA
+	if (vma->vm_policy)
+		ckpt_refuse_vma(ctx, t, vma, "has a memory policy");
+#endif
+	if (vma->vm_file) {
+		if (vma_is_anonymous(vma) ||
+		    !S_ISREG(file_inode(vma->vm_file)->i_mode))
+			ckpt_refuse_vma(ctx, t, vma, "maps a device");
+	} else if (!vma_is_anonymous(vma)) {
+		ckpt_refuse_vma(ctx, t, vma, "is special");
+	}
+}
+
+/**
+ * struct ckpt_mapped - a file that is mapped
+ * @file: under a reference
+ * @start: first address of a mapping of it
+ * @end: the end of that
+ */
+struct ckpt_mapped {
+	struct file *file;
+	unsigned long start;
+	unsigned long end;
+};
+
+static void ckpt_mapped_free(struct ckpt_mapped *list, unsigned int nr)
+{
+	while (nr)
+		fput(list[--nr].file);
+	kvfree(list);
+}
+
+/*
+ * The mapped files, to be looked at without mmap_lock: a look at a path takes
+ * locks under which others fault. One file in a row stands once.
+ */
+static int ckpt_mapped_files(struct mm_struct *mm, struct ckpt_mapped **listp)
+{
+	unsigned int room = mm->map_count, nr = 0;
+	struct vm_area_struct *vma;
+	struct ckpt_mapped *list;
+	VMA_ITERATOR(vmi, mm, 0);
+
+	list = kvcalloc(room ?: 1, sizeof(*list), GFP_KERNEL_ACCOUNT);
+	if (!list)
+		return -ENOMEM;
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		if (!vma->vm_file || nr == room ||
+		    (nr && list[nr - 1].file == vma->vm_file))
+			continue;
+		list[nr++] = (struct ckpt_mapped) {
+			get_file(vma->vm_file), vma->vm_start, vma->vm_end
+		};
+	}
+	mmap_read_unlock(mm);
+	*listp = list;
+	return nr;
+}
+
+static void ckpt_check_mapped(struct ckpt_ctx *ctx, struct task_struct *t,
+			      struct mm_struct *mm)
+{
+	struct ckpt_mapped *list;
+	int i, nr = ckpt_mapped_files(mm, &list);
+	char what[64];
+
+	if (nr < 0) {
+		ckpt_refuse(ctx, t, "has mappings that cannot be looked at: out of memory");
+		return;
+	}
+	for (i = 0; i < nr; i++) {
+		snprintf(what, sizeof(what), "mapping %lx-%lx",
+			 list[i].start, list[i].end);
+		ckpt_check_file(ctx, t, what, list[i].file);
+	}
+	ckpt_mapped_free(list, nr);
+}
+
+/**
+ * ckpt_check_mm - find what keeps an address space from being saved
+ * @ctx: the checkpoint
+ * @t: the task, frozen
+ */
+void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	struct mm_struct *mm = get_task_mm(t);
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	struct file *exe;
+
+	if (!mm) {
+		ckpt_refuse(ctx, t, "has no memory: it exits or is a kernel thread");
+		return;
+	}
+	/* Threads are refused already; this is CLONE_VM without CLONE_THREAD. */
+	if (atomic_read(&mm->mm_users) > 2 && thread_group_empty(t) &&
+	    test_bit(MMF_MULTIPROCESS, &mm->flags))
+		ckpt_refuse(ctx, t, "may share its memory with another process (CLONE_VM), which cannot be saved yet");
+	if (mm->flags & ~(CKPT_MMF_SAVED | CKPT_MMF_IGNORED))
+		ckpt_refuse(ctx, t, "has memory flags 0x%lx, which cannot be saved",
+			    mm->flags & ~(CKPT_MMF_SAVED | CKPT_MMF_IGNORED));
+	if (mm->def_flags)
+		ckpt_refuse(ctx, t, "has mlockall(MCL_FUTURE), which cannot be saved yet");
+#ifdef CONFIG_MEMBARRIER
+	if (atomic_read(&mm->membarrier_state))
+		ckpt_refuse(ctx, t, "has registered with membarrier(), which cannot be saved yet");
+#endif
+	exe = get_mm_exe_file(mm);
+	if (exe) {
+		ckpt_check_file(ctx, t, "the executable", exe);
+		fput(exe);
+	}
+
+	ckpt_check_mapped(ctx, t, mm);
+
+	vma_iter_init(&vmi, mm, 0);
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma)
+		ckpt_check_vma(ctx, t, vma);
+	mmap_read_unlock(mm);
+	mmput(mm);
+}
+
+/* ---- writing ------------------------------------------------------------------- */
+
+static int checkpoint_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
+			  u32 mm_ref)
+{
+	struct anon_vma_name *name = anon_vma_name(vma);
+	size_t name_len = name ? strlen(name->name) + 1 : 0;
+	struct ckpt_rec_vma *rec;
+	struct ckpt_obj *obj;
+	u32 file = 0;
+
+	if (vma->vm_file) {
+		obj = ckpt_obj_find(&ctx->objs, vma->vm_file);
+		if (WARN_ON_ONCE(!obj))
+			return -EINVAL;
+		file = obj->objref;
+	}
+	rec = ckpt_rec_new(ctx, vma, CKPT_REC_VMA, name_len);
+	if (!rec)
+		return -ENOMEM;
+	rec->mm = mm_ref;
+	rec->start = vma->vm_start;
+	rec->end = vma->vm_end;
+	rec->flags = ckpt_vma_flags(vma->vm_flags);
+	rec->pgoff = vma->vm_pgoff;
+	rec->file = file;
+	rec->name_len = name_len;
+	if (name_len)
+		memcpy(ckpt_rec_var(rec), name->name, name_len);
+
+	if (arch_ckpt_vma_is_vdso(vma))
+		rec->kind = CKPT_VMA_VDSO;
+	else if (arch_ckpt_vma_is_vvar(vma))
+		rec->kind = CKPT_VMA_VVAR;
+	else
+		rec->kind = file ? CKPT_VMA_FILE : CKPT_VMA_ANON;
+	return 0;
+}
+
+/* The records of mapped files come before that of the address space. */
+static int checkpoint_mapped(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	struct ckpt_mapped *list;
+	int i, nr, err = 0;
+
+	nr = ckpt_mapped_files(mm, &list);
+	if (nr < 0)
+		return nr;
+	for (i = 0; i < nr; i++)
+		ckpt_obj_checkpoint(ctx, CKPT_OBJ_FILE, list[i].file, &err);
+	ckpt_mapped_free(list, nr);
+	return err;
+}
+
+/* The tree is frozen: the list of mappings does not change between locks. */
+static int checkpoint_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm,
+			   u32 mm_ref, struct ckpt_rec_mm *rec)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, 0);
+	int ret = 0;
+
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		ret = checkpoint_vma(ctx, vma, mm_ref);
+		if (ret)
+			break;
+		rec->nr_vmas++;
+	}
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+static void ckpt_mm_layout(struct mm_struct *mm, struct ckpt_rec_mm *rec)
+{
+	spin_lock(&mm->arg_lock);
+	rec->start_code = mm->start_code;
+	rec->end_code = mm->end_code;
+	rec->start_data = mm->start_data;
+	rec->end_data = mm->end_data;
+	rec->start_brk = mm->start_brk;
+	rec->brk = mm->brk;
+	rec->start_stack = mm->start_stack;
+	rec->arg_start = mm->arg_start;
+	rec->arg_end = mm->arg_end;
+	rec->env_start = mm->env_start;
+	rec->env_end = mm->env_end;
+	spin_unlock(&mm->arg_lock);
+	rec->mmap_base = mm->mmap_base;
+	rec->mmap_legacy_base = mm->mmap_legacy_base;
+#ifdef CONFIG_HAVE_ARCH_COMPAT_MMAP_BASES
+	rec->mmap_compat_base = mm->mmap_compat_base;
+	rec->mmap_compat_legacy_base = mm->mmap_compat_legacy_base;
+#endif
+	rec->task_size = mm->task_size;
+}
+
+static int checkpoint_mm(struct ckpt_ctx *ctx, void *ptr, u32 objref)
+{
+	struct mm_struct *mm = ptr;
+	struct ckpt_rec_mm *rec;
+	struct file *exe;
+	unsigned int i;
+	u32 exe_ref;
+	int ret = 0;
+
+	exe = get_mm_exe_file(mm);
+	exe_ref = ckpt_obj_checkpoint(ctx, CKPT_OBJ_FILE, exe, &ret);
+	if (exe)
+		fput(exe);
+	if (!ret)
+		ret = checkpoint_mapped(ctx, mm);
+	if (ret)
+		return ret;
+
+	rec = ckpt_rec_new(ctx, mm, CKPT_REC_MM, sizeof(mm->saved_auxv));
+	if (!rec)
+		return -ENOMEM;
+	rec->objref = objref;
+	rec->flags = mm->flags & MMF_DUMPABLE_MASK;
+	for (i = 0; i < ARRAY_SIZE(ckpt_mm_flags); i++)
+		if (mm->flags & ckpt_mm_flags[i].mmf)
+			rec->flags |= ckpt_mm_flags[i].saved;
+	if (test_tsk_thread_flag(ctx->root_task, TIF_ADDR32))
+		rec->flags |= CKPT_MM_COMPAT;
+	rec->coredump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >>
+			       MMF_DUMP_FILTER_SHIFT;
+	rec->exe = exe_ref;
+	rec->auxv_len = sizeof(mm->saved_auxv);
+	memcpy(ckpt_rec_var(rec), mm->saved_auxv, sizeof(mm->saved_auxv));
+	ckpt_mm_layout(mm, rec);
+	get_random_bytes(rec->id, sizeof(rec->id));
+
+	ret = arch_ckpt_vdso_info(mm, &rec->vdso, &rec->vdso_len,
+				  &rec->vdso_crc);
+	if (!ret)
+		rec->flags |= CKPT_MM_HAS_VDSO;
+	else if (ret != -ENOENT)
+		return ret;
+	return checkpoint_vmas(ctx, mm, objref, rec);
+}
+
+static void ckpt_mm_grab(void *ptr)
+{
+	mmget(ptr);
+}
+
+static void ckpt_mm_drop(void *ptr)
+{
+	mmput(ptr);
+}
+
+const struct ckpt_obj_ops ckpt_ops_MM = {
+	.rec_type = CKPT_REC_MM,
+	.grab = ckpt_mm_grab,
+	.drop = ckpt_mm_drop,
+	.checkpoint = checkpoint_mm,
+};
+
+/* ---- restart --------------------------------------------------------------------- */
+
+/*
+ * Go over to another address space, as exec does. The one that is left keeps
+ * its reference, which is the caller's now.
+ */
+static void ckpt_use_mm(struct mm_struct *mm)
+{
+	struct task_struct *tsk = current;
+	struct mm_struct *active_mm;
+
+	sched_mm_cid_before_execve(tsk);
+	task_lock(tsk);
+	membarrier_exec_mmap(mm);
+	local_irq_disable();
+	active_mm = tsk->active_mm;
+	tsk->active_mm = mm;
+	tsk->mm = mm;
+	if (!IS_ENABLED(CONFIG_ARCH_WANT_IRQS_OFF_ACTIVATE_MM))
+		local_irq_enable();
+	activate_mm(active_mm, mm);
+	if (IS_ENABLED(CONFIG_ARCH_WANT_IRQS_OFF_ACTIVATE_MM))
+		local_irq_enable();
+	task_unlock(tsk);
+	lru_gen_use_mm(mm);
+	sched_mm_cid_after_execve(tsk);
+}
+
+static bool ckpt_addr_ok(u64 addr)
+{
+	return addr < TASK_SIZE_MAX;
+}
+
+static int restore_mm_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
+	const u64 addrs[] = {
+		rec->start_code, rec->end_code, rec->start_data, rec->end_data,
+		rec->start_brk, rec->brk, rec->start_stack, rec->arg_start,
+		rec->arg_end, rec->env_start, rec->env_end, rec->mmap_base,
+		rec->mmap_legacy_base, rec->mmap_compat_base,
+		rec->mmap_compat_legacy_base,
+	};
+	unsigned int i;
+
+	if (rec->flags & ~CKPT_MM_FLAGS_ALL ||
+	    (rec->flags & CKPT_MM_DUMPABLE_MASK) > SUID_DUMP_ROOT)
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
+	if (rec->flags & (CKPT_MM_DEF_LOCKED | CKPT_MM_DEF_LOCKONFAULT) ||
+	    rec->membarrier)
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "locked memory and membarrier() cannot be restored yet");
+	if (rec->coredump_filter > MMF_DUMP_FILTER_MASK >> MMF_DUMP_FILTER_SHIFT)
+		return ckpt_bad(rs, r, -EINVAL, "coredump filter 0x%x", rec->coredump_filter);
+	if (rec->auxv_len > r->var_len || rec->auxv_len % sizeof(long) ||
+	    rec->auxv_len > sizeof(rs->mm->saved_auxv))
+		return ckpt_bad(rs, r, -EINVAL, "auxiliary vector of %u bytes", rec->auxv_len);
+	for (i = 0; i < ARRAY_SIZE(addrs); i++)
+		if (!ckpt_addr_ok(addrs[i]))
+			return ckpt_bad(rs, r, -EINVAL, "address %llx lies in the kernel", addrs[i]);
+	if (rec->start_code > rec->end_code || rec->start_data > rec->end_data ||
+	    rec->start_brk > rec->brk || rec->arg_start > rec->arg_end ||
+	    rec->env_start > rec->env_end)
+		return ckpt_bad(rs, r, -EINVAL, "a segment ends before it starts");
+	return 0;
+}
+
+static int restore_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			     u32 mm_ref, u64 *end)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	const char *name = r->var;
+
+	if (r->type != CKPT_REC_VMA || rec->mm != mm_ref)
+		return ckpt_bad(rs, r, -EINVAL, "a mapping of address space %u was expected", mm_ref);
+	if (!PAGE_ALIGNED(rec->start) || !PAGE_ALIGNED(rec->end) ||
+	    rec->start >= rec->end || rec->end > TASK_SIZE_MAX)
+		return ckpt_bad(rs, r, -EINVAL, "mapping %llx-%llx is impossible", rec->start, rec->end);
+	if (rec->start < *end)
+		return ckpt_bad(rs, r, -EINVAL, "mapping %llx-%llx overlaps the one before it", rec->start, rec->end);
+	*end = rec->end;
+	if (rec->flags & ~CKPT_VMA_FLAGS_ALL)
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown flags 0x%llx", rec->flags);
+	if (rec->flags & (CKPT_VMA_LOCKED | CKPT_VMA_LOCKONFAULT |
+			  CKPT_VMA_DONTEXPAND) &&
+	    rec->kind != CKPT_VMA_VDSO && rec->kind != CKPT_VMA_VVAR)
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "locked memory cannot be restored yet");
+	if (rec->pgoff > (U64_MAX >> PAGE_SHIFT) - (rec->end >> PAGE_SHIFT))
+		return ckpt_bad(rs, r, -EINVAL, "file offset of page %llx", rec->pgoff);
+	if (rec->name_len > r->var_len || rec->name_len > 80 ||
+	    (rec->name_len && strnlen(name, rec->name_len) != rec->name_len - 1))
+		return ckpt_bad(rs, r, -EINVAL, "the name is malformed");
+	if ((rec->kind == CKPT_VMA_FILE) != !!rec->file)
+		return ckpt_bad(rs, r, -EINVAL, "a mapping of kind %u with file %u", rec->kind, rec->file);
+	if (rec->kind == CKPT_VMA_ANON && (rec->flags & CKPT_VMA_SHARED))
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "shared anonymous memory cannot be restored yet");
+	return 0;
+}
+
+static const struct {
+	u64 saved;
+	int advice;
+} ckpt_advices[] = {
+	{ CKPT_VMA_SEQ_READ,	MADV_SEQUENTIAL },
+	{ CKPT_VMA_RAND_READ,	MADV_RANDOM },
+	{ CKPT_VMA_DONTCOPY,	MADV_DONTFORK },
+	{ CKPT_VMA_WIPEONFORK,	MADV_WIPEONFORK },
+	{ CKPT_VMA_DONTDUMP,	MADV_DONTDUMP },
+	{ CKPT_VMA_HUGEPAGE,	MADV_HUGEPAGE },
+	{ CKPT_VMA_NOHUGEPAGE,	MADV_NOHUGEPAGE },
+	{ CKPT_VMA_MERGEABLE,	MADV_MERGEABLE },
+};
+
+static int restore_vma_advice(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_advices); i++) {
+		if (!(rec->flags & ckpt_advices[i].saved))
+			continue;
+		ret = do_madvise(current->mm, rec->start, rec->end - rec->start,
+				 ckpt_advices[i].advice);
+		if (ret)
+			return ckpt_bad(rs, r, ret, "madvise(%d) on %llx-%llx failed",
+					ckpt_advices[i].advice, rec->start, rec->end);
+	}
+	return 0;
+}
+
+static int restore_vma_name(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	struct anon_vma_name *name;
+	int ret;
+
+	if (!rec->name_len || !IS_ENABLED(CONFIG_ANON_VMA_NAME))
+		return 0;
+	name = anon_vma_name_alloc(r->var);
+	if (!name)
+		return -ENOMEM;
+	mmap_write_lock(current->mm);
+	ret = madvise_set_anon_name(current->mm, rec->start,
+				    rec->end - rec->start, name);
+	mmap_write_unlock(current->mm);
+	anon_vma_name_put(name);
+	return ret ? ckpt_bad(rs, r, ret, "the name of mapping %llx cannot be set", rec->start) : 0;
+}
+
+#define CKPT_VMA_MAY	(CKPT_VMA_MAYREAD | CKPT_VMA_MAYWRITE | CKPT_VMA_MAYEXEC)
+
+/* What mmap() does not let one say. */
+static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	unsigned long pages = (rec->end - rec->start) >> PAGE_SHIFT;
+	struct vm_area_struct *vma;
+	u64 have, excess;
+	int ret = 0;
+
+	mmap_write_lock(current->mm);
+	vma = vma_lookup(current->mm, rec->start);
+	if (!vma || vma->vm_end < rec->end) {
+		ret = ckpt_bad(rs, r, -EINVAL, "mapping %llx is not there", rec->start);
+		goto out;
+	}
+	have = ckpt_vma_flags(vma->vm_flags);
+	if (rec->flags & ~have & (CKPT_VMA_MAY | CKPT_VMA_READ | CKPT_VMA_WRITE |
+				  CKPT_VMA_EXEC | CKPT_VMA_SHARED |
+				  CKPT_VMA_GROWSDOWN)) {
+		ret = ckpt_bad(rs, r, -EPERM, "mapping %llx-%llx may not have its protection here (flags 0x%llx, wanted 0x%llx)",
+			       rec->start, rec->end, have, rec->flags);
+		goto out;
+	}
+	/* From here on only for mappings that did not merge with a neighbour. */
+	if (vma->vm_start != rec->start || vma->vm_end != rec->end)
+		goto out;
+	excess = have & ~rec->flags & CKPT_VMA_MAY;
+	vma_start_write(vma);
+	if (excess & CKPT_VMA_MAYREAD)
+		vm_flags_clear(vma, VM_MAYREAD);
+	if (excess & CKPT_VMA_MAYWRITE)
+		vm_flags_clear(vma, VM_MAYWRITE);
+	if (excess & CKPT_VMA_MAYEXEC)
+		vm_flags_clear(vma, VM_MAYEXEC);
+	/* It was writable once and has been charged since. */
+	if ((rec->flags & ~have & CKPT_VMA_ACCOUNT) &&
+	    !(rec->flags & CKPT_VMA_SHARED)) {
+		ret = security_vm_enough_memory_mm(current->mm, pages);
+		if (ret)
+			ret = ckpt_bad(rs, r, ret, "there is not enough memory to commit to");
+		else
+			vm_flags_set(vma, VM_ACCOUNT);
+	}
+out:
+	mmap_write_unlock(current->mm);
+	return ret;
+}
+
+static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	unsigned long flags = MAP_FIXED_NOREPLACE, prot = 0, addr;
+	struct file *file = NULL;
+	int ret;
+
+	switch (rec->kind) {
+	case CKPT_VMA_VDSO:
+	case CKPT_VMA_VVAR:
+		return 0; /* see restore_vdso() */
+	case CKPT_VMA_ANON:
+		flags |= MAP_ANONYMOUS;
+		break;
+	case CKPT_VMA_FILE:
+		file = ckpt_obj_restore(rs, CKPT_OBJ_FILE, rec->file);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		if (!file || !S_ISREG(file_inode(file)->i_mode))
+			return ckpt_bad(rs, r, -EINVAL, "maps something that is no regular file");
+		break;
+	default:
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of mapping %u", rec->kind);
+	}
+	/* VM_MAYSHARE without VM_SHARED: shared, of a file opened for reading. */
+	flags |= rec->flags & CKPT_VMA_MAYSHARE ? MAP_SHARED : MAP_PRIVATE;
+	if (rec->flags & CKPT_VMA_GROWSDOWN)
+		flags |= MAP_GROWSDOWN;
+	if (rec->flags & CKPT_VMA_NORESERVE)
+		flags |= MAP_NORESERVE;
+	if (rec->flags & CKPT_VMA_READ)
+		prot |= PROT_READ;
+	if (rec->flags & CKPT_VMA_WRITE)
+		prot |= PROT_WRITE;
+	if (rec->flags & CKPT_VMA_EXEC)
+		prot |= PROT_EXEC;
+
+	addr = vm_mmap(file, rec->start, rec->end - rec->start, prot, flags,
+		       file ? rec->pgoff << PAGE_SHIFT : 0);
+	if (IS_ERR_VALUE(addr))
+		return ckpt_bad(rs, r, (int)addr, "mapping %llx-%llx cannot be made",
+				rec->start, rec->end);
+	if (addr != rec->start)
+		return ckpt_bad(rs, r, -EEXIST, "address %llx is taken", rec->start);
+
+	ret = restore_vma_flags(rs, r);
+	if (!ret)
+		ret = restore_vma_advice(rs, r);
+	if (!ret)
+		ret = restore_vma_name(rs, r);
+	return ret;
+}
+
+static int restore_vdso(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
+	u32 len, crc;
+	u64 addr;
+	int ret;
+
+	if (!(rec->flags & CKPT_MM_HAS_VDSO))
+		return 0;
+	ret = arch_ckpt_map_vdso(rec->vdso, rec->flags & CKPT_MM_COMPAT);
+	if (ret)
+		return ckpt_bad(rs, r, ret, "the vdso cannot be mapped at %llx", rec->vdso);
+	ret = arch_ckpt_vdso_info(current->mm, &addr, &len, &crc);
+	if (ret || addr != rec->vdso || len != rec->vdso_len ||
+	    crc != rec->vdso_crc)
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "the vdso of this kernel differs from that of the kernel that saved the image; programs keep addresses inside it. Restart on the same kernel build");
+	return 0;
+}
+
+static int restore_exe(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
+	struct file *file, *mine;
+	int ret = 0;
+
+	if (!rec->exe)
+		return 0;
+	file = ckpt_obj_restore(rs, CKPT_OBJ_FILE, rec->exe);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	if (!file || !S_ISREG(file_inode(file)->i_mode))
+		return ckpt_bad(rs, r, -EINVAL, "the executable is no regular file");
+
+	mine = get_mm_exe_file(rs->old_mm);
+	/* As PR_SET_MM_MAP has it. */
+	if (!checkpoint_restore_ns_capable(current_user_ns()) &&
+	    !(mine && file_inode(mine) == file_inode(file))) {
+		ckpt_log(&rs->log, "note: /proc/PID/exe shows the restarter: setting it takes CAP_CHECKPOINT_RESTORE");
+		file = mine;
+	} else if (path_noexec(&file->f_path)) {
+		ret = ckpt_bad(rs, r, -EACCES, "the executable %pD4 lies on a file system mounted noexec", file);
+	}
+	if (!ret && file)
+		ret = set_mm_exe_file(current->mm, file);
+	if (mine)
+		fput(mine);
+	return ret;
+}
+
+static void restore_mm_layout(const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
+	struct mm_struct *mm = current->mm;
+
+	mmap_write_lock(mm);
+	spin_lock(&mm->arg_lock);
+	mm->start_code = rec->start_code;
+	mm->end_code = rec->end_code;
+	mm->start_data = rec->start_data;
+	mm->end_data = rec->end_data;
+	mm->start_brk = rec->start_brk;
+	mm->brk = rec->brk;
+	mm->start_stack = rec->start_stack;
+	mm->arg_start = rec->arg_start;
+	mm->arg_end = rec->arg_end;
+	mm->env_start = rec->env_start;
+	mm->env_end = rec->env_end;
+	spin_unlock(&mm->arg_lock);
+	mm->mmap_base = rec->mmap_base;
+	mm->mmap_legacy_base = rec->mmap_legacy_base;
+#ifdef CONFIG_HAVE_ARCH_COMPAT_MMAP_BASES
+	mm->mmap_compat_base = rec->mmap_compat_base;
+	mm->mmap_compat_legacy_base = rec->mmap_compat_legacy_base;
+#endif
+	mm->task_size = rec->flags & CKPT_MM_COMPAT ? IA32_PAGE_OFFSET :
+						      TASK_SIZE_MAX;
+	memcpy(mm->saved_auxv, r->var, rec->auxv_len);
+	/* As the specification of the vector requires. */
+	mm->saved_auxv[AT_VECTOR_SIZE - 2] = AT_NULL;
+	mm->saved_auxv[AT_VECTOR_SIZE - 1] = AT_NULL;
+	mmap_write_unlock(mm);
+}
+
+static int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			unsigned long index)
+{
+	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
+	const struct ckpt_rec *vma;
+	u64 end = mmap_min_addr;
+	int ret;
+	u32 i;
+
+	for (i = 0; i < rec->nr_vmas; i++) {
+		vma = xa_load(&rs->recs, index + 1 + i);
+		if (!vma)
+			return ckpt_bad(rs, r, -EINVAL, "%u mappings are announced, %u are there", rec->nr_vmas, i);
+		ret = restore_vma_check(rs, vma, rec->objref, &end);
+		if (!ret)
+			ret = restore_vma(rs, vma);
+		if (ret)
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * restore_mm - make the address space of an image and go over to it
+ * @rs: the restart
+ * @objref: of the address space
+ *
+ * Context: current runs on the new address space afterwards, and must not
+ * return to user mode before restore_mm_commit() or restore_mm_abort().
+ * Return: 0 or a negative errno; the old address space may have been left.
+ */
+int restore_mm(struct ckpt_restart *rs, u32 objref)
+{
+	struct ckpt_robj *obj = xa_load(&rs->objs, objref);
+	const struct ckpt_rec *r = ckpt_obj_rec(rs, CKPT_OBJ_MM, objref);
+	struct linux_binfmt *binfmt = current->mm->binfmt;
+	int ret;
+
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	ret = restore_mm_check(rs, r);
+	if (ret)
+		return ret;
+	rs->mm = mm_alloc();
+	if (!rs->mm)
+		return -ENOMEM;
+	/* Nobody looks into what is half done. */
+	set_dumpable(rs->mm, SUID_DUMP_DISABLE);
+	rs->old_mm = current->mm;
+	ckpt_use_mm(rs->mm);
+	lru_gen_add_mm(rs->mm);
+	set_binfmt(binfmt);
+
+	arch_pick_mmap_layout(rs->mm, &current->signal->rlim[RLIMIT_STACK]);
+	ret = restore_vmas(rs, r, obj->index);
+	if (!ret)
+		ret = restore_vdso(rs, r);
+	if (!ret)
+		ret = restore_exe(rs, r);
+	if (ret)
+		return ret;
+	restore_mm_layout(r);
+#ifdef CONFIG_KSM
+	if (ckpt_rec_as(r, mm)->flags & CKPT_MM_KSM_ANY) {
+		mmap_write_lock(rs->mm);
+		ret = ksm_enable_merge_any(rs->mm);
+		mmap_write_unlock(rs->mm);
+	}
+#endif
+	return ret;
+}
+
+/**
+ * restore_mm_abort - go back to the old address space, if it was left
+ * @rs: the restart
+ */
+void restore_mm_abort(struct ckpt_restart *rs)
+{
+	if (!rs->old_mm)
+		return;
+	ckpt_use_mm(rs->old_mm);
+	rs->old_mm = NULL;
+	mmput(rs->mm);
+	rs->mm = NULL;
+}
+
+/**
+ * restore_mm_commit - the new address space is the only one from now on
+ * @rs: the restart
+ *
+ * Context: past the point of no return.
+ */
+void restore_mm_commit(struct ckpt_restart *rs)
+{
+	/*
+	 * Robust futexes, clear_child_tid and vfork() of the restarter are about
+	 * its own memory.
+	 */
+	ckpt_use_mm(rs->old_mm);
+	exec_mm_release(current, rs->old_mm);
+	ckpt_use_mm(rs->mm);
+	setmax_mm_hiwater_rss(&current->signal->maxrss, rs->old_mm);
+	mm_update_next_owner(rs->old_mm);
+	mmput(rs->old_mm);
+	rs->old_mm = NULL;
+}
+
+/**
+ * restore_mm_dumpable - let others look into the new address space
+ * @rs: the restart
+ *
+ * Context: past the point of no return, after the credentials were committed:
+ * that may have changed what is set here.
+ */
+void restore_mm_dumpable(struct ckpt_restart *rs)
+{
+	const struct ckpt_rec_task *task = ckpt_rec_as(rs->task, task);
+	const struct ckpt_rec *r = ckpt_obj_rec(rs, CKPT_OBJ_MM, task->mm);
+	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
+	unsigned long flags = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_mm_flags); i++)
+		if (rec->flags & ckpt_mm_flags[i].saved)
+			flags |= ckpt_mm_flags[i].mmf;
+	flags |= (unsigned long)rec->coredump_filter << MMF_DUMP_FILTER_SHIFT;
+	set_mask_bits(&rs->mm->flags, MMF_DUMP_FILTER_MASK | MMF_TOPDOWN_MASK,
+		      flags);
+	set_dumpable(rs->mm, rec->flags & CKPT_MM_DUMPABLE_MASK);
+	rs->mm = NULL;
+}

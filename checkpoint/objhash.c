@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Shared objects: each is written once and referred to by its objref.
+ */
+#include <linux/err.h>
+#include <linux/rhashtable.h>
+#include <linux/slab.h>
+
+#include "checkpoint.h"
+
+#define CKPT_OBJ_OPS(name, text) [CKPT_OBJ_##name] = &ckpt_ops_##name,
+static const struct ckpt_obj_ops *const ckpt_obj_all_ops[] = {
+	CKPT_OBJ_TYPES(CKPT_OBJ_OPS)
+};
+static_assert(ARRAY_SIZE(ckpt_obj_all_ops) == CKPT_OBJ_NR);
+
+#define CKPT_OBJ_NAME(name, text) [CKPT_OBJ_##name] = text,
+static const char *const ckpt_obj_names[] = {
+	CKPT_OBJ_TYPES(CKPT_OBJ_NAME)
+};
+
+/**
+ * ckpt_obj_ops - ops of a type of object
+ * @type: the type
+ *
+ * Return: the ops.
+ */
+const struct ckpt_obj_ops *ckpt_obj_ops(enum ckpt_obj_type type)
+{
+	return ckpt_obj_all_ops[type];
+}
+
+/**
+ * ckpt_obj_name - a type of object in words
+ * @type: the type
+ *
+ * Return: its name.
+ */
+const char *ckpt_obj_name(enum ckpt_obj_type type)
+{
+	return ckpt_obj_names[type];
+}
+
+static const struct rhashtable_params ckpt_obj_params = {
+	.key_len = sizeof_field(struct ckpt_obj, ptr),
+	.key_offset = offsetof(struct ckpt_obj, ptr),
+	.head_offset = offsetof(struct ckpt_obj, node),
+	.automatic_shrinking = true,
+};
+
+/**
+ * ckpt_objhash_init - prepare an empty hash
+ * @hash: the hash
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ckpt_objhash_init(struct ckpt_objhash *hash)
+{
+	hash->nr = 0;
+	xa_init_flags(&hash->list, XA_FLAGS_ACCOUNT);
+	return rhashtable_init(&hash->ht, &ckpt_obj_params);
+}
+
+/**
+ * ckpt_objhash_destroy - drop all objects
+ * @hash: the hash
+ */
+void ckpt_objhash_destroy(struct ckpt_objhash *hash)
+{
+	struct ckpt_obj *obj;
+	unsigned long i;
+
+	xa_for_each(&hash->list, i, obj) {
+		const struct ckpt_obj_ops *ops = ckpt_obj_ops(obj->type);
+
+		if (ops->drop)
+			ops->drop(obj->ptr);
+		kfree(obj);
+		cond_resched();
+	}
+	xa_destroy(&hash->list);
+	rhashtable_destroy(&hash->ht);
+}
+
+/**
+ * ckpt_obj_find - look up an object
+ * @hash: the hash
+ * @ptr: the object
+ *
+ * Return: its entry, or NULL if the hash does not hold it.
+ */
+struct ckpt_obj *ckpt_obj_find(struct ckpt_objhash *hash, const void *ptr)
+{
+	return rhashtable_lookup_fast(&hash->ht, &ptr, ckpt_obj_params);
+}
+
+/**
+ * ckpt_obj_get - look up an object, add it if it is new
+ * @hash: the hash
+ * @type: type of the object
+ * @ptr: the object; the caller holds a reference, the hash takes its own
+ * @fresh: out, whether it was added just now; may be NULL
+ *
+ * Context: may sleep.
+ * Return: its entry, or an ERR_PTR() of -ENOMEM or -EINVAL (one address, two
+ * types).
+ */
+struct ckpt_obj *ckpt_obj_get(struct ckpt_objhash *hash,
+			      enum ckpt_obj_type type, void *ptr, bool *fresh)
+{
+	const struct ckpt_obj_ops *ops = ckpt_obj_ops(type);
+	struct ckpt_obj *obj = ckpt_obj_find(hash, ptr);
+	int ret;
+
+	if (fresh)
+		*fresh = !obj;
+	if (obj)
+		return WARN_ON_ONCE(obj->type != type) ? ERR_PTR(-EINVAL) : obj;
+
+	obj = kzalloc(sizeof(*obj), GFP_KERNEL_ACCOUNT);
+	if (!obj)
+		return ERR_PTR(-ENOMEM);
+	obj->ptr = ptr;
+	obj->type = type;
+	obj->objref = hash->nr + 1;
+
+	ret = xa_err(xa_store(&hash->list, obj->objref, obj,
+			      GFP_KERNEL_ACCOUNT));
+	if (ret)
+		goto out_free;
+	ret = rhashtable_insert_fast(&hash->ht, &obj->node, ckpt_obj_params);
+	if (ret)
+		goto out_erase;
+	hash->nr++;
+	if (ops->grab)
+		ops->grab(ptr);
+	return obj;
+
+out_erase:
+	xa_erase(&hash->list, obj->objref);
+out_free:
+	kfree(obj);
+	return ERR_PTR(ret);
+}
+
+/**
+ * ckpt_obj_checkpoint - write an object unless that is done, and refer to it
+ * @ctx: the checkpoint
+ * @type: type of the object
+ * @ptr: the object, or NULL
+ * @err: in and out: an error; nothing is done if it is set already
+ *
+ * The record of the object comes before the record that the caller makes
+ * afterwards, so that a reader knows each objref when it meets it.
+ *
+ * Return: the objref, 0 for NULL and on error.
+ */
+u32 ckpt_obj_checkpoint(struct ckpt_ctx *ctx, enum ckpt_obj_type type,
+			void *ptr, int *err)
+{
+	struct ckpt_obj *obj;
+	bool fresh;
+
+	if (*err || !ptr)
+		return 0;
+	obj = ckpt_obj_get(&ctx->objs, type, ptr, &fresh);
+	if (IS_ERR(obj)) {
+		*err = PTR_ERR(obj);
+		return 0;
+	}
+	obj->seen++;
+	if (fresh) {
+		*err = ckpt_obj_ops(type)->checkpoint(ctx, ptr, obj->objref);
+		if (*err)
+			return 0;
+	}
+	return obj->objref;
+}

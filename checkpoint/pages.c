@@ -1,0 +1,616 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Contents of private memory.
+ *
+ * What is written: pages that a process has of its own. Pages that were never
+ * touched, that are zero, or that are clean pages of a file are not. Pages go to
+ * the output as they are; on restart they are filled from the input, checked,
+ * and only then mapped.
+ */
+#include <linux/crc32c.h>
+#include <linux/highmem.h>
+#include <linux/huge_mm.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/pagewalk.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+
+#include "checkpoint.h"
+
+#define CKPT_BATCH	(CKPT_PAGES_MAX_BYTES >> PAGE_SHIFT)
+
+/* ---- saving -------------------------------------------------------------- */
+
+/**
+ * struct ckpt_batch - pages found by one walk
+ * @nr_pages: entries in @pages
+ * @nr_runs: entries in @runs
+ * @next: where the next walk starts
+ * @swapped: the walk stopped at @next since that page is not in memory
+ * @error: what the walk met
+ * @skipped: present pages that need not be written
+ * @pages: each under a reference
+ * @runs: where they were
+ */
+struct ckpt_batch {
+	unsigned int nr_pages;
+	unsigned int nr_runs;
+	unsigned long next;
+	bool swapped;
+	int error;
+	u64 skipped;
+	struct page *pages[CKPT_BATCH];
+	struct ckpt_page_run runs[CKPT_BATCH];
+};
+
+static bool ckpt_batch_full(const struct ckpt_batch *b)
+{
+	return b->nr_pages == CKPT_BATCH;
+}
+
+static void ckpt_batch_add(struct ckpt_batch *b, unsigned long addr,
+			   struct page *page)
+{
+	u64 pfn = addr >> PAGE_SHIFT;
+	struct ckpt_page_run *last = &b->runs[b->nr_runs - 1];
+
+	get_page(page);
+	b->pages[b->nr_pages++] = page;
+	if (b->nr_runs && last->start + last->nr == pfn) {
+		last->nr++;
+		return;
+	}
+	b->runs[b->nr_runs++] = (struct ckpt_page_run) { pfn, 1 };
+}
+
+static bool ckpt_page_is_zero(struct page *page)
+{
+	void *addr = kmap_local_page(page);
+	bool zero = !memchr_inv(addr, 0, PAGE_SIZE);
+
+	kunmap_local(addr);
+	return zero;
+}
+
+/* One present page. */
+static void ckpt_batch_page(struct ckpt_batch *b, struct vm_area_struct *vma,
+			    unsigned long addr, struct page *page)
+{
+	/* Not anonymous: a clean page of the file, or none (zero page). */
+	if (!page || !folio_test_anon(page_folio(page)) ||
+	    (!vma->vm_file && ckpt_page_is_zero(page))) {
+		b->skipped++;
+		return;
+	}
+	ckpt_batch_add(b, addr, page);
+}
+
+static int ckpt_batch_pte(struct ckpt_batch *b, struct vm_area_struct *vma,
+			  unsigned long addr, pte_t pte)
+{
+	swp_entry_t entry;
+
+	if (pte_none(pte))
+		return 0;
+	if (pte_present(pte)) {
+		ckpt_batch_page(b, vma, addr, vm_normal_page(vma, addr, pte));
+		return 0;
+	}
+	entry = pte_to_swp_entry(pte);
+	if (is_hwpoison_entry(entry) || is_poisoned_swp_entry(entry)) {
+		b->error = -EIO;
+		return -EIO;
+	}
+	/* In swap, or on its way to another place: it must be faulted in. */
+	b->swapped = true;
+	return 1;
+}
+
+static int ckpt_batch_huge(struct ckpt_batch *b, struct vm_area_struct *vma,
+			   pmd_t pmd, unsigned long addr, unsigned long end)
+{
+	struct page *page;
+
+	if (!pmd_present(pmd)) {
+		b->next = addr;
+		b->swapped = true;
+		return 1;
+	}
+	if (is_huge_zero_pmd(pmd))
+		return 0;
+	page = pmd_page(pmd) + ((addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT);
+	for (; addr < end; addr += PAGE_SIZE, page++) {
+		if (ckpt_batch_full(b)) {
+			b->next = addr;
+			return 1;
+		}
+		ckpt_batch_page(b, vma, addr, page);
+	}
+	return 0;
+}
+
+static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
+			 struct mm_walk *walk)
+{
+	struct vm_area_struct *vma = walk->vma;
+	struct ckpt_batch *b = walk->private;
+	pte_t *start, *pte;
+	spinlock_t *ptl;
+	int ret = 0;
+
+	ptl = pmd_trans_huge_lock(pmd, vma);
+	if (ptl) {
+		ret = ckpt_batch_huge(b, vma, *pmd, addr, end);
+		spin_unlock(ptl);
+		return ret;
+	}
+	start = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	if (!start) {
+		walk->action = ACTION_AGAIN;
+		return 0;
+	}
+	for (pte = start; addr < end; pte++, addr += PAGE_SIZE) {
+		b->next = addr;
+		if (ckpt_batch_full(b)) {
+			ret = 1;
+			break;
+		}
+		ret = ckpt_batch_pte(b, vma, addr, ptep_get(pte));
+		if (ret)
+			break;
+	}
+	pte_unmap_unlock(start, ptl);
+	cond_resched();
+	return ret;
+}
+
+static const struct mm_walk_ops ckpt_walk_ops = {
+	.pmd_entry = ckpt_walk_pmd,
+	.walk_lock = PGWALK_RDLOCK,
+};
+
+/* Is there memory behind the mapping that only the image can hold? */
+static bool ckpt_vma_has_payload(const struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & (VM_MAYSHARE | VM_PFNMAP | VM_MIXEDMAP |
+				  VM_IO)) && vma->anon_vma;
+}
+
+/* Fills @b from @b->next on; at the end of the address space next is 0. */
+static int ckpt_collect(struct mm_struct *mm, struct ckpt_batch *b)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, b->next);
+	int ret = 0;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	for_each_vma(vmi, vma) {
+		unsigned long from = max(b->next, vma->vm_start);
+
+		if (!ckpt_vma_has_payload(vma))
+			continue;
+		ret = walk_page_range(mm, from, vma->vm_end, &ckpt_walk_ops, b);
+		if (ret)
+			goto out;
+		b->next = vma->vm_end;
+	}
+	b->next = 0;
+out:
+	mmap_read_unlock(mm);
+	return ret < 0 ? ret : 0;
+}
+
+static int ckpt_fault_in(struct mm_struct *mm, unsigned long addr)
+{
+	struct page *page;
+	int locked = 1;
+	long n;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	/* FOLL_FORCE: the mapping may be PROT_NONE by now. */
+	n = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, &page, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	if (n < 0)
+		return n;
+	if (!n)
+		return -EFAULT;
+	put_page(page);
+	return 0;
+}
+
+/*
+ * A page that is pinned may change while it is written, by a device or by
+ * another process. A copy does not, so that checksum and bytes agree.
+ */
+static int ckpt_batch_copy_pinned(struct ckpt_batch *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->nr_pages; i++) {
+		struct page *copy;
+
+		if (!folio_maybe_dma_pinned(page_folio(b->pages[i])))
+			continue;
+		copy = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
+		if (!copy)
+			return -ENOMEM;
+		copy_highpage(copy, b->pages[i]);
+		put_page(b->pages[i]);
+		b->pages[i] = copy;
+	}
+	return 0;
+}
+
+static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
+			    u32 objref)
+{
+	int ret = 0;
+	unsigned int i;
+
+	if (b->nr_pages)
+		ret = ckpt_batch_copy_pinned(b);
+	if (b->nr_pages && !ret)
+		ret = ckpt_out_pages(&ctx->out, objref, b->runs, b->nr_runs,
+				     b->pages, b->nr_pages);
+	for (i = 0; i < b->nr_pages; i++)
+		put_page(b->pages[i]);
+	b->nr_pages = 0;
+	b->nr_runs = 0;
+	return ret;
+}
+
+/**
+ * checkpoint_mm_pages - write the contents of an address space
+ * @ctx: the checkpoint
+ * @mm: the address space; its users are frozen
+ * @objref: of @mm
+ *
+ * Context: may sleep as long as the output blocks, killable.
+ * Return: 0 or a negative errno.
+ */
+int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
+{
+	struct ckpt_batch *b;
+	int ret;
+
+	b = kvzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+	if (!b)
+		return -ENOMEM;
+	do {
+		b->swapped = false;
+		ret = ckpt_collect(mm, b);
+		if (!ret && b->swapped)
+			ret = ckpt_fault_in(mm, b->next);
+		else if (!ret)
+			ret = ckpt_batch_write(ctx, b, objref);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+	} while (!ret && b->next);
+	if (ret == -EIO && b->error)
+		ckpt_refuse(ctx, ctx->root_task, "address %lx: the memory is broken (hardware error)",
+			    b->next);
+	ctx->stats.pages_skipped += b->skipped;
+	while (b->nr_pages)
+		put_page(b->pages[--b->nr_pages]);
+	kvfree(b);
+	return ret;
+}
+
+/* ---- restoring ------------------------------------------------------------- */
+
+static pmd_t *ckpt_pmd_alloc(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+
+	p4d = p4d_alloc(mm, pgd, addr);
+	if (!p4d)
+		return NULL;
+	pud = pud_alloc(mm, p4d, addr);
+	if (!pud)
+		return NULL;
+	return pmd_alloc(mm, pud, addr);
+}
+
+/* Maps pages at [addr, end), which lies in one pmd. Takes over the references. */
+static int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
+			  unsigned long end, struct page **pages)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	pte_t *start, *pte;
+	spinlock_t *ptl;
+	pmd_t *pmd;
+	int ret = 0;
+
+	pmd = ckpt_pmd_alloc(mm, addr);
+	if (!pmd || pte_alloc(mm, pmd))
+		return -ENOMEM;
+	start = pte_offset_map_lock(mm, pmd, addr, &ptl);
+	if (!start)
+		return -EAGAIN;
+	for (pte = start; addr < end; pte++, addr += PAGE_SIZE, pages++) {
+		struct folio *folio = page_folio(*pages);
+		pte_t entry = mk_pte(*pages, vma->vm_page_prot);
+
+		/* Twice in the image, or a debugger was here. */
+		if (!pte_none(ptep_get(pte))) {
+			ret = -EEXIST;
+			break;
+		}
+		entry = pte_sw_mkyoung(pte_mkdirty(entry));
+		if (vma->vm_flags & VM_WRITE)
+			entry = pte_mkwrite(entry, vma);
+		folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
+		folio_add_lru_vma(folio, vma);
+		inc_mm_counter(mm, MM_ANONPAGES);
+		set_pte_at(mm, addr, pte, entry);
+		update_mmu_cache(vma, addr, pte);
+		*pages = NULL;
+	}
+	pte_unmap_unlock(start, ptl);
+	return ret;
+}
+
+static int ckpt_map_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			const struct ckpt_page_run *run, struct page **pages)
+{
+	unsigned long addr = run->start << PAGE_SHIFT;
+	unsigned long end = addr + (run->nr << PAGE_SHIFT);
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	unsigned long next;
+	int ret = 0;
+
+	mmap_read_lock(mm);
+	for (; addr < end && !ret; addr = next) {
+		vma = vma_lookup(mm, addr);
+		if (!vma || (vma->vm_flags & (VM_MAYSHARE | VM_PFNMAP |
+					      VM_MIXEDMAP | VM_IO))) {
+			ret = ckpt_bad(rs, r, -EINVAL, "page %lx lies in no private mapping", addr);
+			break;
+		}
+		ret = anon_vma_prepare(vma);
+		next = min(pmd_addr_end(addr, end), vma->vm_end);
+		if (!ret)
+			ret = ckpt_map_pages(vma, addr, next, pages);
+		if (ret)
+			ckpt_bad(rs, r, ret, "page %lx cannot be mapped", addr);
+		pages += (next - addr) >> PAGE_SHIFT;
+	}
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			    u32 mm_ref, u64 *last)
+{
+	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
+	const struct ckpt_page_run *runs = r->var;
+	u64 nr = 0;
+	u32 i;
+
+	if (rec->objref != mm_ref)
+		return ckpt_bad(rs, r, -EINVAL, "pages of object %u, which is not the address space", rec->objref);
+	if (!rec->nr_runs || r->var_len / sizeof(*runs) < rec->nr_runs ||
+	    !rec->data_len || rec->data_len > CKPT_PAGES_MAX_BYTES ||
+	    !PAGE_ALIGNED(rec->data_len))
+		return ckpt_bad(rs, r, -EINVAL, "%u runs with %llu bytes", rec->nr_runs, rec->data_len);
+	for (i = 0; i < rec->nr_runs; i++) {
+		if (!runs[i].nr || runs[i].nr > CKPT_BATCH ||
+		    runs[i].start < *last ||
+		    runs[i].start >= TASK_SIZE_MAX >> PAGE_SHIFT ||
+		    runs[i].start + runs[i].nr > TASK_SIZE_MAX >> PAGE_SHIFT)
+			return ckpt_bad(rs, r, -EINVAL, "run of %llu pages at page %llx", runs[i].nr, runs[i].start);
+		*last = runs[i].start + runs[i].nr;
+		nr += runs[i].nr;
+	}
+	if (nr != rec->data_len >> PAGE_SHIFT)
+		return ckpt_bad(rs, r, -EINVAL, "runs and bytes disagree");
+	return 0;
+}
+
+static u32 ckpt_pages_sum(struct page **pages, unsigned int nr)
+{
+	u32 crc = ~0U;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		void *addr = kmap_local_page(pages[i]);
+
+		crc = crc32c(crc, addr, PAGE_SIZE);
+		kunmap_local(addr);
+	}
+	return ~crc;
+}
+
+static int ckpt_pages_alloc(struct page **pages, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct folio *folio = folio_alloc(GFP_HIGHUSER_MOVABLE, 0);
+
+		if (!folio)
+			return -ENOMEM;
+		pages[i] = folio_page(folio, 0);
+		if (mem_cgroup_charge(folio, current->mm, GFP_KERNEL))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			 u32 mm_ref, u64 *last, struct page **pages)
+{
+	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
+	const struct ckpt_page_run *runs = r->var;
+	unsigned int nr, i, at = 0;
+	int ret;
+
+	ret = ckpt_pages_check(rs, r, mm_ref, last);
+	if (ret)
+		return ret;
+	nr = rec->data_len >> PAGE_SHIFT;
+	ret = ckpt_pages_alloc(pages, nr);
+	if (ret) {
+		ckpt_bad(rs, r, ret, "out of memory for %u pages", nr);
+		goto out;
+	}
+	ret = ckpt_in_skip_to_page(&rs->in);
+	if (!ret)
+		ret = ckpt_in_pages(&rs->in, pages, nr);
+	if (ret) {
+		ckpt_bad(rs, r, ret, "its payload cannot be read (the image is cut short or damaged)");
+		goto out;
+	}
+	if (ckpt_pages_sum(pages, nr) != rec->data_crc) {
+		ret = ckpt_bad(rs, r, -EBADMSG, "its payload has a wrong checksum: the image is damaged");
+		goto out;
+	}
+	for (i = 0; i < nr; i++)
+		__folio_mark_uptodate(page_folio(pages[i]));
+	for (i = 0; i < rec->nr_runs && !ret; i++) {
+		ret = ckpt_map_run(rs, r, &runs[i], pages + at);
+		at += runs[i].nr;
+	}
+out:
+	for (i = 0; i < nr; i++) {
+		if (pages[i])
+			put_page(pages[i]);
+		pages[i] = NULL;
+	}
+	return ret;
+}
+
+/**
+ * struct ckpt_tally - what has been read, to be compared with index and tail
+ * @pages: pages of payload
+ * @chunks: PAGES records
+ * @chunks_crc: checksum of what their index entries must be
+ * @indexed: entries in the INDEX records so far
+ * @index_crc: checksum of these
+ * @index_offset: offset of the first INDEX record
+ */
+struct ckpt_tally {
+	u64 pages;
+	u64 chunks;
+	u32 chunks_crc;
+	u64 indexed;
+	u32 index_crc;
+	u64 index_offset;
+};
+
+static void ckpt_tally_pages(struct ckpt_tally *tally, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
+	struct ckpt_index_entry e = {
+		.objref = rec->objref,
+		.start = ((const struct ckpt_page_run *)r->var)->start,
+		.offset = r->offset,
+	};
+
+	tally->pages += rec->data_len >> PAGE_SHIFT;
+	tally->chunks++;
+	tally->chunks_crc = crc32c(tally->chunks_crc, &e, sizeof(e));
+}
+
+static int ckpt_tally_index(struct ckpt_restart *rs, struct ckpt_tally *tally,
+			    const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_index *rec = ckpt_rec_as(r, index);
+
+	if (!rec->nr || r->var_len / sizeof(struct ckpt_index_entry) < rec->nr)
+		return ckpt_bad(rs, r, -EINVAL, "%u entries do not fit", rec->nr);
+	if (!tally->indexed)
+		tally->index_offset = r->offset;
+	tally->indexed += rec->nr;
+	tally->index_crc = crc32c(tally->index_crc, r->var,
+				  rec->nr * sizeof(struct ckpt_index_entry));
+	return 0;
+}
+
+static int restore_tail(struct ckpt_restart *rs, const struct ckpt_tally *tally,
+			const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_tail *rec = ckpt_rec_as(r, tail);
+	const struct ckpt_rec_header *h = ckpt_rec_as(rs->hdr, header);
+	u64 index = tally->indexed ? tally->index_offset : r->offset;
+
+	if (memcmp(rec->magic, CKPT_TAIL_MAGIC, sizeof(rec->magic)) ||
+	    memcmp(rec->uuid, h->uuid, sizeof(rec->uuid)))
+		return ckpt_bad(rs, r, -EINVAL, "the tail is of another image");
+	if (rec->nr_records != rs->in.records || rec->nr_pages != tally->pages ||
+	    rec->image_len != rs->in.offset || rec->index_offset != index ||
+	    rec->meta_offset != rs->meta_offset)
+		return ckpt_bad(rs, r, -EBADMSG, "the tail disagrees with the image: %llu records of %llu, %llu pages of %llu",
+				rs->in.records, rec->nr_records, tally->pages,
+				rec->nr_pages);
+	if ((h->feature_compat & CKPT_COMPAT_INDEX) &&
+	    (tally->indexed != tally->chunks ||
+	     tally->index_crc != tally->chunks_crc))
+		return ckpt_bad(rs, r, -EINVAL, "the index disagrees with the image");
+	return 0;
+}
+
+/**
+ * restore_payload - read payload, index and tail
+ * @rs: the restart; current runs on the new address space
+ * @mm_ref: objref of the address space
+ *
+ * Return: 0 once the tail is verified, or a negative errno.
+ */
+int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
+{
+	struct ckpt_tally tally = { .chunks_crc = ~0U, .index_crc = ~0U };
+	struct ckpt_rec *r = NULL;
+	struct page **pages;
+	u64 last = 0;
+	u32 type = 0;
+	int ret = 0;
+
+	pages = kcalloc(CKPT_BATCH, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	if (!pages)
+		return -ENOMEM;
+	while (!ret && type != CKPT_REC_TAIL) {
+		r = ckpt_in_record(&rs->in, &rs->log);
+		if (IS_ERR(r)) {
+			ret = PTR_ERR(r);
+			break;
+		}
+		type = r->type;
+		switch (type) {
+		case CKPT_REC_PAGES:
+			if (tally.indexed) {
+				ret = ckpt_bad(rs, r, -EINVAL, "payload behind the index");
+				break;
+			}
+			ret = restore_pages(rs, r, mm_ref, &last, pages);
+			if (!ret)
+				ckpt_tally_pages(&tally, r);
+			break;
+		case CKPT_REC_INDEX:
+			ret = ckpt_tally_index(rs, &tally, r);
+			break;
+		case CKPT_REC_TAIL:
+			ret = restore_tail(rs, &tally, r);
+			break;
+		default:
+			ret = ckpt_bad(rs, r, -EINVAL, "does not belong behind the metadata");
+		}
+		ckpt_rec_free(r);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+	kfree(pages);
+	return ret;
+}

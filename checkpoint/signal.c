@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Signals: dispositions (sighand_struct), what the threads of a process share
+ * (signal_struct), and queued signals.
+ */
+#include <linux/capability.h>
+#include <linux/hrtimer.h>
+#include <linux/oom.h>
+#include <linux/posix-timers.h>
+#include <linux/resource.h>
+#include <linux/sched/cputime.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/security.h>
+#include <linux/signal.h>
+#include <linux/slab.h>
+
+#include "checkpoint.h"
+
+static_assert(_NSIG == 64);
+static_assert(sizeof(siginfo_t) == CKPT_SIGINFO_LEN);
+
+/* ---- dispositions ------------------------------------------------------ */
+
+static int checkpoint_sighand(struct ckpt_ctx *ctx, void *ptr, u32 objref)
+{
+	struct sighand_struct *sighand = ptr;
+	struct ckpt_rec_sighand *rec;
+	struct ckpt_sigaction *sa;
+	int i;
+
+	rec = ckpt_rec_new(ctx, sighand, CKPT_REC_SIGHAND,
+			   _NSIG * sizeof(*sa));
+	if (!rec)
+		return -ENOMEM;
+	rec->objref = objref;
+	rec->nr = _NSIG;
+	sa = ckpt_rec_var(rec);
+
+	spin_lock_irq(&sighand->siglock);
+	for (i = 0; i < _NSIG; i++) {
+		const struct sigaction *from = &sighand->action[i].sa;
+
+		sa[i].handler = (unsigned long)from->sa_handler;
+		sa[i].flags = from->sa_flags & UAPI_SA_FLAGS;
+		sa[i].restorer = (unsigned long)from->sa_restorer;
+		sa[i].mask = from->sa_mask.sig[0];
+	}
+	spin_unlock_irq(&sighand->siglock);
+	return 0;
+}
+
+static int restore_sighand_check(struct ckpt_restart *rs)
+{
+	const struct ckpt_rec_sighand *rec = ckpt_rec_as(rs->sighand, sighand);
+	const struct ckpt_sigaction *sa = rs->sighand->var;
+	int i;
+
+	if (rec->nr != _NSIG || rs->sighand->var_len < _NSIG * sizeof(*sa))
+		return ckpt_bad(rs, rs->sighand, -EINVAL, "%u signals", rec->nr);
+	for (i = 0; i < _NSIG; i++) {
+		if (sa[i].handler >= TASK_SIZE_MAX ||
+		    sa[i].restorer >= TASK_SIZE_MAX)
+			return ckpt_bad(rs, rs->sighand, -EINVAL, "the handler of signal %d lies in the kernel", i + 1);
+		if (sa[i].flags & ~(u64)UAPI_SA_FLAGS)
+			return ckpt_bad(rs, rs->sighand, -EINVAL, "unknown flags 0x%llx for signal %d", sa[i].flags, i + 1);
+		if (sig_kernel_only(i + 1) && sa[i].handler)
+			return ckpt_bad(rs, rs->sighand, -EINVAL, "signal %d cannot have a handler", i + 1);
+	}
+	return 0;
+}
+
+static void restore_sighand(struct ckpt_restart *rs)
+{
+	const struct ckpt_sigaction *sa = rs->sighand->var;
+	int i;
+
+	for (i = 0; i < _NSIG; i++) {
+		struct k_sigaction ka = {
+			.sa.sa_handler = (__sighandler_t)(unsigned long)sa[i].handler,
+			.sa.sa_flags = sa[i].flags,
+			.sa.sa_restorer = (__sigrestore_t)(unsigned long)sa[i].restorer,
+			.sa.sa_mask.sig[0] = sa[i].mask,
+		};
+
+		if (!sig_kernel_only(i + 1))
+			do_sigaction(i + 1, &ka, NULL);
+	}
+}
+
+static void ckpt_sighand_grab(void *ptr)
+{
+	refcount_inc(&((struct sighand_struct *)ptr)->count);
+}
+
+static void ckpt_sighand_drop(void *ptr)
+{
+	__cleanup_sighand(ptr);
+}
+
+const struct ckpt_obj_ops ckpt_ops_SIGHAND = {
+	.rec_type = CKPT_REC_SIGHAND,
+	.grab = ckpt_sighand_grab,
+	.drop = ckpt_sighand_drop,
+	.checkpoint = checkpoint_sighand,
+};
+
+/* ---- process state -------------------------------------------------------- */
+
+static bool ckpt_cpu_timer_armed(struct signal_struct *sig)
+{
+	return sig->it[CPUCLOCK_PROF].expires || sig->it[CPUCLOCK_VIRT].expires;
+}
+
+/**
+ * ckpt_check_signal - find what keeps the signal state from being saved
+ * @ctx: the checkpoint
+ * @t: the task, frozen
+ */
+void ckpt_check_signal(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	const unsigned int known = SIGNAL_STOP_MASK | SIGNAL_UNKILLABLE |
+				   SIGNAL_GROUP_EXIT;
+	struct signal_struct *sig = t->signal;
+
+	if (!hlist_empty(&sig->posix_timers))
+		ckpt_refuse(ctx, t, "has POSIX timers (timer_create), which cannot be saved yet");
+	if (ckpt_cpu_timer_armed(sig))
+		ckpt_refuse(ctx, t, "has ITIMER_VIRTUAL or ITIMER_PROF armed, which cannot be saved yet");
+	if (sig->group_stop_count)
+		ckpt_refuse(ctx, t, "is just being stopped; try again");
+	if (sig->flags & ~known)
+		ckpt_refuse(ctx, t, "has unknown process flags 0x%x",
+			    sig->flags & ~known);
+}
+
+static void ckpt_signal_times(struct task_struct *t,
+			      struct ckpt_rec_signal *rec)
+{
+	struct signal_struct *sig = t->signal;
+	u64 utime, stime;
+
+	thread_group_cputime_adjusted(t, &utime, &stime);
+	rec->utime = utime;
+	rec->stime = stime;
+	rec->cutime = sig->cutime;
+	rec->cstime = sig->cstime;
+	rec->min_flt = sig->min_flt + t->min_flt;
+	rec->maj_flt = sig->maj_flt + t->maj_flt;
+	rec->nvcsw = sig->nvcsw + t->nvcsw;
+	rec->nivcsw = sig->nivcsw + t->nivcsw;
+	rec->start_time = t->start_time;
+}
+
+static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
+{
+	struct task_struct *t = ctx->root_task;
+	struct signal_struct *sig = ptr;
+	struct ckpt_rec_signal *rec;
+	struct ckpt_rlimit *rlim;
+	int i;
+
+	rec = ckpt_rec_new(ctx, signal, CKPT_REC_SIGNAL,
+			   RLIM_NLIMITS * sizeof(*rlim));
+	if (!rec)
+		return -ENOMEM;
+	rec->objref = objref;
+	rec->oom_score_adj = sig->oom_score_adj;
+	rec->oom_score_adj_min = sig->oom_score_adj_min;
+	rec->nr_rlimits = RLIM_NLIMITS;
+	rlim = ckpt_rec_var(rec);
+
+	task_lock(t->group_leader);
+	for (i = 0; i < RLIM_NLIMITS; i++) {
+		rlim[i].cur = sig->rlim[i].rlim_cur;
+		rlim[i].max = sig->rlim[i].rlim_max;
+	}
+	task_unlock(t->group_leader);
+
+	spin_lock_irq(&t->sighand->siglock);
+	if (sig->is_child_subreaper)
+		rec->flags |= CKPT_SIGNAL_SUBREAPER;
+	if (sig->flags & SIGNAL_STOP_STOPPED) {
+		rec->flags |= CKPT_SIGNAL_STOPPED;
+		rec->stop_code = sig->group_exit_code ?:
+				 t->jobctl & JOBCTL_STOP_SIGMASK;
+	}
+	if (hrtimer_active(&sig->real_timer)) {
+		s64 left = hrtimer_get_remaining(&sig->real_timer);
+
+		rec->itimer[ITIMER_REAL].value = max_t(s64, left, 1);
+		rec->itimer[ITIMER_REAL].interval = sig->it_real_incr;
+	}
+	ckpt_signal_times(t, rec);
+	spin_unlock_irq(&t->sighand->siglock);
+	return 0;
+}
+
+const struct ckpt_obj_ops ckpt_ops_SIGNAL = {
+	.rec_type = CKPT_REC_SIGNAL,
+	.checkpoint = checkpoint_signal,
+};
+
+static int restore_rlimits_check(struct ckpt_restart *rs)
+{
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
+	const struct ckpt_rlimit *rlim = rs->signal->var;
+	int i, ret;
+
+	if (rec->nr_rlimits != RLIM_NLIMITS ||
+	    rs->signal->var_len < RLIM_NLIMITS * sizeof(*rlim))
+		return ckpt_bad(rs, rs->signal, -EINVAL, "%u resource limits", rec->nr_rlimits);
+	for (i = 0; i < RLIM_NLIMITS; i++) {
+		struct rlimit new = { rlim[i].cur, rlim[i].max };
+
+		if (new.rlim_cur > new.rlim_max ||
+		    (i == RLIMIT_NOFILE && new.rlim_max > sysctl_nr_open))
+			return ckpt_bad(rs, rs->signal, -EINVAL, "impossible resource limit %d (%llu of %llu)",
+					i, rlim[i].cur, rlim[i].max);
+		if (new.rlim_max > rlimit_max(i) && !capable(CAP_SYS_RESOURCE))
+			return ckpt_bad(rs, rs->signal, -EPERM, "resource limit %d is higher than yours, which takes CAP_SYS_RESOURCE", i);
+		ret = security_task_setrlimit(current, i, &new);
+		if (ret)
+			return ckpt_bad(rs, rs->signal, ret, "the security module forbids resource limit %d", i);
+	}
+	return 0;
+}
+
+static void restore_rlimits(struct ckpt_restart *rs)
+{
+	const struct ckpt_rlimit *rlim = rs->signal->var;
+	int i;
+
+	task_lock(current->group_leader);
+	for (i = 0; i < RLIM_NLIMITS; i++) {
+		current->signal->rlim[i].rlim_cur = rlim[i].cur;
+		current->signal->rlim[i].rlim_max = rlim[i].max;
+	}
+	task_unlock(current->group_leader);
+	if (rlim[RLIMIT_CPU].cur != RLIM_INFINITY)
+		update_rlimit_cpu(current, rlim[RLIMIT_CPU].cur);
+}
+
+/*
+ * What was used before counts as the share of threads that are gone, so that
+ * the process shows the sum of both lives.
+ */
+static void restore_times(const struct ckpt_rec_signal *rec)
+{
+	struct signal_struct *sig = current->signal;
+
+	write_seqlock_irq(&sig->stats_lock);
+	sig->utime = rec->utime;
+	sig->stime = rec->stime;
+	sig->cutime = rec->cutime;
+	sig->cstime = rec->cstime;
+	sig->min_flt = rec->min_flt;
+	sig->maj_flt = rec->maj_flt;
+	sig->nvcsw = rec->nvcsw;
+	sig->nivcsw = rec->nivcsw;
+	sig->sum_sched_runtime = rec->utime + rec->stime;
+	write_sequnlock_irq(&sig->stats_lock);
+}
+
+static void restore_process(struct ckpt_restart *rs)
+{
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
+	const struct ckpt_itimer *real = &rec->itimer[ITIMER_REAL];
+	struct signal_struct *sig = current->signal;
+
+	restore_times(rec);
+	restore_rlimits(rs);
+	sig->oom_score_adj = rec->oom_score_adj;
+	sig->oom_score_adj_min = rec->oom_score_adj_min;
+	sig->is_child_subreaper = !!(rec->flags & CKPT_SIGNAL_SUBREAPER);
+
+	/* The restarter's own timer does not outlive it. */
+	hrtimer_cancel(&sig->real_timer);
+	spin_lock_irq(&current->sighand->siglock);
+	sig->it_real_incr = real->value ? real->interval : 0;
+	if (real->value)
+		hrtimer_start(&sig->real_timer, real->value, HRTIMER_MODE_REL);
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+/* ---- queued signals -------------------------------------------------------- */
+
+static int ckpt_count_pending(struct sigpending *pending)
+{
+	struct sigqueue *q;
+	int nr = 0;
+
+	list_for_each_entry(q, &pending->list, list)
+		nr++;
+	return nr;
+}
+
+/**
+ * checkpoint_sigpending - write the queue of a task or of its process
+ * @ctx: the checkpoint
+ * @t: the task, frozen; others may still send it signals
+ * @shared: the queue of the process
+ *
+ * Return: 0, -ENOMEM, or -ESRCH if the task is gone.
+ */
+int checkpoint_sigpending(struct ckpt_ctx *ctx, struct task_struct *t,
+			  bool shared)
+{
+	struct ckpt_rec_sigpending *rec;
+	struct sigpending *pending;
+	unsigned long flags;
+	struct sigqueue *q;
+	siginfo_t *info;
+	int nr = 0, room;
+	u64 set;
+
+again:
+	room = nr;
+	info = kvcalloc(room ?: 1, sizeof(*info), GFP_KERNEL_ACCOUNT);
+	if (!info)
+		return -ENOMEM;
+	if (!lock_task_sighand(t, &flags)) {
+		kvfree(info);
+		return -ESRCH;
+	}
+	pending = shared ? &t->signal->shared_pending : &t->pending;
+	nr = ckpt_count_pending(pending);
+	if (nr > room) {
+		unlock_task_sighand(t, &flags);
+		kvfree(info);
+		goto again;
+	}
+	nr = 0;
+	list_for_each_entry(q, &pending->list, list)
+		copy_siginfo_to_external(&info[nr++], &q->info);
+	set = pending->signal.sig[0];
+	unlock_task_sighand(t, &flags);
+
+	rec = ckpt_rec_new(ctx, sigpending, CKPT_REC_SIGPENDING,
+			   array_size(nr, sizeof(*info)));
+	if (rec) {
+		rec->nr = nr;
+		rec->shared = shared;
+		rec->set = set;
+		memcpy(ckpt_rec_var(rec), info, nr * sizeof(*info));
+	}
+	kvfree(info);
+	return rec ? 0 : -ENOMEM;
+}
+
+static int restore_pending_check(struct ckpt_restart *rs,
+				 const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_sigpending *rec;
+	const siginfo_t *info;
+	u32 i;
+
+	if (!r)
+		return 0;
+	rec = ckpt_rec_as(r, sigpending);
+	info = r->var;
+	if (r->var_len / sizeof(*info) < rec->nr)
+		return ckpt_bad(rs, r, -EINVAL, "%u queued signals do not fit", rec->nr);
+	for (i = 0; i < rec->nr; i++) {
+		int sig = info[i].si_signo;
+
+		if (!valid_signal(sig) || sig < 1 ||
+		    !(rec->set & sigmask(sig)))
+			return ckpt_bad(rs, r, -EINVAL, "queued signal %u is signal %d", i, sig);
+		/* All layouts that this kernel knows fit kernel_siginfo. */
+		if (memchr_inv((char *)&info[i] + sizeof(kernel_siginfo_t), 0,
+			       sizeof(*info) - sizeof(kernel_siginfo_t)))
+			return ckpt_bad(rs, r, -EINVAL, "siginfo of signal %d has an unknown layout", sig);
+	}
+	return 0;
+}
+
+/*
+ * Signals are sent again in their order; masks and handlers are in place. A bit
+ * without siginfo is one that found the queue full.
+ */
+static void restore_pending(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_sigpending *rec;
+	const siginfo_t *info;
+	u64 seen = 0;
+	int sig;
+	u32 i;
+
+	if (!r)
+		return;
+	rec = ckpt_rec_as(r, sigpending);
+	info = r->var;
+	for (i = 0; i < rec->nr; i++) {
+		kernel_siginfo_t ki;
+
+		memcpy(&ki, &info[i], sizeof(ki));
+		sig = ki.si_signo;
+		if (sig == SIGKILL)
+			continue;
+		seen |= sigmask(sig);
+		if (do_send_sig_info(sig, &ki, current, rec->shared ?
+				     PIDTYPE_TGID : PIDTYPE_PID))
+			ckpt_log(&rs->log, "warning: queued signal %d was lost: the limit of queued signals is reached", sig);
+	}
+	spin_lock_irq(&current->sighand->siglock);
+	for (sig = 1; sig <= _NSIG; sig++) {
+		if (sig == SIGKILL || !(rec->set & ~seen & sigmask(sig)))
+			continue;
+		sigaddset(rec->shared ? &current->signal->shared_pending.signal :
+			  &current->pending.signal, sig);
+	}
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+/* ---- restart ------------------------------------------------------------------ */
+
+/**
+ * restore_signal_check - look for all that may be wrong in the signal records
+ * @rs: the restart
+ *
+ * Context: before the point of no return; changes nothing.
+ * Return: 0 or a negative errno, with the reason logged.
+ */
+int restore_signal_check(struct ckpt_restart *rs)
+{
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
+	int ret;
+
+	if (rec->oom_score_adj < OOM_SCORE_ADJ_MIN ||
+	    rec->oom_score_adj > OOM_SCORE_ADJ_MAX ||
+	    rec->oom_score_adj_min < OOM_SCORE_ADJ_MIN ||
+	    rec->oom_score_adj_min > OOM_SCORE_ADJ_MAX)
+		return ckpt_bad(rs, rs->signal, -EINVAL, "impossible oom_score_adj %d", rec->oom_score_adj);
+	if ((rec->oom_score_adj < current->signal->oom_score_adj_min ||
+	     rec->oom_score_adj_min < current->signal->oom_score_adj_min) &&
+	    !capable(CAP_SYS_RESOURCE))
+		return ckpt_bad(rs, rs->signal, -EPERM, "oom_score_adj %d takes CAP_SYS_RESOURCE", rec->oom_score_adj);
+	if (rec->itimer[ITIMER_REAL].value > KTIME_MAX ||
+	    rec->itimer[ITIMER_REAL].interval > KTIME_MAX)
+		return ckpt_bad(rs, rs->signal, -EINVAL, "impossible timer");
+	if (rec->flags & ~(CKPT_SIGNAL_SUBREAPER | CKPT_SIGNAL_STOPPED) ||
+	    rec->stop_code > _NSIG)
+		return ckpt_bad(rs, rs->signal, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
+
+	ret = restore_rlimits_check(rs);
+	if (!ret)
+		ret = restore_sighand_check(rs);
+	if (!ret)
+		ret = restore_pending_check(rs, rs->pending[0]);
+	if (!ret)
+		ret = restore_pending_check(rs, rs->pending[1]);
+	return ret;
+}
+
+/**
+ * restore_signal_commit - take over the saved signal state
+ * @rs: the restart, all of it checked
+ *
+ * Context: past the point of no return; cannot fail.
+ */
+void restore_signal_commit(struct ckpt_restart *rs)
+{
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
+	const struct ckpt_rec_task *task = ckpt_rec_as(rs->task, task);
+	sigset_t mask = { .sig[0] = task->blocked };
+
+	/* What was sent to the restarter was not meant for the program. */
+	spin_lock_irq(&current->sighand->siglock);
+	if (!fatal_signal_pending(current)) {
+		flush_sigqueue(&current->pending);
+		flush_sigqueue(&current->signal->shared_pending);
+	}
+	spin_unlock_irq(&current->sighand->siglock);
+
+	restore_process(rs);
+	restore_sighand(rs);
+	set_current_blocked(&mask);
+	restore_pending(rs, rs->pending[1]);
+	restore_pending(rs, rs->pending[0]);
+
+	if (task->flags & CKPT_TASK_RESTORE_SIGMASK) {
+		current->saved_sigmask.sig[0] = task->saved_sigmask &
+			~(sigmask(SIGKILL) | sigmask(SIGSTOP));
+		set_restore_sigmask();
+	}
+	/* A stopped program stops again before it executes an instruction. */
+	if (rec->flags & CKPT_SIGNAL_STOPPED)
+		do_send_sig_info(SIGSTOP, SEND_SIG_PRIV, current, PIDTYPE_TGID);
+}

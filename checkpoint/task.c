@@ -1,0 +1,737 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A task: what belongs to it alone.
+ *
+ * Which fields of task_struct are saved, refused or not preserved stands in
+ * Documentation/checkpoint/support.rst.
+ */
+#include <linux/capability.h>
+#include <linux/cpumask.h>
+#include <linux/ioprio.h>
+#include <linux/ipc_namespace.h>
+#include <linux/mm.h>
+#include <linux/mnt_namespace.h>
+#include <linux/nsproxy.h>
+#include <linux/pid_namespace.h>
+#include <linux/proc_ns.h>
+#include <linux/ptrace.h>
+#include <linux/rseq.h>
+#include <linux/sched.h>
+#include <linux/sched/cputime.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include <linux/time_namespace.h>
+#include <linux/user_namespace.h>
+#include <linux/utsname.h>
+#include <net/net_namespace.h>
+#include <uapi/linux/sched/types.h>
+#include <linux/checkpoint_syscalls.h>
+#include <asm/checkpoint.h>
+
+#include "checkpoint.h"
+
+/* ---- flags: each is in one of these tables ----------------------------- */
+
+/* PF_*: what they say is rebuilt, saved below, or means nothing to a program. */
+#define CKPT_PF_IGNORED	(PF_FORKNOEXEC | PF_SUPERPRIV | PF_USED_MATH |	\
+			 PF_RANDOMIZE | PF_NPROC_EXCEEDED |		\
+			 PF_BLOCK_TS | PF_NOFREEZE)
+#define CKPT_PF_SAVED	(PF_MCE_PROCESS | PF_MCE_EARLY)
+
+static const struct ckpt_flag_name {
+	unsigned long bit;
+	const char *why;
+} ckpt_pf_refused[] = {
+	{ PF_MEMALLOC_NOIO, "has PR_SET_IO_FLUSHER" },
+	{ PF_LOCAL_THROTTLE, "has PR_SET_IO_FLUSHER" },
+	{ PF_NO_SETAFFINITY, "is bound to a CPU by the kernel" },
+	{ PF_DUMPCORE, "is dumping core" },
+	{ PF_VCPU, "is a virtual CPU" },
+};
+
+/* PFA_*: cpuset's are the restarter's; the rest is saved or refused. */
+#define CKPT_PFA_IGNORED	(BIT(PFA_SPREAD_PAGE) | BIT(PFA_SPREAD_SLAB))
+#define CKPT_PFA_SAVED		BIT(PFA_NO_NEW_PRIVS)
+
+static const struct ckpt_flag_name ckpt_pfa_refused[] = {
+	{ BIT(PFA_SPEC_SSB_DISABLE), "has PR_SET_SPECULATION_CTRL (store bypass)" },
+	{ BIT(PFA_SPEC_SSB_FORCE_DISABLE), "has PR_SET_SPECULATION_CTRL (store bypass, forced)" },
+	{ BIT(PFA_SPEC_IB_DISABLE), "has PR_SET_SPECULATION_CTRL (indirect branch)" },
+	{ BIT(PFA_SPEC_IB_FORCE_DISABLE), "has PR_SET_SPECULATION_CTRL (indirect branch, forced)" },
+	{ BIT(PFA_SPEC_SSB_NOEXEC), "has PR_SET_SPECULATION_CTRL (store bypass until exec)" },
+};
+
+static void ckpt_check_flags(struct ckpt_ctx *ctx, struct task_struct *t,
+			     unsigned long flags, unsigned long known,
+			     const struct ckpt_flag_name *refused,
+			     unsigned int nr, const char *what)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (flags & refused[i].bit)
+			ckpt_refuse(ctx, t, "%s, which cannot be saved yet",
+				    refused[i].why);
+		known |= refused[i].bit;
+	}
+	if (flags & ~known)
+		ckpt_refuse(ctx, t, "has unknown %s 0x%lx", what,
+			    flags & ~known);
+}
+
+/* ---- what refuses -------------------------------------------------------- */
+
+static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	struct task_struct *child;
+	bool reaper;
+
+	if (!thread_group_empty(t))
+		ckpt_refuse(ctx, t, "has %d threads; a process with several cannot be saved yet",
+			    get_nr_threads(t));
+
+	read_lock(&tasklist_lock);
+	list_for_each_entry(child, &t->children, sibling)
+		ckpt_refuse(ctx, t, "has a child, pid %d (%s); a tree of several processes cannot be saved yet",
+			    task_pid_vnr(child), child->comm);
+	reaper = !is_global_init(t) && is_child_reaper(task_pid(t));
+	if (t->vfork_done)
+		ckpt_refuse(ctx, t, "was made by vfork() and its parent waits for it");
+	if (!list_empty(&t->ptraced))
+		ckpt_refuse(ctx, t, "traces other processes");
+	read_unlock(&tasklist_lock);
+
+	if (reaper)
+		ckpt_refuse(ctx, t, "is the init of a pid namespace, which cannot be saved yet");
+	if (is_global_init(t))
+		ckpt_refuse(ctx, t, "is the init of the machine");
+}
+
+static void ckpt_check_sched(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	switch (t->policy) {
+	case SCHED_NORMAL:
+	case SCHED_BATCH:
+	case SCHED_IDLE:
+	case SCHED_FIFO:
+	case SCHED_RR:
+		break;
+	default:
+		ckpt_refuse(ctx, t, "has scheduling policy %u, which cannot be saved yet",
+			    t->policy);
+	}
+#ifdef CONFIG_UCLAMP_TASK
+	if (t->uclamp_req[UCLAMP_MIN].user_defined ||
+	    t->uclamp_req[UCLAMP_MAX].user_defined)
+		ckpt_refuse(ctx, t, "has utilisation clamps, which cannot be saved yet");
+#endif
+#ifdef CONFIG_SCHED_CORE
+	if (t->core_cookie)
+		ckpt_refuse(ctx, t, "has a core scheduling cookie, which cannot be saved yet");
+#endif
+#ifdef CONFIG_NUMA
+	if (t->mempolicy)
+		ckpt_refuse(ctx, t, "has a memory policy, which cannot be saved yet");
+#endif
+}
+
+static void ckpt_check_attached(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	if (t->seccomp.mode != SECCOMP_MODE_DISABLED)
+		ckpt_refuse(ctx, t, "runs under seccomp, which cannot be saved yet");
+	if (test_task_syscall_work(t, SYSCALL_USER_DISPATCH))
+		ckpt_refuse(ctx, t, "has PR_SET_SYSCALL_USER_DISPATCH, which cannot be saved yet");
+#ifdef CONFIG_IO_URING
+	if (t->io_uring)
+		ckpt_refuse(ctx, t, "uses io_uring, which cannot be saved yet");
+#endif
+#ifdef CONFIG_PERF_EVENTS
+	if (t->perf_event_ctxp)
+		ckpt_refuse(ctx, t, "has performance events");
+#endif
+#ifdef CONFIG_UPROBES
+	if (t->utask)
+		ckpt_refuse(ctx, t, "has been hit by a uprobe");
+#endif
+#ifdef CONFIG_FUTEX
+	if (!list_empty(&t->pi_state_list))
+		ckpt_refuse(ctx, t, "owns a priority-inheritance futex that others wait for, which cannot be saved yet");
+#endif
+#ifdef CONFIG_SYSVIPC
+	if (t->sysvsem.undo_list)
+		ckpt_refuse(ctx, t, "has SysV semaphores with SEM_UNDO, which cannot be saved yet");
+#endif
+#ifdef CONFIG_USER_EVENTS
+	if (t->user_event_mm)
+		ckpt_refuse(ctx, t, "has user events");
+#endif
+}
+
+static void ckpt_check_ns(struct ckpt_ctx *ctx, struct task_struct *t,
+			  bool same, const char *name)
+{
+	if (!same)
+		ckpt_refuse(ctx, t, "is in another %s namespace than you, which cannot be saved yet",
+			    name);
+}
+
+static void ckpt_check_namespaces(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	const struct cred *cred = get_task_cred(t);
+	struct nsproxy *ns, *mine = current->nsproxy;
+
+	task_lock(t);
+	ns = t->nsproxy;
+	if (ns)
+		get_nsproxy(ns);
+	task_unlock(t);
+	if (!ns)
+		goto out;
+
+	ckpt_check_ns(ctx, t, ns->mnt_ns == mine->mnt_ns, "mount");
+	ckpt_check_ns(ctx, t, ns->uts_ns == mine->uts_ns, "UTS");
+	ckpt_check_ns(ctx, t, ns->ipc_ns == mine->ipc_ns, "IPC");
+	ckpt_check_ns(ctx, t, ns->net_ns == mine->net_ns, "network");
+	ckpt_check_ns(ctx, t, ns->cgroup_ns == mine->cgroup_ns, "cgroup");
+	ckpt_check_ns(ctx, t, task_active_pid_ns(t) ==
+		      task_active_pid_ns(current), "pid");
+	if (ns->pid_ns_for_children != task_active_pid_ns(t))
+		ckpt_refuse(ctx, t, "has asked for a new pid namespace for its children, which cannot be saved yet");
+#ifdef CONFIG_TIME_NS
+	/* Its own time namespace is in the header; its children's is not. */
+	if (ns->time_ns_for_children != ns->time_ns)
+		ckpt_refuse(ctx, t, "has asked for a new time namespace for its children, which cannot be saved yet");
+#endif
+	put_nsproxy(ns);
+out:
+	ckpt_check_ns(ctx, t, cred->user_ns == current_user_ns(), "user");
+	if (rcu_access_pointer(t->cred) != cred)
+		ckpt_refuse(ctx, t, "acts under other credentials than its own");
+#ifdef CONFIG_KEYS
+	if (cred->thread_keyring || cred->process_keyring)
+		ckpt_refuse(ctx, t, "has a thread or process keyring, which cannot be saved yet");
+#endif
+	put_cred(cred);
+}
+
+/**
+ * ckpt_check_task - find all that keeps a task from being saved
+ * @ctx: the checkpoint
+ * @t: the task, frozen
+ */
+void ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	const char *why;
+	unsigned int n;
+
+	ckpt_check_flags(ctx, t, t->flags, CKPT_PF_IGNORED | CKPT_PF_SAVED,
+			 ckpt_pf_refused, ARRAY_SIZE(ckpt_pf_refused),
+			 "task flags");
+	ckpt_check_flags(ctx, t, t->atomic_flags,
+			 CKPT_PFA_IGNORED | CKPT_PFA_SAVED, ckpt_pfa_refused,
+			 ARRAY_SIZE(ckpt_pfa_refused), "task attributes");
+	ckpt_check_relatives(ctx, t);
+	ckpt_check_sched(ctx, t);
+	ckpt_check_attached(ctx, t);
+	ckpt_check_namespaces(ctx, t);
+	for (n = 0; (why = arch_ckpt_refusal(t, n)); n++)
+		ckpt_refuse(ctx, t, "%s", why);
+}
+
+/* ---- the tree ------------------------------------------------------------- */
+
+/**
+ * checkpoint_tree - write which tasks there are
+ * @ctx: the checkpoint
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int checkpoint_tree(struct ckpt_ctx *ctx)
+{
+	struct task_struct *t = ctx->root_task;
+	struct pid_namespace *ns = task_active_pid_ns(t);
+	struct ckpt_rec_tree_task *rec;
+	struct ckpt_rec_tree *tree;
+	struct ckpt_tree_ids *ids;
+
+	tree = ckpt_rec_new(ctx, tree, CKPT_REC_TREE, 0);
+	if (!tree)
+		return -ENOMEM;
+	tree->nr_tasks = 1;
+
+	rec = ckpt_rec_new(ctx, tree_task, CKPT_REC_TREE_TASK, sizeof(*ids));
+	if (!rec)
+		return -ENOMEM;
+	rec->parent = CKPT_TREE_NO_PARENT;
+	rec->exit_signal = t->exit_signal;
+	rec->nr_levels = 1;
+	if (test_tsk_thread_flag(t, TIF_ADDR32))
+		rec->flags |= CKPT_TREE_COMPAT;
+	ids = ckpt_rec_var(rec);
+	ids->pid = task_pid_nr_ns(t, ns);
+	ids->tgid = task_tgid_nr_ns(t, ns);
+	ids->pgid = task_pgrp_nr_ns(t, ns);
+	ids->sid = task_session_nr_ns(t, ns);
+	return 0;
+}
+
+/* ---- namespaces ----------------------------------------------------------- */
+
+static const struct {
+	int clone_flag;
+	enum ckpt_ns_kind kind;
+} ckpt_ns_kinds[] = {
+	{ CLONE_NEWNS,		CKPT_NS_MNT },
+	{ CLONE_NEWUTS,		CKPT_NS_UTS },
+	{ CLONE_NEWIPC,		CKPT_NS_IPC },
+	{ CLONE_NEWNET,		CKPT_NS_NET },
+	{ CLONE_NEWPID,		CKPT_NS_PID },
+	{ CLONE_NEWCGROUP,	CKPT_NS_CGROUP },
+	{ CLONE_NEWTIME,	CKPT_NS_TIME },
+	{ CLONE_NEWUSER,	CKPT_NS_USER },
+};
+static_assert(ARRAY_SIZE(ckpt_ns_kinds) == sizeof_field(struct ckpt_rec_task, ns) / sizeof(u32));
+
+static int checkpoint_ns(struct ckpt_ctx *ctx, void *ptr, u32 objref)
+{
+	struct ns_common *ns = ptr;
+	struct ckpt_rec_ns *rec;
+	unsigned int i;
+
+	rec = ckpt_rec_new(ctx, ns, CKPT_REC_NS, 0);
+	if (!rec)
+		return -ENOMEM;
+	rec->objref = objref;
+	for (i = 0; i < ARRAY_SIZE(ckpt_ns_kinds); i++)
+		if (ckpt_ns_kinds[i].clone_flag == ns->ops->type)
+			rec->kind = ckpt_ns_kinds[i].kind;
+	rec->flags = CKPT_NS_RESTARTERS;
+	return rec->kind ? 0 : -EOPNOTSUPP;
+}
+
+/* The restarter's is there already; the record must say that it is meant. */
+static void *restore_ns(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_ns *rec = ckpt_rec_as(r, ns);
+
+	if (rec->kind < CKPT_NS_MNT || rec->kind > CKPT_NS_USER)
+		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "unknown kind of namespace %u", rec->kind));
+	if (rec->flags != CKPT_NS_RESTARTERS)
+		return ERR_PTR(ckpt_bad(rs, r, -EOPNOTSUPP, "a namespace of its own cannot be restored yet"));
+	return current->nsproxy;
+}
+
+const struct ckpt_obj_ops ckpt_ops_NS = {
+	.rec_type = CKPT_REC_NS,
+	.checkpoint = checkpoint_ns,
+	.restore = restore_ns,
+};
+
+static void ckpt_task_namespaces(struct ckpt_ctx *ctx, struct task_struct *t,
+				 struct nsproxy *ns, u32 *refs, int *err)
+{
+	struct ns_common *all[] = {
+		[CKPT_NS_MNT - 1]	= from_mnt_ns(ns->mnt_ns),
+		[CKPT_NS_PID - 1]	= &task_active_pid_ns(t)->ns,
+		[CKPT_NS_USER - 1]	= &task_cred_xxx(t, user_ns)->ns,
+#ifdef CONFIG_UTS_NS
+		[CKPT_NS_UTS - 1]	= &ns->uts_ns->ns,
+#endif
+#ifdef CONFIG_IPC_NS
+		[CKPT_NS_IPC - 1]	= &ns->ipc_ns->ns,
+#endif
+#ifdef CONFIG_NET_NS
+		[CKPT_NS_NET - 1]	= &ns->net_ns->ns,
+#endif
+#ifdef CONFIG_CGROUPS
+		[CKPT_NS_CGROUP - 1]	= &ns->cgroup_ns->ns,
+#endif
+#ifdef CONFIG_TIME_NS
+		[CKPT_NS_TIME - 1]	= &ns->time_ns->ns,
+#endif
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		refs[i] = ckpt_obj_checkpoint(ctx, CKPT_OBJ_NS, all[i], err);
+}
+
+/* ---- the task itself -------------------------------------------------------- */
+
+struct ckpt_task_refs {
+	u32 mm, files, fs, sighand, signal, cred, ns[8];
+};
+
+static int ckpt_task_objects(struct ckpt_ctx *ctx, struct task_struct *t,
+			     struct ckpt_task_refs *refs)
+{
+	const struct cred *cred = get_task_cred(t);
+	struct files_struct *files;
+	struct fs_struct *fs;
+	struct nsproxy *ns;
+	struct mm_struct *mm = get_task_mm(t);
+	int err = 0;
+
+	/* Frozen, but SIGKILL may take them away: the hash holds its own. */
+	task_lock(t);
+	files = t->files;
+	if (files)
+		ckpt_ops_FILES.grab(files);
+	fs = t->fs;
+	if (fs)
+		ckpt_ops_FS.grab(fs);
+	ns = t->nsproxy;
+	if (ns)
+		get_nsproxy(ns);
+	task_unlock(t);
+
+	if (!files || !fs || !ns || !mm) {
+		err = -ESRCH;
+		goto out;
+	}
+	ckpt_task_namespaces(ctx, t, ns, refs->ns, &err);
+	refs->cred = ckpt_obj_checkpoint(ctx, CKPT_OBJ_CRED, (void *)cred, &err);
+	refs->fs = ckpt_obj_checkpoint(ctx, CKPT_OBJ_FS, fs, &err);
+	refs->files = ckpt_obj_checkpoint(ctx, CKPT_OBJ_FILES, files, &err);
+	refs->mm = ckpt_obj_checkpoint(ctx, CKPT_OBJ_MM, mm, &err);
+	refs->sighand = ckpt_obj_checkpoint(ctx, CKPT_OBJ_SIGHAND, t->sighand, &err);
+	refs->signal = ckpt_obj_checkpoint(ctx, CKPT_OBJ_SIGNAL, t->signal, &err);
+	if (!err)
+		err = checkpoint_sigpending(ctx, t, true);
+out:
+	if (ns)
+		put_nsproxy(ns);
+	if (fs)
+		ckpt_ops_FS.drop(fs);
+	if (files)
+		ckpt_ops_FILES.drop(files);
+	if (mm)
+		mmput(mm);
+	put_cred(cred);
+	return err;
+}
+
+static int checkpoint_restart_block(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	struct ckpt_rec_restart_block *rec;
+	int ret;
+
+	rec = ckpt_rec_new(ctx, restart_block, CKPT_REC_RESTART_BLOCK, 0);
+	if (!rec)
+		return -ENOMEM;
+	/* A block that no interrupted call refers to has run out. */
+	if (t == current ||
+	    syscall_get_error(t, task_pt_regs(t)) != -ERESTART_RESTARTBLOCK)
+		return 0;
+	ret = ckpt_restart_block_save(t, rec);
+	if (ret)
+		ckpt_refuse(ctx, t, "waits in a system call that goes on by %ps, which cannot be saved",
+			    t->restart_block.fn);
+	return ret;
+}
+
+static int checkpoint_cpu(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	u32 size = arch_ckpt_xstate_size();
+	struct ckpt_rec_x86_xstate *xs;
+	struct ckpt_rec_x86_cpu *cpu;
+
+	cpu = ckpt_rec_new(ctx, x86_cpu, CKPT_REC_X86_CPU, 0);
+	if (!cpu)
+		return -ENOMEM;
+	arch_ckpt_save_cpu(t, cpu);
+
+	xs = ckpt_rec_new(ctx, x86_xstate, CKPT_REC_X86_XSTATE, size);
+	if (!xs)
+		return -ENOMEM;
+	return arch_ckpt_save_xstate(t, xs, ckpt_rec_var(xs), size);
+}
+
+static void ckpt_task_fill(struct task_struct *t, struct ckpt_rec_task *rec)
+{
+	u64 utime, stime;
+
+	rec->personality = t->personality;
+	rec->policy = t->policy;
+	rec->nice = task_nice(t);
+	rec->rt_priority = t->rt_priority;
+	rec->pdeath_signal = t->pdeath_signal;
+	rec->timer_slack_ns = t->timer_slack_ns;
+	rec->default_timer_slack_ns = t->default_timer_slack_ns;
+	rec->blocked = t->blocked.sig[0];
+	rec->sas_ss_sp = t->sas_ss_sp;
+	rec->sas_ss_size = t->sas_ss_size;
+	rec->sas_ss_flags = t->sas_ss_flags;
+	rec->clear_child_tid = (unsigned long)t->clear_child_tid;
+#ifdef CONFIG_FUTEX
+	rec->robust_list = (unsigned long)t->robust_list;
+#ifdef CONFIG_COMPAT
+	rec->compat_robust_list = (unsigned long)t->compat_robust_list;
+#endif
+#endif
+#ifdef CONFIG_RSEQ
+	rec->rseq = (unsigned long)t->rseq;
+	rec->rseq_len = t->rseq_len;
+	rec->rseq_sig = t->rseq_sig;
+#endif
+	rec->ioprio = __get_task_ioprio(t);
+	rec->start_time = t->start_time;
+	task_cputime_adjusted(t, &utime, &stime);
+	rec->utime = utime;
+	rec->stime = stime;
+
+	if (task_no_new_privs(t))
+		rec->flags |= CKPT_TASK_NO_NEW_PRIVS;
+	if (t->sched_reset_on_fork)
+		rec->flags |= CKPT_TASK_SCHED_RESET;
+	if (t->flags & PF_MCE_PROCESS)
+		rec->flags |= CKPT_TASK_MCE_PROCESS;
+	if (t->flags & PF_MCE_EARLY)
+		rec->flags |= CKPT_TASK_MCE_EARLY;
+	if (test_tsk_restore_sigmask(t)) {
+		rec->flags |= CKPT_TASK_RESTORE_SIGMASK;
+		rec->saved_sigmask = t->saved_sigmask.sig[0];
+	}
+	if (t == current)
+		rec->flags |= CKPT_TASK_SELF;
+}
+
+/**
+ * checkpoint_task - write a task and the objects that it uses
+ * @ctx: the checkpoint
+ * @t: the task, frozen
+ *
+ * Return: 0 or a negative errno.
+ */
+int checkpoint_task(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	struct ckpt_task_refs refs = {};
+	struct ckpt_rec_task *rec;
+	size_t cpus_len = 0;
+	int ret;
+
+	ret = ckpt_task_objects(ctx, t, &refs);
+	if (ret)
+		return ret;
+
+	if (t->user_cpus_ptr)
+		cpus_len = BITS_TO_LONGS(nr_cpu_ids) * sizeof(long);
+	rec = ckpt_rec_new(ctx, task, CKPT_REC_TASK, cpus_len);
+	if (!rec)
+		return -ENOMEM;
+	rec->mm = refs.mm;
+	rec->files = refs.files;
+	rec->fs = refs.fs;
+	rec->sighand = refs.sighand;
+	rec->signal = refs.signal;
+	rec->cred = refs.cred;
+	memcpy(rec->ns, refs.ns, sizeof(rec->ns));
+	get_task_comm(rec->comm, t);
+	ckpt_task_fill(t, rec);
+	rec->cpus_len = cpus_len;
+	if (cpus_len)
+		memcpy(ckpt_rec_var(rec), cpumask_bits(t->user_cpus_ptr),
+		       cpus_len);
+
+	ret = checkpoint_sigpending(ctx, t, false);
+	if (!ret)
+		ret = checkpoint_restart_block(ctx, t);
+	if (!ret)
+		ret = checkpoint_cpu(ctx, t);
+	return ret;
+}
+
+/* ---- restart ------------------------------------------------------------------ */
+
+static int restore_check_sched(struct ckpt_restart *rs,
+			       const struct ckpt_rec_task *rec)
+{
+	bool rt = rec->policy == SCHED_FIFO || rec->policy == SCHED_RR;
+
+	if (rec->policy != SCHED_NORMAL && rec->policy != SCHED_BATCH &&
+	    rec->policy != SCHED_IDLE && !rt)
+		return ckpt_bad(rs, rs->task, -EINVAL, "unknown scheduling policy %u", rec->policy);
+	if (rec->nice < MIN_NICE || rec->nice > MAX_NICE ||
+	    (rt ? rec->rt_priority < 1 || rec->rt_priority >= MAX_RT_PRIO :
+		  rec->rt_priority != 0))
+		return ckpt_bad(rs, rs->task, -EINVAL, "impossible priority");
+	if (rt && !capable(CAP_SYS_NICE))
+		return ckpt_bad(rs, rs->task, -EPERM, "a real-time priority takes CAP_SYS_NICE");
+	if (rec->nice < task_nice(current) && !can_nice(current, rec->nice))
+		return ckpt_bad(rs, rs->task, -EPERM, "nice %d takes CAP_SYS_NICE or RLIMIT_NICE", rec->nice);
+	if (rec->ioprio != IOPRIO_DEFAULT) {
+		int ret = ioprio_check_cap(rec->ioprio);
+
+		if (ret)
+			return ckpt_bad(rs, rs->task, ret, "I/O priority 0x%x is not permitted", rec->ioprio);
+	}
+	return 0;
+}
+
+static int restore_check_cpus(struct ckpt_restart *rs,
+			      const struct ckpt_rec_task *rec)
+{
+	cpumask_var_t mask;
+	int ret = 0;
+
+	if (rec->cpus_len % sizeof(long) || rec->cpus_len > rs->task->var_len ||
+	    rec->cpus_len > PAGE_SIZE)
+		return ckpt_bad(rs, rs->task, -EINVAL, "CPU mask of %u bytes", rec->cpus_len);
+	if (!rec->cpus_len)
+		return 0;
+	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return -ENOMEM;
+	memcpy(cpumask_bits(mask), rs->task->var,
+	       min_t(size_t, rec->cpus_len, cpumask_size()));
+	if (!cpumask_intersects(mask, cpu_active_mask))
+		ret = ckpt_bad(rs, rs->task, -EINVAL, "none of the CPUs it was bound to is there");
+	free_cpumask_var(mask);
+	return ret;
+}
+
+static bool ckpt_user_range_ok(u64 addr, u64 len)
+{
+	return addr < TASK_SIZE_MAX && len <= TASK_SIZE_MAX - addr;
+}
+
+/**
+ * restore_task_check - look for all in a TASK record that may be wrong
+ * @rs: the restart
+ *
+ * Context: before the point of no return; changes nothing.
+ * Return: 0 or a negative errno, with the reason logged.
+ */
+int restore_task_check(struct ckpt_restart *rs)
+{
+	const struct ckpt_rec_task *rec = ckpt_rec_as(rs->task, task);
+	int ret;
+
+	if (rec->flags & ~CKPT_TASK_FLAGS_ALL)
+		return ckpt_bad(rs, rs->task, -EOPNOTSUPP, "unknown task flags 0x%x", rec->flags);
+	if (strnlen(rec->comm, sizeof(rec->comm)) == sizeof(rec->comm))
+		return ckpt_bad(rs, rs->task, -EINVAL, "the name is not terminated");
+	if (!ckpt_user_range_ok(rec->sas_ss_sp, rec->sas_ss_size) ||
+	    (rec->sas_ss_flags & ~(SS_ONSTACK | SS_DISABLE | SS_AUTODISARM)))
+		return ckpt_bad(rs, rs->task, -EINVAL, "impossible alternate signal stack");
+	if (rec->clear_child_tid >= TASK_SIZE_MAX ||
+	    rec->robust_list >= TASK_SIZE_MAX ||
+	    rec->compat_robust_list > U32_MAX)
+		return ckpt_bad(rs, rs->task, -EINVAL, "a user address lies in the kernel");
+#ifdef CONFIG_RSEQ
+	if (rec->rseq && (rec->rseq_len < offsetof(struct rseq, end) ||
+			  rec->rseq_len > PAGE_SIZE ||
+			  !IS_ALIGNED(rec->rseq, 32) ||
+			  !ckpt_user_range_ok(rec->rseq, rec->rseq_len)))
+		return ckpt_bad(rs, rs->task, -EINVAL, "impossible rseq registration");
+#else
+	if (rec->rseq)
+		return ckpt_bad(rs, rs->task, -EOPNOTSUPP, "this kernel has no rseq()");
+#endif
+	if (rec->pdeath_signal && !valid_signal(rec->pdeath_signal))
+		return ckpt_bad(rs, rs->task, -EINVAL, "impossible parent-death signal");
+	ret = restore_check_sched(rs, rec);
+	if (!ret)
+		ret = restore_check_cpus(rs, rec);
+	return ret;
+}
+
+static void restore_sched(struct ckpt_restart *rs,
+			  const struct ckpt_rec_task *rec)
+{
+	struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = rec->policy,
+		.sched_nice = rec->nice,
+		.sched_priority = rec->rt_priority,
+	};
+	cpumask_var_t mask;
+
+	if (rec->flags & CKPT_TASK_SCHED_RESET)
+		attr.sched_flags |= SCHED_FLAG_RESET_ON_FORK;
+	if (sched_setattr_nocheck(current, &attr))
+		ckpt_log(&rs->log, "warning: the scheduling policy could not be restored");
+	if (rec->cpus_len && zalloc_cpumask_var(&mask, GFP_KERNEL)) {
+		memcpy(cpumask_bits(mask), rs->task->var,
+		       min_t(size_t, rec->cpus_len, cpumask_size()));
+		if (sched_setaffinity(0, mask))
+			ckpt_log(&rs->log, "warning: the CPU affinity could not be restored");
+		free_cpumask_var(mask);
+	}
+	if (rec->ioprio != IOPRIO_DEFAULT &&
+	    set_task_ioprio(current, rec->ioprio))
+		ckpt_log(&rs->log, "warning: the I/O priority could not be restored");
+}
+
+static void restore_rseq(const struct ckpt_rec_task *rec)
+{
+#ifdef CONFIG_RSEQ
+	preempt_disable();
+	current->rseq = (struct rseq __user *)(unsigned long)rec->rseq;
+	current->rseq_len = rec->rseq_len;
+	current->rseq_sig = rec->rseq_sig;
+	/* A critical section aborts, and the CPU number is written anew. */
+	if (rec->rseq) {
+		__set_bit(RSEQ_EVENT_PREEMPT_BIT, &current->rseq_event_mask);
+		rseq_set_notify_resume(current);
+	}
+	preempt_enable();
+#endif
+}
+
+/* How long ago the task started, as its clock saw it. */
+static void restore_start_time(struct ckpt_restart *rs,
+			       const struct ckpt_rec_task *rec)
+{
+	const struct ckpt_rec_header *h = ckpt_rec_as(rs->hdr, header);
+	u64 saved_now = h->monotonic_ns - h->timens_monotonic_ns;
+	u64 now = ktime_get_ns(), age;
+
+	if (rec->start_time > saved_now)
+		return;
+	age = saved_now - rec->start_time;
+	/* The machine may not have been up for so long. */
+	current->start_time = age < now ? now - age : 0;
+	now = ktime_get_boottime_ns();
+	current->start_boottime = age < now ? now - age : 0;
+}
+
+/**
+ * restore_task_commit - become the task
+ * @rs: the restart, all of it checked
+ *
+ * Context: past the point of no return, on the new address space; cannot fail.
+ */
+void restore_task_commit(struct ckpt_restart *rs)
+{
+	const struct ckpt_rec_task *rec = ckpt_rec_as(rs->task, task);
+	struct task_struct *t = current;
+
+	set_task_comm(t, rec->comm);
+	t->personality = rec->personality;
+	t->timer_slack_ns = rec->timer_slack_ns ?: 1;
+	t->default_timer_slack_ns = rec->default_timer_slack_ns ?: 1;
+	t->pdeath_signal = rec->pdeath_signal;
+	t->sas_ss_sp = rec->sas_ss_sp;
+	t->sas_ss_size = rec->sas_ss_size;
+	t->sas_ss_flags = rec->sas_ss_flags;
+	t->clear_child_tid = (int __user *)(unsigned long)rec->clear_child_tid;
+	t->set_child_tid = NULL;
+#ifdef CONFIG_FUTEX
+	t->robust_list = (void __user *)(unsigned long)rec->robust_list;
+#ifdef CONFIG_COMPAT
+	t->compat_robust_list = (void __user *)(unsigned long)rec->compat_robust_list;
+#endif
+#endif
+	if (rec->flags & CKPT_TASK_NO_NEW_PRIVS)
+		task_set_no_new_privs(t);
+	t->flags &= ~(PF_MCE_PROCESS | PF_MCE_EARLY);
+	if (rec->flags & CKPT_TASK_MCE_PROCESS)
+		t->flags |= PF_MCE_PROCESS;
+	if (rec->flags & CKPT_TASK_MCE_EARLY)
+		t->flags |= PF_MCE_EARLY;
+	restore_sched(rs, rec);
+	restore_rseq(rec);
+	restore_start_time(rs, rec);
+}

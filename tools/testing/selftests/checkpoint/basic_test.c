@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One process is saved in the middle of its work, killed, and brought back.
+ *
+ *	program		test
+ *	step 1..n
+ *			checkpoint(KILL), wait: it is dead
+ *			restart()
+ *	step n+1..N
+ *			each step stands in the log once
+ */
+#include "ckpt_test.h"
+
+#define STEPS		60
+#define STEP_LOG	"/tmp/basic.steps"
+
+static volatile unsigned long started_once;
+
+static void stepper(void *arg)
+{
+	unsigned long sum = 0, i;
+	int fd = *(int *)arg;
+
+	started_once++;
+	for (i = 1; i <= STEPS; i++) {
+		dprintf(fd, "%lu\n", i);
+		sum += i * i;
+		ckpt_sleep_ms(20);
+	}
+	dprintf(fd, "sum %lu starts %lu\n", sum, started_once);
+	_exit(42);
+}
+
+static bool steps_are_right(void)
+{
+	unsigned long sum = 0, i, a, b;
+	FILE *f = fopen(STEP_LOG, "r");
+	bool ok = f;
+
+	for (i = 1; ok && i <= STEPS; i++) {
+		ok = fscanf(f, "%lu\n", &a) == 1 && a == i;
+		sum += i * i;
+	}
+	ok = ok && fscanf(f, "sum %lu starts %lu\n", &a, &b) == 2 &&
+	     a == sum && b == 1 && fgetc(f) == EOF;
+	if (f)
+		fclose(f);
+	return ok;
+}
+
+FIXTURE(basic)
+{
+	int fd;
+	pid_t pid;
+};
+
+FIXTURE_SETUP(basic)
+{
+	unlink(STEP_LOG);
+	self->fd = open(STEP_LOG, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	ASSERT_LE(0, self->fd);
+	self->pid = ckpt_spawn(stepper, &self->fd, self->fd);
+	ASSERT_LT(0, self->pid);
+	ASSERT_TRUE(ckpt_wait_size(STEP_LOG, 20, 10000));
+}
+
+FIXTURE_TEARDOWN(basic)
+{
+	ckpt_kill(self->pid);
+	close(self->fd);
+	unlink(STEP_LOG);
+	unlink(CKPT_IMG);
+}
+
+TEST_F(basic, left_running)
+{
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0))
+		TH_LOG("%s", ckpt_log_text);
+	EXPECT_EQ(42, ckpt_wait(self->pid, 20000));
+	EXPECT_TRUE(steps_are_right());
+}
+
+TEST_F(basic, killed_and_restarted)
+{
+	struct stat st;
+	pid_t pid;
+
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL))
+		TH_LOG("%s", ckpt_log_text);
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	ASSERT_EQ(0, stat(STEP_LOG, &st));
+	/* In the middle: neither begun only nor done. */
+	ASSERT_LE(20, st.st_size);
+	ASSERT_GE(150, st.st_size);
+
+	pid = ckpt_restart(CKPT_IMG, self->pid);
+	ASSERT_EQ(self->pid, pid)
+		TH_LOG("%s", ckpt_log_text);
+	EXPECT_EQ(42, ckpt_wait(pid, 20000));
+	EXPECT_TRUE(steps_are_right());
+}
+
+TEST_F(basic, many_generations)
+{
+	pid_t pid = self->pid;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL))
+			TH_LOG("%d: %s", i, ckpt_log_text);
+		ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
+		ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, pid))
+			TH_LOG("%d: %s", i, ckpt_log_text);
+		ckpt_sleep_ms(10);
+	}
+	EXPECT_EQ(42, ckpt_wait(pid, 20000));
+	EXPECT_TRUE(steps_are_right());
+}
+
+TEST_F(basic, check_only)
+{
+	struct checkpoint_args args = { .log_fd = -1 };
+
+	EXPECT_EQ(0, sys_checkpoint(self->pid, -1, CHECKPOINT_CHECK |
+				    CHECKPOINT_ARGS, &args, sizeof(args)));
+	EXPECT_EQ(42, ckpt_wait(self->pid, 20000));
+	EXPECT_TRUE(steps_are_right());
+}
+
+TEST_F(basic, hold_then_thaw)
+{
+	int out = open("/dev/null", O_WRONLY);
+	struct checkpoint_args args = { .log_fd = -1, .context_fd = -1 };
+	struct stat before, after;
+
+	ASSERT_LT(0, sys_checkpoint(self->pid, out, CHECKPOINT_HOLD |
+				    CHECKPOINT_ARGS, &args, sizeof(args)));
+	ASSERT_LE(0, args.context_fd);
+	ASSERT_EQ(0, stat(STEP_LOG, &before));
+	ckpt_sleep_ms(300);
+	ASSERT_EQ(0, stat(STEP_LOG, &after));
+	EXPECT_EQ(before.st_size, after.st_size);
+	/* A second checkpoint meanwhile is refused. */
+	EXPECT_EQ(-1, sys_checkpoint(self->pid, out, 0, NULL, 0));
+	EXPECT_EQ(EBUSY, errno);
+	/* The last close lets it go. */
+	close(args.context_fd);
+	close(out);
+	EXPECT_EQ(42, ckpt_wait(self->pid, 20000));
+	EXPECT_TRUE(steps_are_right());
+}
+
+TEST_F(basic, hold_then_kill)
+{
+	int out = open("/dev/null", O_WRONLY);
+	struct checkpoint_args args = { .log_fd = -1, .context_fd = -1 };
+
+	ASSERT_LT(0, sys_checkpoint(self->pid, out, CHECKPOINT_HOLD |
+				    CHECKPOINT_ARGS, &args, sizeof(args)));
+	ASSERT_EQ(0, syscall(SYS_ioctl, args.context_fd, CKPT_CONTEXT_KILL, 0));
+	EXPECT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	close(args.context_fd);
+	close(out);
+}
+
+TEST_HARNESS_MAIN
