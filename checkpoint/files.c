@@ -203,21 +203,22 @@ static int restore_fd_install(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	struct files_struct *old = current->files;
 	const struct ckpt_fd *fds = r->var;
 	unsigned long limit = rlim->rlim_cur;
+	u32 i, last = 0;
 	int ret = 0;
-	u32 i;
 
-	if (!rec->nr_fds)
-		return 0;
-	if (fds[rec->nr_fds - 1].fd >= rlim->rlim_max &&
-	    !capable(CAP_SYS_RESOURCE))
+	if (rec->nr_fds)
+		last = fds[rec->nr_fds - 1].fd;
+	if (last >= rlim->rlim_max && !capable(CAP_SYS_RESOURCE))
 		return ckpt_bad(rs, r, -EPERM, "descriptor %u is above your limit of open files (ulimit -Hn)",
-				fds[rec->nr_fds - 1].fd);
+				last);
 
 	task_lock(current);
 	current->files = table;
-	rlim->rlim_cur = max_t(unsigned long, limit,
-			       fds[rec->nr_fds - 1].fd + 1UL);
+	rlim->rlim_cur = max_t(unsigned long, limit, last + 1UL);
 	task_unlock(current);
+	/* dup_fd() copies whole words of descriptors. */
+	for (i = 0; i < BITS_PER_LONG; i++)
+		close_fd(i);
 	for (i = 0; i < rec->nr_fds && !ret; i++) {
 		if (!files[i])
 			continue;
@@ -261,7 +262,7 @@ struct files_struct *restore_files(struct ckpt_restart *rs, u32 objref)
 	files = kvcalloc(rec->nr_fds ?: 1, sizeof(*files), GFP_KERNEL_ACCOUNT);
 	if (!files)
 		return ERR_PTR(-ENOMEM);
-	/* An empty table. */
+	/* Empty, but for what restore_fd_install() closes. */
 	table = dup_fd(current->files, &everything);
 	if (IS_ERR(table))
 		goto out;

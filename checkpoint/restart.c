@@ -291,8 +291,14 @@ static int ckpt_read_meta(struct ckpt_restart *rs)
 static int ckpt_check_caller(struct ckpt_restart *rs)
 {
 	struct task_struct *t = current;
-	const char *why = NULL;
+	const char *why;
 
+	/* What a record does not hold would survive in the new program. */
+	why = arch_ckpt_refusal(t, 0);
+	if (why) {
+		ckpt_log(&rs->log, "the restarting process cannot become another: %s", why);
+		return -EBUSY;
+	}
 	if (!thread_group_empty(t))
 		why = "has other threads";
 	else if (refcount_read(&t->sighand->count) > 1)

@@ -237,7 +237,7 @@ void ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *t)
 	ckpt_check_attached(ctx, t);
 	ckpt_check_namespaces(ctx, t);
 	for (n = 0; (why = arch_ckpt_refusal(t, n)); n++)
-		ckpt_refuse(ctx, t, "%s", why);
+		ckpt_refuse(ctx, t, "cannot be saved yet: %s", why);
 }
 
 /* ---- the tree ------------------------------------------------------------- */

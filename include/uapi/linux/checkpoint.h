@@ -37,6 +37,7 @@
 #ifndef _UAPI_LINUX_CHECKPOINT_H
 #define _UAPI_LINUX_CHECKPOINT_H
 
+#include <linux/ioctl.h>
 #include <linux/types.h>
 
 /* The same numbers on x86-64 and on i386. x32 has neither call. */
@@ -201,10 +202,10 @@ struct ckpt_inherit_fd {
  * @stats: out, user pointer to a struct ckpt_stats in the caller's memory. Only
  *	filled in where the caller survives the call, that is on failure
  * @stats_size: size of *@stats as the caller knows it
- * @done_fd: descriptor that is closed, along with all others of the caller, at
- *	the moment when the restart can no longer fail, after one byte of value 0
- *	was written to it; -1 for none. The byte tells the parent of the caller
- *	that the program runs again
+ * @done_fd: descriptor, or -1 for none, to which one byte of value 0 is written
+ *	when the restart can no longer fail: it tells the parent of the caller
+ *	that the program runs again. All descriptors of the caller are closed
+ *	after that, and the log is complete when this one is
  */
 struct restart_args {
 	__s32 log_fd;

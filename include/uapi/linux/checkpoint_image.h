@@ -253,7 +253,8 @@ struct ckpt_page_run {
  * struct ckpt_rec_pages - announces payload
  * @h: header
  * @objref: the object that the pages belong to
- * @nr_runs: number of &struct ckpt_page_run that follow
+ * @nr_runs: number of &struct ckpt_page_run that follow, ascending in one
+ *	record and from one record of the object to the next
  * @data_len: bytes of payload; they start at the next page boundary of the
  *	image behind this record, the gap is filled with zeros
  * @data_crc: CRC32C of the payload
@@ -300,7 +301,8 @@ struct ckpt_rec_index {
  * @nr_records: all records with this one
  * @nr_pages: pages of payload
  * @meta_offset: offset of the META_END record
- * @index_offset: offset of the first INDEX record
+ * @index_offset: offset of the first INDEX record, or of this record where
+ *	there is none since there are no PAGES records
  * @image_len: length of the image with this record
  * @uuid: as in the header
  * @magic: CKPT_TAIL_MAGIC

@@ -100,6 +100,33 @@ TEST_F(basic, killed_and_restarted)
 	EXPECT_TRUE(steps_are_right());
 }
 
+/* Nothing of the restarter is left in the program. */
+TEST_F(basic, nothing_of_the_restarter)
+{
+	char path[64], before[4096] = "", now[4096] = "";
+	struct stat st;
+	int fd, i;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", self->pid);
+	fd = open(path, O_RDONLY);
+	ASSERT_LT(0, read(fd, before, sizeof(before) - 1));
+	close(fd);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid));
+	for (i = 0; i < 64; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", self->pid, i);
+		EXPECT_EQ(i < 3 || i == self->fd ? 0 : -1, lstat(path, &st))
+			TH_LOG("descriptor %d", i);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/maps", self->pid);
+	fd = open(path, O_RDONLY);
+	ASSERT_LT(0, read(fd, now, sizeof(now) - 1));
+	close(fd);
+	EXPECT_STREQ(before, now);
+	EXPECT_EQ(42, ckpt_wait(self->pid, 20000));
+}
+
 TEST_F(basic, many_generations)
 {
 	pid_t pid = self->pid;
@@ -157,7 +184,7 @@ TEST_F(basic, hold_then_kill)
 
 	ASSERT_LT(0, sys_checkpoint(self->pid, out, CHECKPOINT_HOLD |
 				    CHECKPOINT_ARGS, &args, sizeof(args)));
-	ASSERT_EQ(0, syscall(SYS_ioctl, args.context_fd, CKPT_CONTEXT_KILL, 0));
+	ASSERT_EQ(0, ioctl(args.context_fd, CKPT_CONTEXT_KILL));
 	EXPECT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
 	close(args.context_fd);
 	close(out);

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -183,6 +184,25 @@ static inline pid_t ckpt_restart(const char *path, pid_t pid)
 	return ret;
 }
 
+/* The harness shares memory with its children, which cannot be saved yet. */
+static inline void ckpt_drop_shared(void)
+{
+	unsigned long from[64], to[64];
+	char line[512];
+	int n = 0;
+	FILE *f;
+
+	f = fopen("/proc/self/maps", "r");
+	while (f && n < 64 && fgets(line, sizeof(line), f))
+		if (strstr(line, "/dev/zero (deleted)") &&
+		    sscanf(line, "%lx-%lx", &from[n], &to[n]) == 2)
+			n++;
+	if (f)
+		fclose(f);
+	while (n--)
+		munmap((void *)from[n], to[n] - from[n]);
+}
+
 /*
  * Starts a program to be saved: a child in its own session whose standard
  * streams are /dev/null and that has no other descriptor but @keep.
@@ -197,6 +217,7 @@ static inline pid_t ckpt_spawn(void (*fn)(void *arg), void *arg, int keep)
 	setsid();
 	/* The harness has a timer and signals that are not the program's. */
 	alarm(0);
+	ckpt_drop_shared();
 	fd = open("/dev/null", O_RDWR);
 	dup2(fd, 0);
 	dup2(fd, 1);
