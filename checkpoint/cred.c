@@ -147,8 +147,7 @@ out:
 	return ret;
 }
 
-static int restore_caps(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			struct cred *new)
+static int restore_caps_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_cred *rec = ckpt_rec_as(r, cred);
 	const struct cred *old = current_cred();
@@ -163,7 +162,9 @@ static int restore_caps(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	    rec->cap_ambient & ~(rec->cap_permitted & rec->cap_inheritable))
 		return ckpt_bad(rs, r, -EINVAL, "the capability sets contradict each other");
 	if (rec->cap_permitted & ~old->cap_permitted.val ||
-	    rec->cap_inheritable & ~(old->cap_inheritable.val | old->cap_permitted.val) ||
+	    rec->cap_inheritable & ~(old->cap_inheritable.val |
+				     (setpcap ? old->cap_bset.val :
+						old->cap_permitted.val & old->cap_bset.val)) ||
 	    rec->cap_bset & ~old->cap_bset.val)
 		return ckpt_bad(rs, r, -EPERM, "it has capabilities that you have not (permitted 0x%llx, yours 0x%llx)",
 				rec->cap_permitted, old->cap_permitted.val);
@@ -172,10 +173,22 @@ static int restore_caps(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		return ckpt_bad(rs, r, -EPERM, "its bounding set or securebits take CAP_SETPCAP");
 	if (rec->securebits & ~(SECURE_ALL_BITS | SECURE_ALL_LOCKS))
 		return ckpt_bad(rs, r, -EINVAL, "unknown securebits");
-	/* Locked securebits of the restarter stay as they are. */
-	if (((old->securebits & SECURE_ALL_LOCKS) >> 1) &
-	    (old->securebits ^ rec->securebits))
+	/* Locked securebits of the restarter stay as they are, and locked. */
+	if ((((old->securebits & SECURE_ALL_LOCKS) >> 1) &
+	     (old->securebits ^ rec->securebits)) ||
+	    (old->securebits & SECURE_ALL_LOCKS & ~rec->securebits))
 		return ckpt_bad(rs, r, -EPERM, "its securebits differ from your locked ones");
+	if ((old->securebits & issecure_mask(SECURE_NO_CAP_AMBIENT_RAISE)) &&
+	    rec->cap_ambient & ~old->cap_ambient.val)
+		return ckpt_bad(rs, r, -EPERM, "your securebits forbid its ambient capabilities");
+
+	return 0;
+}
+
+/* After the ids: changing these takes capabilities away, as setresuid() does. */
+static void restore_caps(const struct ckpt_rec *r, struct cred *new)
+{
+	const struct ckpt_rec_cred *rec = ckpt_rec_as(r, cred);
 
 	new->cap_permitted.val = rec->cap_permitted;
 	new->cap_inheritable.val = rec->cap_inheritable;
@@ -183,7 +196,6 @@ static int restore_caps(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	new->cap_bset.val = rec->cap_bset;
 	new->cap_ambient.val = rec->cap_ambient;
 	new->securebits = rec->securebits;
-	return 0;
 }
 
 static int restore_user(struct cred *new)
@@ -219,9 +231,14 @@ static void *restore_cred(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (!ret)
 		ret = restore_groups(rs, r, new);
 	if (!ret)
-		ret = restore_caps(rs, r, new);
-	if (!ret)
+		ret = restore_caps_check(rs, r);
+	if (!ret) {
 		ret = restore_user(new);
+		if (ret)
+			ckpt_bad(rs, r, ret, "its user cannot be set up");
+	}
+	if (!ret)
+		restore_caps(r, new);
 	if (ret) {
 		abort_creds(new);
 		return ERR_PTR(ret);

@@ -230,6 +230,13 @@ static bool ckpt_file_locked(struct task_struct *t, struct file *file)
 	return locked;
 }
 
+static bool ckpt_file_has_owner(struct file *file)
+{
+	struct fown_struct *owner = READ_ONCE(file->f_owner);
+
+	return owner && (rcu_access_pointer(owner->pid) || owner->signum);
+}
+
 static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 				     struct task_struct *t, struct file *file,
 				     const struct ckpt_file_ops *kind)
@@ -238,6 +245,8 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 		return NULL;
 	if (file->f_flags & __O_TMPFILE)
 		return "was opened with O_TMPFILE, which cannot be saved yet";
+	if (ckpt_file_has_owner(file))
+		return "has an owner that gets SIGIO (F_SETOWN, F_NOTIFY), which cannot be saved yet";
 	if (file->f_flags & FASYNC)
 		return "has O_ASYNC, which cannot be saved yet";
 	if (file->f_flags & ~(CKPT_O_SAVED | CKPT_O_IGNORED))
@@ -560,6 +569,15 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	file->f_flags = (file->f_flags & ~(O_NONBLOCK | O_NOFOLLOW | O_NOCTTY)) |
 			(rec->f_flags & (O_NONBLOCK | O_NOFOLLOW));
 	spin_unlock(&file->f_lock);
+	/* Some directories keep more than a number behind their position. */
+	if (rec->kind == CKPT_FILE_DIR && rec->pos && !(file->f_flags & O_PATH)) {
+		if (vfs_llseek(file, rec->pos, SEEK_SET) != rec->pos) {
+			fput(file);
+			return ERR_PTR(ckpt_bad(rs, r, -ESTALE, "%s: its position %lld cannot be found again",
+						(const char *)r->var, rec->pos));
+		}
+		return file;
+	}
 	file->f_pos = rec->pos;
 	return file;
 }

@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 #include <asm/checkpoint.h>
+#include <asm/tlb.h>
 
 #include "checkpoint.h"
 
@@ -402,7 +403,7 @@ static int checkpoint_mm(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	if (!ret)
 		rec->flags |= CKPT_MM_HAS_VDSO;
 	else if (ret != -ENOENT)
-		return ret;
+		return ckpt_refuse(ctx, ctx->root_task, "has moved or changed parts of its vdso, which cannot be saved");
 	return checkpoint_vmas(ctx, mm, objref, rec);
 }
 
@@ -578,7 +579,6 @@ static int restore_vma_name(struct ckpt_restart *rs, const struct ckpt_rec *r)
 static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
-	unsigned long pages = (rec->end - rec->start) >> PAGE_SHIFT;
 	struct vm_area_struct *vma;
 	u64 have, excess;
 	int ret = 0;
@@ -590,9 +590,11 @@ static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		goto out;
 	}
 	have = ckpt_vma_flags(vma->vm_flags);
-	if (rec->flags & ~have & (CKPT_VMA_MAY | CKPT_VMA_READ | CKPT_VMA_WRITE |
-				  CKPT_VMA_EXEC | CKPT_VMA_SHARED |
-				  CKPT_VMA_GROWSDOWN)) {
+	/* More than was saved comes of the restarter's READ_IMPLIES_EXEC. */
+	if ((rec->flags & ~have & (CKPT_VMA_MAY | CKPT_VMA_SHARED |
+				   CKPT_VMA_GROWSDOWN)) ||
+	    ((rec->flags ^ have) & (CKPT_VMA_READ | CKPT_VMA_WRITE |
+				    CKPT_VMA_EXEC))) {
 		ret = ckpt_bad(rs, r, -EPERM, "mapping %llx-%llx may not have its protection here (flags 0x%llx, wanted 0x%llx)",
 			       rec->start, rec->end, have, rec->flags);
 		goto out;
@@ -608,18 +610,48 @@ static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		vm_flags_clear(vma, VM_MAYWRITE);
 	if (excess & CKPT_VMA_MAYEXEC)
 		vm_flags_clear(vma, VM_MAYEXEC);
-	/* It was writable once and has been charged since. */
-	if ((rec->flags & ~have & CKPT_VMA_ACCOUNT) &&
-	    !(rec->flags & CKPT_VMA_SHARED)) {
-		ret = security_vm_enough_memory_mm(current->mm, pages);
-		if (ret)
-			ret = ckpt_bad(rs, r, ret, "there is not enough memory to commit to");
-		else
-			vm_flags_set(vma, VM_ACCOUNT);
-	}
 out:
 	mmap_write_unlock(current->mm);
 	return ret;
+}
+
+/*
+ * A private mapping that was writable once has been charged since, and does not
+ * merge with one that never was. It is mapped writable first, as it was then.
+ */
+static bool restore_vma_was_writable(const struct ckpt_rec_vma *rec)
+{
+	return (rec->flags & CKPT_VMA_ACCOUNT) &&
+	       (rec->flags & CKPT_VMA_MAYWRITE) &&
+	       !(rec->flags & (CKPT_VMA_WRITE | CKPT_VMA_MAYSHARE));
+}
+
+static int restore_vma_readonly(struct ckpt_restart *rs,
+				const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma, *prev;
+	VMA_ITERATOR(vmi, mm, rec->start);
+	struct mmu_gather tlb;
+	int ret = -EINVAL;
+
+	mmap_write_lock(mm);
+	vma = vma_find(&vmi, rec->end);
+	if (vma && vma->vm_start <= rec->start && vma->vm_end >= rec->end) {
+		prev = vma_prev(&vmi);
+		if (rec->start > vma->vm_start)
+			prev = vma;
+		vma_iter_init(&vmi, mm, rec->start);
+		vma_next(&vmi);
+		tlb_gather_mmu(&tlb, mm);
+		ret = mprotect_fixup(&vmi, &tlb, vma, &prev, rec->start,
+				     rec->end, vma->vm_flags & ~VM_WRITE);
+		tlb_finish_mmu(&tlb);
+	}
+	mmap_write_unlock(mm);
+	return ret ? ckpt_bad(rs, r, ret, "mapping %llx-%llx cannot be made read-only",
+			      rec->start, rec->end) : 0;
 }
 
 static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
@@ -627,7 +659,7 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
 	unsigned long flags = MAP_FIXED_NOREPLACE, prot = 0, addr;
 	struct file *file = NULL;
-	int ret;
+	int ret = 0;
 
 	switch (rec->kind) {
 	case CKPT_VMA_VDSO:
@@ -654,7 +686,7 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		flags |= MAP_NORESERVE;
 	if (rec->flags & CKPT_VMA_READ)
 		prot |= PROT_READ;
-	if (rec->flags & CKPT_VMA_WRITE)
+	if ((rec->flags & CKPT_VMA_WRITE) || restore_vma_was_writable(rec))
 		prot |= PROT_WRITE;
 	if (rec->flags & CKPT_VMA_EXEC)
 		prot |= PROT_EXEC;
@@ -667,7 +699,10 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (addr != rec->start)
 		return ckpt_bad(rs, r, -EEXIST, "address %llx is taken", rec->start);
 
-	ret = restore_vma_flags(rs, r);
+	if (restore_vma_was_writable(rec))
+		ret = restore_vma_readonly(rs, r);
+	if (!ret)
+		ret = restore_vma_flags(rs, r);
 	if (!ret)
 		ret = restore_vma_advice(rs, r);
 	if (!ret)
@@ -890,5 +925,8 @@ void restore_mm_dumpable(struct ckpt_restart *rs)
 	set_mask_bits(&rs->mm->flags, MMF_DUMP_FILTER_MASK | MMF_TOPDOWN_MASK,
 		      flags);
 	set_dumpable(rs->mm, rec->flags & CKPT_MM_DUMPABLE_MASK);
+	/* "Only root may look" is not for everyone to set, see prctl(). */
+	if (get_dumpable(rs->mm) == SUID_DUMP_ROOT && !capable(CAP_SYS_ADMIN))
+		set_dumpable(rs->mm, SUID_DUMP_DISABLE);
 	rs->mm = NULL;
 }

@@ -522,22 +522,16 @@ static void ckpt_say_done(struct ckpt_restart *rs)
  * Nothing below fails. Context: exec_update_lock is held, so that nobody who
  * asks for rights over this task sees it half changed.
  */
-static long ckpt_commit(struct ckpt_restart *rs)
+static void ckpt_commit(struct ckpt_restart *rs)
 {
-	const struct ckpt_rec_x86_xstate *xs = ckpt_rec_as(rs->xstate, x86_xstate);
-
 	restore_mm_commit(rs);
 	ckpt_swap_files(rs);
 	commit_creds((struct cred *)get_cred(rs->cred));
 	restore_mm_dumpable(rs);
 	current->flags &= ~PF_FORKNOEXEC;
 	WRITE_ONCE(current->self_exec_id, current->self_exec_id + 1);
-	restore_signal_commit(rs);
 	restore_task_commit(rs);
 	trace_restart_stage(current, CKPT_STAGE_COMMITTED);
-	ckpt_say_done(rs);
-	return arch_ckpt_commit(ckpt_rec_as(rs->cpu, x86_cpu), xs,
-				rs->xstate->var);
 }
 
 /**
@@ -565,10 +559,17 @@ long ckpt_do_restart(struct ckpt_restart *rs)
 		restore_mm_abort(rs);
 		return ret;
 	}
-	ret = ckpt_commit(rs);
+	ckpt_commit(rs);
 	up_write(&current->signal->exec_update_lock);
 	rs->committed = true;
-	return ret;
+
+	/* A signal or limit that these run into is not the program's yet. */
+	ckpt_log_close(&rs->log);
+	ckpt_say_done(rs);
+	restore_signal_commit(rs);
+	return arch_ckpt_commit(ckpt_rec_as(rs->cpu, x86_cpu),
+				ckpt_rec_as(rs->xstate, x86_xstate),
+				rs->xstate->var);
 }
 
 /**

@@ -86,6 +86,13 @@ static void restore_sighand(struct ckpt_restart *rs)
 		if (!sig_kernel_only(i + 1))
 			do_sigaction(i + 1, &ka, NULL);
 	}
+	/* do_sigaction() goes by the entry of this call, which is 64-bit. */
+	if (!(ckpt_rec_as(rs->tree_task, tree_task)->flags & CKPT_TREE_COMPAT))
+		return;
+	spin_lock_irq(&current->sighand->siglock);
+	for (i = 0; i < _NSIG; i++)
+		current->sighand->action[i].sa.sa_flags |= SA_IA32_ABI;
+	spin_unlock_irq(&current->sighand->siglock);
 }
 
 static void ckpt_sighand_grab(void *ptr)
@@ -185,11 +192,12 @@ static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 		rec->stop_code = sig->group_exit_code ?:
 				 t->jobctl & JOBCTL_STOP_SIGMASK;
 	}
+	/* While its signal is pending the timer rests; the interval stays. */
+	rec->itimer[ITIMER_REAL].interval = sig->it_real_incr;
 	if (hrtimer_active(&sig->real_timer)) {
 		s64 left = hrtimer_get_remaining(&sig->real_timer);
 
 		rec->itimer[ITIMER_REAL].value = max_t(s64, left, 1);
-		rec->itimer[ITIMER_REAL].interval = sig->it_real_incr;
 	}
 	ckpt_signal_times(t, rec);
 	spin_unlock_irq(&t->sighand->siglock);
@@ -277,7 +285,7 @@ static void restore_process(struct ckpt_restart *rs)
 	/* The restarter's own timer does not outlive it. */
 	hrtimer_cancel(&sig->real_timer);
 	spin_lock_irq(&current->sighand->siglock);
-	sig->it_real_incr = real->value ? real->interval : 0;
+	sig->it_real_incr = real->interval;
 	if (real->value)
 		hrtimer_start(&sig->real_timer, real->value, HRTIMER_MODE_REL);
 	spin_unlock_irq(&current->sighand->siglock);
@@ -379,7 +387,7 @@ static int restore_pending_check(struct ckpt_restart *rs,
  * Signals are sent again in their order; masks and handlers are in place. A bit
  * without siginfo is one that found the queue full.
  */
-static void restore_pending(struct ckpt_restart *rs, const struct ckpt_rec *r)
+static void restore_pending(const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_sigpending *rec;
 	const siginfo_t *info;
@@ -401,7 +409,8 @@ static void restore_pending(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		seen |= sigmask(sig);
 		if (do_send_sig_info(sig, &ki, current, rec->shared ?
 				     PIDTYPE_TGID : PIDTYPE_PID))
-			ckpt_log(&rs->log, "warning: queued signal %d was lost: the limit of queued signals is reached", sig);
+			pr_notice_ratelimited("pid %d: queued signal %d was lost: the limit of queued signals is reached\n",
+					      task_pid_nr(current), sig);
 	}
 	spin_lock_irq(&current->sighand->siglock);
 	for (sig = 1; sig <= _NSIG; sig++) {
@@ -476,15 +485,18 @@ void restore_signal_commit(struct ckpt_restart *rs)
 	restore_process(rs);
 	restore_sighand(rs);
 	set_current_blocked(&mask);
-	restore_pending(rs, rs->pending[1]);
-	restore_pending(rs, rs->pending[0]);
+	restore_pending(rs->pending[1]);
+	restore_pending(rs->pending[0]);
 
 	if (task->flags & CKPT_TASK_RESTORE_SIGMASK) {
 		current->saved_sigmask.sig[0] = task->saved_sigmask &
 			~(sigmask(SIGKILL) | sigmask(SIGSTOP));
 		set_restore_sigmask();
 	}
-	/* A stopped program stops again before it executes an instruction. */
+	/*
+	 * A stopped program stops again before it executes an instruction. Only
+	 * SIGSTOP does that whatever its handlers and its process group are.
+	 */
 	if (rec->flags & CKPT_SIGNAL_STOPPED)
 		do_send_sig_info(SIGSTOP, SEND_SIG_PRIV, current, PIDTYPE_TGID);
 }

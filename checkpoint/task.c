@@ -44,8 +44,7 @@ static const struct ckpt_flag_name {
 	unsigned long bit;
 	const char *why;
 } ckpt_pf_refused[] = {
-	{ PF_MEMALLOC_NOIO, "has PR_SET_IO_FLUSHER" },
-	{ PF_LOCAL_THROTTLE, "has PR_SET_IO_FLUSHER" },
+	{ PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE, "has PR_SET_IO_FLUSHER" },
 	{ PF_NO_SETAFFINITY, "is bound to a CPU by the kernel" },
 	{ PF_DUMPCORE, "is dumping core" },
 	{ PF_VCPU, "is a virtual CPU" },
