@@ -3,7 +3,7 @@
 #
 # First boot of the demo: start two programs, checkpoint and kill them.
 
-DIGITS=${DIGITS:-1500}
+DIGITS=${DIGITS:-1800}
 
 fail()
 {
@@ -30,7 +30,7 @@ echo "Linux $(uname -r), up $(uptime_now) s"
 echo
 echo "1. bc, as Debian ships it, computes $DIGITS digits of pi."
 echo "scale=$DIGITS; 4*a(1)" >pi.bc
-setsid bc -lq pi.bc </dev/null >pi.txt 2>pi.err &
+setsid /usr/bin/bc -lq pi.bc </dev/null >pi.txt 2>pi.err &
 bc=$!
 echo "   pid $bc; it is left alone for 3 seconds"
 sleep 3

@@ -31,7 +31,7 @@ end=$(uptime_now)
 echo "   it finished after another $(awk "BEGIN { print $end - $begin }") s"
 
 echo "   now the same without interruption, to compare:"
-bc -lq pi.bc </dev/null >pi.uninterrupted || fail bc
+/usr/bin/bc -lq pi.bc </dev/null >pi.uninterrupted || fail bc
 cmp pi.txt pi.uninterrupted || fail "the digits differ"
 echo "   $(wc -c <pi.txt) bytes, the same byte for byte"
 echo "   pi = $(head -c 40 pi.txt)... $(tail -c 20 pi.txt)"
