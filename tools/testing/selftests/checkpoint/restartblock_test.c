@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A program that is saved in a call with a deadline comes back in that call,
+ * with the time left that it had.
+ *
+ *	program			test
+ *	call for 2 s
+ *				700 ms: checkpoint(KILL)
+ *	-			800 ms nothing
+ *				restart()
+ *	1300 ms more		exits with what the call returned
+ *
+ * A deadline on CLOCK_REALTIME that the program gave as a time of day stays
+ * where it is.
+ */
+#include "ckpt_test.h"
+
+#include <linux/futex.h>
+
+#define TIMEOUT_S	2
+#define BEFORE_MS	700
+#define DEAD_MS		800
+#define EARLY_MS	60
+#define LATE_MS		700
+
+static const struct timespec two_s = { .tv_sec = TIMEOUT_S };
+static int futex_word;
+
+static long do_nanosleep(void)
+{
+	return syscall(__NR_nanosleep, &two_s, NULL);
+}
+
+static long do_nanosleep_rem(void)
+{
+	struct timespec rem = { .tv_sec = -1 };
+
+	return syscall(__NR_nanosleep, &two_s, &rem);
+}
+
+static long do_boottime(void)
+{
+	return syscall(__NR_clock_nanosleep, CLOCK_BOOTTIME, 0, &two_s, NULL);
+}
+
+static long do_poll(void)
+{
+	return syscall(__NR_poll, NULL, 0, TIMEOUT_S * 1000);
+}
+
+static long do_ppoll(void)
+{
+	struct timespec ts = two_s;
+	sigset_t set;
+
+	sigfillset(&set);
+	return syscall(__NR_ppoll, NULL, 0, &ts, &set, 8);
+}
+
+static long do_select(void)
+{
+	struct timeval tv = { .tv_sec = TIMEOUT_S };
+
+	return syscall(__NR_select, 0, NULL, NULL, NULL, &tv);
+}
+
+static long do_futex(void)
+{
+	return syscall(__NR_futex, &futex_word, FUTEX_WAIT_PRIVATE, 0, &two_s);
+}
+
+static long do_futex_shared(void)
+{
+	return syscall(__NR_futex, &futex_word, FUTEX_WAIT, 0, &two_s);
+}
+
+static long do_futex_realtime(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ts.tv_sec += TIMEOUT_S;
+	return syscall(__NR_futex, &futex_word,
+		       FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME, 0,
+		       &ts, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+static long do_sigtimedwait(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return syscall(__NR_rt_sigtimedwait, &set, NULL, &two_s, 8);
+}
+
+/* The exit code is errno, 0 on success, 255 if the call returned more. */
+static void program(void *arg)
+{
+	long (*call)(void) = arg;
+	long ret = call();
+
+	_exit(ret < 0 ? errno : ret ? 255 : 0);
+}
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+FIXTURE(restartblock)
+{
+	pid_t pid;
+};
+
+/* @err is what the call ends with. */
+FIXTURE_VARIANT(restartblock)
+{
+	long (*call)(void);
+	int err;
+	bool time_of_day;
+};
+
+FIXTURE_VARIANT_ADD(restartblock, nanosleep)
+{
+	.call = do_nanosleep,
+};
+
+FIXTURE_VARIANT_ADD(restartblock, nanosleep_rem)
+{
+	.call = do_nanosleep_rem,
+};
+
+FIXTURE_VARIANT_ADD(restartblock, boottime)
+{
+	.call = do_boottime,
+};
+
+FIXTURE_VARIANT_ADD(restartblock, poll)
+{
+	.call = do_poll,
+};
+
+FIXTURE_VARIANT_ADD(restartblock, ppoll)
+{
+	.call = do_ppoll,
+};
+
+FIXTURE_VARIANT_ADD(restartblock, select)
+{
+	.call = do_select,
+};
+
+FIXTURE_VARIANT_ADD(restartblock, futex)
+{
+	.call = do_futex,
+	.err = ETIMEDOUT,
+};
+
+FIXTURE_VARIANT_ADD(restartblock, futex_shared)
+{
+	.call = do_futex_shared,
+	.err = ETIMEDOUT,
+};
+
+FIXTURE_VARIANT_ADD(restartblock, futex_realtime)
+{
+	.call = do_futex_realtime,
+	.err = ETIMEDOUT,
+	.time_of_day = true,
+};
+
+FIXTURE_VARIANT_ADD(restartblock, sigtimedwait)
+{
+	.call = do_sigtimedwait,
+	.err = EAGAIN,
+};
+
+FIXTURE_SETUP(restartblock)
+{
+	if (sys_checkpoint(-1, -1, ~0UL, NULL, 0) < 0 && errno == ENOSYS)
+		SKIP(return, "no checkpoint()");
+	self->pid = ckpt_spawn(program, variant->call, -1);
+	ASSERT_LT(0, self->pid);
+}
+
+FIXTURE_TEARDOWN(restartblock)
+{
+	ckpt_kill(self->pid);
+	unlink(CKPT_IMG);
+}
+
+TEST_F(restartblock, killed_and_restarted)
+{
+	long long start = now_ms(), saved, back, left, took;
+	pid_t pid = self->pid;
+
+	ckpt_sleep_ms(BEFORE_MS);
+	saved = now_ms();
+	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
+	self->pid = 0;
+
+	ckpt_sleep_ms(DEAD_MS);
+	back = now_ms();
+	self->pid = ckpt_restart(CKPT_IMG, pid);
+	ASSERT_EQ(pid, self->pid) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_EQ(variant->err, ckpt_wait(pid, 10000));
+	self->pid = 0;
+	took = now_ms() - back;
+
+	left = TIMEOUT_S * 1000 - (saved - start);
+	if (variant->time_of_day)
+		left -= back - saved;
+	EXPECT_LE(left - EARLY_MS, took);
+	EXPECT_GE(left + LATE_MS, took);
+}
+
+TEST_HARNESS_MAIN
