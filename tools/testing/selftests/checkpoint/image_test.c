@@ -1,0 +1,1032 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Images that are cut short, damaged or hostile. Each is given to restart() by
+ * a process that must survive the refusal: it gets an error, a line in the log,
+ * and has its memory and its descriptors as before.
+ *
+ * Many attempts are made by one process. Where an image is accepted, that
+ * process turns into the saved program, which exits with SAVED_EXIT.
+ */
+#include "ckpt_test.h"
+
+#include <dirent.h>
+#include <stddef.h>
+
+#define GO		"/tmp/ckpt.go"
+#define SAVED_EXIT	42
+#define PATTERN_LEN	(16 * 4096)
+#define MAX_RECS	512
+#define MAX_CASES	2048
+#define PAGE		4096UL
+#define KERNEL_ADDR	0xffffffff81000000ULL
+
+static unsigned char pattern[PATTERN_LEN];
+
+static void pattern_fill(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(pattern); i++)
+		pattern[i] = i * 7 + i / 4096 + 1;
+}
+
+static bool pattern_ok(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(pattern); i++)
+		if (pattern[i] != (unsigned char)(i * 7 + i / 4096 + 1))
+			return false;
+	return true;
+}
+
+static void saved_program(void *arg)
+{
+	pattern_fill();
+	while (access(GO, F_OK))
+		usleep(5000);
+	_exit(pattern_ok() ? SAVED_EXIT : 43);
+}
+
+/* ---- the format, as this test understands it ------------------------------ */
+
+static uint32_t crc_table[256];
+
+static uint32_t crc32c(const void *buf, size_t len)
+{
+	const unsigned char *p = buf;
+	uint32_t crc = ~0U;
+
+	if (!crc_table[1]) {
+		for (uint32_t i = 0; i < 256; i++) {
+			uint32_t c = i;
+
+			for (int k = 0; k < 8; k++)
+				c = c & 1 ? c >> 1 ^ 0x82f63b78U : c >> 1;
+			crc_table[i] = c;
+		}
+	}
+	while (len--)
+		crc = crc >> 8 ^ crc_table[(crc ^ *p++) & 0xff];
+	return ~crc;
+}
+
+static void crc_fix(struct ckpt_hdr *h)
+{
+	h->crc = 0;
+	h->crc = crc32c(h, h->len);
+}
+
+struct rec {
+	struct ckpt_hdr *h;
+	size_t off;
+	unsigned char *payload;
+	size_t payload_len;
+};
+
+static unsigned char *img;
+static size_t img_len;
+static struct rec recs[MAX_RECS];
+static int nr_recs;
+
+static bool parse(void)
+{
+	size_t off = 0;
+
+	for (nr_recs = 0; off < img_len && nr_recs < MAX_RECS; nr_recs++) {
+		struct rec *r = &recs[nr_recs];
+
+		r->h = (void *)(img + off);
+		r->off = off;
+		r->payload = NULL;
+		r->payload_len = 0;
+		if (off + sizeof(*r->h) > img_len || r->h->len < sizeof(*r->h) ||
+		    off + r->h->len > img_len)
+			return false;
+		off += r->h->len;
+		if (r->h->type == CKPT_REC_PAGES) {
+			off = (off + PAGE - 1) & ~(PAGE - 1);
+			r->payload = img + off;
+			r->payload_len = ((struct ckpt_rec_pages *)r->h)->data_len;
+			off += r->payload_len;
+		}
+	}
+	return off == img_len && recs[nr_recs - 1].h->type == CKPT_REC_TAIL;
+}
+
+static struct rec *find(uint32_t type, int nth)
+{
+	int i;
+
+	for (i = 0; i < nr_recs; i++)
+		if (recs[i].h->type == type && !nth--)
+			return &recs[i];
+	return NULL;
+}
+
+static void *var_of(const struct rec *r)
+{
+	return (char *)r->h + r->h->fixed;
+}
+
+/* ---- cases ------------------------------------------------------------------ */
+
+struct patch {
+	size_t off;
+	size_t len;
+	uint64_t value;
+};
+
+struct kase {
+	char name[80];
+	struct patch p[2];
+	size_t cut;		/* length of the image, 0: whole */
+	unsigned char *full;	/* another image altogether */
+	size_t full_len;
+	int err;		/* 0: any */
+	bool accept;
+};
+
+static struct kase cases[MAX_CASES];
+static int nr_cases;
+
+static struct kase *new_case(int err, const char *fmt, ...)
+{
+	struct kase *k = &cases[nr_cases++];
+	va_list ap;
+
+	if (nr_cases > MAX_CASES)
+		abort();
+	memset(k, 0, sizeof(*k));
+	va_start(ap, fmt);
+	vsnprintf(k->name, sizeof(k->name), fmt, ap);
+	va_end(ap);
+	k->err = err;
+	return k;
+}
+
+/* One value, the checksum as it was. */
+static void raw(const char *name, size_t off, size_t len, uint64_t value, int err)
+{
+	struct kase *k = new_case(err, "%s", name);
+
+	k->p[0] = (struct patch) { off, len, value };
+}
+
+/* One value in a record that is right otherwise. */
+static struct kase *field_at(const char *name, const struct rec *r, size_t at,
+			     size_t len, uint64_t value, int err)
+{
+	struct kase *k;
+	struct ckpt_hdr *copy;
+
+	if (!r || at + len > r->h->len) {
+		/* Shows up as a case that was accepted. */
+		new_case(err, "%s: the image has no such field", name);
+		return &cases[nr_cases - 1];
+	}
+	k = new_case(err, "%s = 0x%llx", name, (unsigned long long)value);
+	copy = malloc(r->h->len);
+	memcpy(copy, r->h, r->h->len);
+	memcpy((char *)copy + at, &value, len);
+	crc_fix(copy);
+	k->p[0] = (struct patch) { r->off + at, len, value };
+	k->p[1] = (struct patch) { r->off + offsetof(struct ckpt_hdr, crc), 4, copy->crc };
+	free(copy);
+	return k;
+}
+
+#define FIELD(r, low, f, value, err)					\
+	field_at(#low "." #f, r, offsetof(struct ckpt_rec_##low, f),	\
+		 sizeof(((struct ckpt_rec_##low *)0)->f), value, err)
+#define VAR(r, name, at, len, value, err)				\
+	field_at(name, r, (r) ? (r)->h->fixed + (at) : 0, len, value, err)
+#define AS(low, r)	((struct ckpt_rec_##low *)(r)->h)
+
+/*
+ * Writes records as an image, with all that follows from their number and place
+ * made right: checksums, META_END, INDEX, TAIL.
+ */
+static void structural(struct kase *k, struct rec *list, int n)
+{
+	size_t pages_at[MAX_RECS], off = 0, meta = 0, index = 0, nr_pages = 0;
+	int i, j, nr_chunks = 0, indexed = 0;
+	size_t room = 2 * PAGE * (n + 4);
+
+	for (i = 0; i < n; i++)
+		room += list[i].h->len + list[i].payload_len;
+	k->full = calloc(1, room);
+	for (i = 0; i < n; i++) {
+		struct ckpt_hdr *h = (void *)(k->full + off);
+
+		memcpy(h, list[i].h, list[i].h->len);
+		if (h->type == CKPT_REC_META_END) {
+			((struct ckpt_rec_meta_end *)h)->nr_records = i;
+			meta = off;
+		} else if (h->type == CKPT_REC_PAGES) {
+			pages_at[nr_chunks++] = off;
+			nr_pages += list[i].payload_len / PAGE;
+		} else if (h->type == CKPT_REC_INDEX) {
+			struct ckpt_index_entry *e = (void *)((char *)h + h->fixed);
+			uint32_t nr = ((struct ckpt_rec_index *)h)->nr;
+
+			if (!index)
+				index = off;
+			for (j = 0; j < nr && indexed < nr_chunks; j++)
+				e[j].offset = pages_at[indexed++];
+		} else if (h->type == CKPT_REC_TAIL) {
+			struct ckpt_rec_tail *t = (void *)h;
+
+			t->nr_records = i + 1;
+			t->nr_pages = nr_pages;
+			t->meta_offset = meta;
+			t->index_offset = index ?: off;
+			t->image_len = off + h->len;
+		}
+		crc_fix(h);
+		off += h->len;
+		if (list[i].payload) {
+			off = (off + PAGE - 1) & ~(PAGE - 1);
+			memcpy(k->full + off, list[i].payload, list[i].payload_len);
+			off += list[i].payload_len;
+		}
+	}
+	k->full_len = off;
+}
+
+static void insert(struct kase *k, int at, struct rec r)
+{
+	struct rec list[MAX_RECS + 1];
+
+	memcpy(list, recs, at * sizeof(*recs));
+	list[at] = r;
+	memcpy(list + at + 1, recs + at, (nr_recs - at) * sizeof(*recs));
+	structural(k, list, nr_recs + 1);
+}
+
+static struct rec make_rec(uint32_t type, size_t len)
+{
+	struct ckpt_hdr *h = calloc(1, len);
+
+	h->type = type;
+	h->len = len;
+	h->fixed = sizeof(*h);
+	return (struct rec) { .h = h };
+}
+
+static struct rec grown(const struct rec *r, size_t by, int fill)
+{
+	struct rec new = *r;
+
+	new.h = calloc(1, r->h->len + by);
+	memcpy(new.h, r->h, r->h->fixed);
+	memset((char *)new.h + r->h->fixed, fill, by);
+	memcpy((char *)new.h + r->h->fixed + by, var_of(r), r->h->len - r->h->fixed);
+	new.h->len += by;
+	new.h->fixed += by;
+	return new;
+}
+
+/* ---- the process that tries --------------------------------------------------- */
+
+struct shared {
+	int at;			/* the case that is being tried */
+	int bad;		/* failed attempts that went wrong */
+	char text[8192];	/* what went wrong */
+};
+
+static struct shared *shm;
+
+static int nr_open(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static int nr_processes(void)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	char path[300], exe[16];
+	int n = 0;
+
+	while (d && (e = readdir(d))) {
+		/* Kernel threads come and go: they have no executable. */
+		snprintf(path, sizeof(path), "/proc/%s/exe", e->d_name);
+		if (e->d_name[0] >= '0' && e->d_name[0] <= '9' &&
+		    readlink(path, exe, sizeof(exe)) > 0)
+			n++;
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void complain(const struct kase *k, const char *fmt, ...)
+{
+	size_t len = strlen(shm->text);
+	va_list ap;
+	char what[512];
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	shm->bad++;
+	snprintf(shm->text + len, sizeof(shm->text) - len, "# %s: %s\n", k->name,
+		 what);
+}
+
+static void write_all(int fd, const unsigned char *buf, size_t len)
+{
+	if (ftruncate(fd, len) || pwrite(fd, buf, len, 0) != len)
+		_exit(99);
+}
+
+static void try_case(const struct kase *k, int fd, int log)
+{
+	struct restart_args args = { .log_fd = log, .context_fd = -1, .done_fd = -1 };
+	char text[400] = "";
+	int fds = nr_open(), err, i;
+	long ret;
+
+	if (k->full)
+		write_all(fd, k->full, k->full_len);
+	else if (k->cut)
+		write_all(fd, img, k->cut == SIZE_MAX ? 0 : k->cut);
+	for (i = 0; i < 2; i++)
+		pwrite(fd, &k->p[i].value, k->p[i].len, k->p[i].off);
+	lseek(log, 0, SEEK_SET);
+	ftruncate(log, 0);
+
+	ret = sys_restart(0, fd, RESTART_TASKSELF | RESTART_NO_PIDS |
+			  RESTART_ARGS, &args, sizeof(args));
+	err = errno;
+	pread(log, text, sizeof(text) - 1, 0);
+	if (ret != -1)
+		complain(k, "restart() returned %ld", ret);
+	else if (k->accept || (k->err && k->err != err))
+		complain(k, "%s, expected %s: %s", strerrorname_np(err),
+			 k->accept ? "success" : strerrorname_np(k->err), text);
+	if (!strchr(text, '\n'))
+		complain(k, "%s, but nothing in the log", strerrorname_np(err));
+	if (!pattern_ok())
+		complain(k, "the memory of the restarter has changed");
+	if (nr_open() != fds)
+		complain(k, "%d descriptors, then %d", fds, nr_open());
+
+	if (k->full || k->cut)
+		write_all(fd, img, img_len);
+	for (i = 0; i < 2; i++)
+		if (k->p[i].len)
+			pwrite(fd, img + k->p[i].off, k->p[i].len, k->p[i].off);
+}
+
+static void try_cases(int from)
+{
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	int log = memfd_create("log", MFD_CLOEXEC);
+
+	pattern_fill();
+	write_all(fd, img, img_len);
+	for (shm->at = from; shm->at < nr_cases; shm->at++)
+		try_case(&cases[shm->at], fd, log);
+	_exit(0);
+}
+
+/* Returns the number of cases that went wrong; the text is in shm. */
+static int run_cases(void)
+{
+	int from = 0, status, processes = nr_processes();
+	pid_t pid;
+
+	shm->bad = 0;
+	shm->text[0] = 0;
+	while (from < nr_cases) {
+		pid = fork();
+		if (!pid)
+			try_cases(from);
+		if (waitpid(pid, &status, 0) != pid)
+			return -1;
+		if (WIFEXITED(status) && !WEXITSTATUS(status))
+			break;
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != SAVED_EXIT)
+			complain(&cases[shm->at], "ended with status 0x%x", status);
+		else if (!cases[shm->at].accept)
+			complain(&cases[shm->at], "accepted");
+		from = shm->at + 1;
+	}
+	if (nr_processes() != processes)
+		complain(&cases[nr_cases - 1], "%d processes, then %d", processes,
+			 nr_processes());
+	return shm->bad;
+}
+
+FIXTURE(image)
+{
+	pid_t pid;
+	int devnull, exe, dir;	/* objrefs of files */
+};
+
+FIXTURE_SETUP(image)
+{
+	struct stat st;
+	int fd, i;
+
+	unlink(GO);
+	nr_cases = 0;
+	shm = mmap(NULL, sizeof(*shm), PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, shm);
+	self->pid = ckpt_spawn(saved_program, NULL, -1);
+	ASSERT_LT(0, self->pid);
+	ckpt_sleep_ms(100);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL))
+		TH_LOG("%s", ckpt_log_text);
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	fd = open(GO, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+
+	fd = open(CKPT_IMG, O_RDONLY);
+	ASSERT_EQ(0, fstat(fd, &st));
+	img_len = st.st_size;
+	img = malloc(img_len);
+	ASSERT_EQ(img_len, read(fd, img, img_len));
+	close(fd);
+	ASSERT_TRUE(parse());
+	for (i = 0; i < nr_recs; i++) {
+		struct ckpt_rec_file *f = AS(file, &recs[i]);
+
+		if (f->h.type != CKPT_REC_FILE)
+			continue;
+		if (f->kind == CKPT_FILE_CHR)
+			self->devnull = i;
+		if (f->kind == CKPT_FILE_REG)
+			self->exe = i;
+		if (f->kind == CKPT_FILE_DIR)
+			self->dir = i;
+	}
+	ASSERT_TRUE(self->devnull && self->exe && self->dir);
+}
+
+FIXTURE_TEARDOWN(image)
+{
+	pid_t pid;
+
+	/* Whatever was refused, the good image is as good as before. */
+	pid = ckpt_restart(CKPT_IMG, self->pid);
+	EXPECT_EQ(self->pid, pid)
+		TH_LOG("%s", ckpt_log_text);
+	EXPECT_EQ(SAVED_EXIT, ckpt_wait(self->pid, 10000));
+	unlink(CKPT_IMG);
+	unlink(GO);
+}
+
+#define EXPECT_CASES() do {						\
+	EXPECT_EQ(0, run_cases());					\
+	if (shm->bad)							\
+		printf("%s", shm->text);				\
+} while (0)
+
+TEST_F(image, checksums_agree)
+{
+	int i;
+
+	/* Or all the rest means nothing. */
+	for (i = 0; i < nr_recs; i++) {
+		uint32_t crc = recs[i].h->crc;
+
+		crc_fix(recs[i].h);
+		EXPECT_EQ(crc, recs[i].h->crc)
+			TH_LOG("record %d of type %u", i, recs[i].h->type);
+	}
+	new_case(0, "the good image")->accept = true;
+	structural(new_case(0, "the good image put together again"), recs, nr_recs);
+	EXPECT_EQ(img_len, cases[1].full_len);
+	EXPECT_EQ(0, memcmp(img, cases[1].full, img_len));
+	cases[1].accept = true;
+	EXPECT_CASES();
+}
+
+TEST_F_TIMEOUT(image, cut_short, 120)
+{
+	int i;
+
+	for (i = 0; i < nr_recs; i++) {
+		size_t off = recs[i].off;
+
+		new_case(EBADMSG, "cut before record %d (type %u)", i,
+			 recs[i].h->type)->cut = off ?: SIZE_MAX;
+		new_case(EBADMSG, "cut in the header of record %d", i)->cut = off + 8;
+		new_case(EBADMSG, "cut behind the header of record %d", i)->cut = off + 16;
+		new_case(EBADMSG, "cut in record %d", i)->cut = off + recs[i].h->len - 1;
+		if (recs[i].payload)
+			new_case(EBADMSG, "cut in the payload of record %d", i)->cut =
+				recs[i].payload - img + recs[i].payload_len / 2;
+	}
+	EXPECT_CASES();
+}
+
+TEST_F_TIMEOUT(image, headers_flipped, 120)
+{
+	int i;
+
+	for (i = 0; i < nr_recs; i++) {
+		struct ckpt_hdr *h = recs[i].h;
+		size_t off = recs[i].off;
+		char name[64];
+
+		snprintf(name, sizeof(name), "type of record %d (type %u)", i, h->type);
+		raw(name, off, 4, h->type ^ 1, 0);
+		raw(name, off, 4, h->type ^ CKPT_REC_MAY_IGNORE, 0);
+		raw(name, off, 4, CKPT_REC_PAD, 0);
+		snprintf(name, sizeof(name), "len of record %d (type %u)", i, h->type);
+		raw(name, off + 4, 4, h->len ^ 8, 0);
+		raw(name, off + 4, 4, h->len + 4, 0);
+		raw(name, off + 4, 4, 0, 0);
+		raw(name, off + 4, 4, 0xfffffff8, 0);
+		raw(name, off + 4, 4, CKPT_REC_MAX_LEN + 8, 0);
+		snprintf(name, sizeof(name), "fixed of record %d (type %u)", i, h->type);
+		raw(name, off + 8, 4, h->fixed ^ 8, 0);
+		raw(name, off + 8, 4, 0, 0);
+		raw(name, off + 8, 4, 0xfffffff8, 0);
+		snprintf(name, sizeof(name), "crc of record %d (type %u)", i, h->type);
+		raw(name, off + 12, 4, h->crc ^ 1, 0);
+	}
+	raw("longest record", recs[1].off + 4, 4, CKPT_REC_MAX_LEN, EBADMSG);
+	EXPECT_CASES();
+}
+
+/* No byte is without a checksum or a rule. */
+TEST_F_TIMEOUT(image, random_flips, 120)
+{
+	size_t meta = find(CKPT_REC_META_END, 0)->off, off;
+	struct rec *r = find(CKPT_REC_PAGES, 0);
+	char name[64];
+	int i;
+
+	srandom(12345);
+	for (i = 0; i < 200; i++) {
+		off = random() % (i % 2 ? img_len : meta);
+		snprintf(name, sizeof(name), "flip %d at %zu", i, off);
+		raw(name, off, 1, img[off] ^ 1U << random() % 8, 0);
+	}
+	/* The gap before the payload must be zeros. */
+	off = r->off + r->h->len;
+	ASSERT_LT(off, r->payload - img);
+	raw("first byte of the gap", off, 1, 1, EINVAL);
+	raw("last byte of the gap", r->payload - img - 1, 1, 0x80, EINVAL);
+	raw("first byte of the payload", r->payload - img, 1, *r->payload ^ 1, EBADMSG);
+	EXPECT_CASES();
+}
+
+TEST_F_TIMEOUT(image, hostile_head, 120)
+{
+	struct rec *h = find(CKPT_REC_HEADER, 0);
+	struct rec *t = find(CKPT_REC_TREE_TASK, 0);
+	struct rec *f = find(CKPT_REC_X86_FEATURES, 0);
+	struct rec *e = find(CKPT_REC_META_END, 0);
+	struct rec *c = find(CKPT_REC_CRED, 0);
+	struct rec *n = find(CKPT_REC_NS, 0);
+
+	field_at("header.magic", h, offsetof(struct ckpt_rec_header, magic), 8, 1, ENOEXEC);
+	FIELD(h, header, version, 0, EPROTONOSUPPORT);
+	FIELD(h, header, version, 2, EPROTONOSUPPORT);
+	FIELD(h, header, arch, 3, EPROTONOSUPPORT);
+	FIELD(h, header, page_shift, 16, EPROTONOSUPPORT);
+	FIELD(h, header, feature_incompat, 1ULL << 63, EPROTONOSUPPORT);
+	FIELD(h, header, feature_incompat, 1, EPROTONOSUPPORT);
+	FIELD(h, header, feature_compat, 1ULL << 63 | CKPT_COMPAT_INDEX, 0)->accept = true;
+	FIELD(h, header, nr_signals, 65, EPROTONOSUPPORT);
+	FIELD(h, header, nr_rlimits, 17, EPROTONOSUPPORT);
+	FIELD(h, header, timens_monotonic_ns, 10000000000ULL, EINVAL);
+	field_at("header.uuid", h, offsetof(struct ckpt_rec_header, uuid), 8, 1, EINVAL);
+	field_at("header.boot_id", h, offsetof(struct ckpt_rec_header, boot_id), 8, 1, 0)
+		->accept = true;
+
+	FIELD(find(CKPT_REC_TREE, 0), tree, nr_tasks, 2, EOPNOTSUPP);
+	FIELD(find(CKPT_REC_TREE, 0), tree, nr_tasks, 0xffffffff, EOPNOTSUPP);
+	FIELD(find(CKPT_REC_TREE, 0), tree, root, 1, EOPNOTSUPP);
+	FIELD(t, tree_task, index, 1, EINVAL);
+	FIELD(t, tree_task, parent, 0, EINVAL);
+	FIELD(t, tree_task, leader, 1, EINVAL);
+	FIELD(t, tree_task, flags, CKPT_TREE_ZOMBIE, EINVAL);
+	FIELD(t, tree_task, flags, 0x80000000, EINVAL);
+	FIELD(t, tree_task, nr_levels, 0, EOPNOTSUPP);
+	FIELD(t, tree_task, nr_levels, 2, EOPNOTSUPP);
+	FIELD(t, tree_task, nr_levels, 0xffffffff, EOPNOTSUPP);
+	VAR(t, "ids.pid", 0, 4, 0, EINVAL);
+	VAR(t, "ids.pid", 0, 4, -5, EINVAL);
+	VAR(t, "ids.tgid", 4, 4, 1, EINVAL);
+
+	FIELD(e, meta_end, nr_records, AS(meta_end, e)->nr_records + 1, EINVAL);
+	FIELD(e, meta_end, nr_records, AS(meta_end, e)->nr_records - 1, EINVAL);
+	FIELD(e, meta_end, nr_records, ~0ULL, EINVAL);
+
+	FIELD(f, x86_features, nr_words, 0xffffffff, EINVAL);
+	FIELD(f, x86_features, xfeatures, ~0ULL, 0);
+	VAR(f, "a feature word", 0, 4, 0xffffffff, ENODEV);
+
+	FIELD(n, ns, kind, 0, EINVAL);
+	FIELD(n, ns, kind, 99, EINVAL);
+	FIELD(n, ns, flags, 0, EOPNOTSUPP);
+	FIELD(n, ns, objref, 0, EINVAL);
+	FIELD(n, ns, objref, 9999, EINVAL);
+
+	FIELD(c, cred, nr_groups, 0xffffffff, EINVAL);
+	FIELD(c, cred, nr_groups, 65537, EINVAL);
+	FIELD(c, cred, securebits, 0x80000000, EINVAL);
+	FIELD(c, cred, cap_effective, ~0ULL, EINVAL);
+	FIELD(c, cred, cap_permitted, 0, EINVAL);
+	FIELD(c, cred, cap_ambient, 1, EINVAL);
+	FIELD(c, cred, uid, 0xffffffff, 0);
+	EXPECT_CASES();
+}
+
+TEST_F_TIMEOUT(image, hostile_files, 120)
+{
+	struct rec *exe = &recs[self->exe], *null = &recs[self->devnull];
+	struct rec *fs = find(CKPT_REC_FS, 0), *fds = find(CKPT_REC_FILES, 0);
+	uint32_t len = AS(file, exe)->path_len;
+	size_t last = (AS(files, fds)->nr_fds - 1) * sizeof(struct ckpt_fd);
+	uint32_t mm = AS(mm, find(CKPT_REC_MM, 0))->objref;
+
+	ASSERT_LE(3, AS(files, fds)->nr_fds);
+	VAR(exe, "path without NUL", len - 1, 1, 'x', EINVAL);
+	VAR(exe, "path with two NULs", 1, 1, 0, EINVAL);
+	VAR(exe, "relative path", 0, 1, 'x', EINVAL);
+	VAR(exe, "another path", 1, 1, '~', ENOENT);
+	FIELD(exe, file, path_len, 0, EINVAL);
+	FIELD(exe, file, path_len, len - 1, EINVAL);
+	FIELD(exe, file, path_len, 0xffffffff, EINVAL);
+	FIELD(exe, file, path_len, CKPT_PATH_MAX + 1, EINVAL);
+	FIELD(exe, file, kind, 0, EOPNOTSUPP);
+	FIELD(exe, file, kind, 99, EOPNOTSUPP);
+	FIELD(exe, file, flags, 0x80000000, EOPNOTSUPP);
+	FIELD(exe, file, f_flags, 0x80000000, EINVAL);
+	FIELD(exe, file, f_flags, O_CREAT, EINVAL);
+	FIELD(exe, file, f_flags, O_TRUNC, EINVAL);
+	FIELD(exe, file, pos, -1, EINVAL);
+	FIELD(exe, file, mode, S_IFDIR | 0755, ESTALE);
+	FIELD(exe, file, size, 1, ESTALE);
+	FIELD(exe, file, mtime_sec, 1, ESTALE);
+	FIELD(null, file, rdev_minor, 99, ESTALE);
+	FIELD(null, file, mode, S_IFREG | 0600, ESTALE);
+	FIELD(null, file, pos, 1ULL << 63, EINVAL);
+
+	FIELD(fds, files, nr_fds, 0xffffffff, EINVAL);
+	FIELD(fds, files, nr_fds, AS(files, fds)->nr_fds + 1, EINVAL);
+	VAR(fds, "descriptors out of order", 0, 4, 5, EINVAL);
+	VAR(fds, "a descriptor twice", 0, 4, 1, EINVAL);
+	VAR(fds, "last descriptor", last, 4, 0xffffffff, EINVAL);
+	VAR(fds, "last descriptor", last, 4, 0x7fffffff, EINVAL);
+	VAR(fds, "last descriptor", last, 4, 0x7ffffffe, EMFILE);
+	VAR(fds, "descriptor flags", 4, 4, 0x80000000, EINVAL);
+	VAR(fds, "file that is missing", 8, 4, 9999, EINVAL);
+	VAR(fds, "file 0", 8, 4, 0, EINVAL);
+	VAR(fds, "file that is an address space", 8, 4, mm, EINVAL);
+	FIELD(fds, files, objref, 0, EINVAL);
+	FIELD(fds, files, objref, mm, EINVAL);
+
+	FIELD(fs, fs, umask, 01000, EINVAL);
+	FIELD(fs, fs, root, 9999, EINVAL);
+	FIELD(fs, fs, cwd, 9999, EINVAL);
+	FIELD(fs, fs, cwd, mm, EINVAL);
+	FIELD(fs, fs, cwd, AS(file, null)->objref, 0);
+	FIELD(fs, fs, root, AS(file, null)->objref, 0);
+	FIELD(fs, fs, objref, mm, EINVAL);
+	EXPECT_CASES();
+}
+
+TEST_F_TIMEOUT(image, hostile_task, 120)
+{
+	struct rec *t = find(CKPT_REC_TASK, 0), *g = find(CKPT_REC_SIGNAL, 0);
+	struct rec *s = find(CKPT_REC_SIGHAND, 0), *c = find(CKPT_REC_X86_CPU, 0);
+	struct rec *x = find(CKPT_REC_X86_XSTATE, 0);
+	struct rec *q = find(CKPT_REC_SIGPENDING, 0);
+	struct rec *b = find(CKPT_REC_RESTART_BLOCK, 0);
+	uint32_t mm = AS(task, t)->mm, cred = AS(task, t)->cred;
+
+#define REF(f, other)						\
+	FIELD(t, task, f, 0, EINVAL);				\
+	FIELD(t, task, f, 9999, EINVAL);			\
+	FIELD(t, task, f, 0xffffffff, EINVAL);			\
+	FIELD(t, task, f, other, EINVAL)
+
+	REF(mm, cred);
+	REF(files, mm);
+	REF(fs, mm);
+	REF(sighand, mm);
+	REF(signal, mm);
+	REF(cred, mm);
+	field_at("task.ns[0]", t, offsetof(struct ckpt_rec_task, ns), 4, mm, EINVAL);
+	FIELD(t, task, flags, 0x80000000, EOPNOTSUPP);
+	FIELD(t, task, policy, 99, EINVAL);
+	FIELD(t, task, policy, 6, EINVAL);
+	FIELD(t, task, policy, 1, EINVAL);
+	FIELD(t, task, nice, 20, EINVAL);
+	FIELD(t, task, nice, -21, EINVAL);
+	FIELD(t, task, rt_priority, 1, EINVAL);
+	FIELD(t, task, pdeath_signal, 65, EINVAL);
+	FIELD(t, task, pdeath_signal, -1, EINVAL);
+	FIELD(t, task, ioprio, 0xffffffff, EINVAL);
+	FIELD(t, task, cpus_len, 4, EINVAL);
+	FIELD(t, task, cpus_len, 1024, EINVAL);
+	FIELD(t, task, cpus_len, 0xfffffff8, EINVAL);
+	FIELD(t, task, sas_ss_sp, KERNEL_ADDR, EINVAL);
+	FIELD(t, task, sas_ss_size, ~0ULL, EINVAL);
+	FIELD(t, task, sas_ss_flags, 0x40, EINVAL);
+	FIELD(t, task, clear_child_tid, KERNEL_ADDR, EINVAL);
+	FIELD(t, task, robust_list, KERNEL_ADDR, EINVAL);
+	FIELD(t, task, compat_robust_list, 1ULL << 32, EINVAL);
+	FIELD(t, task, rseq, KERNEL_ADDR & ~31ULL, EINVAL);
+	FIELD(t, task, rseq, 0x400001, EINVAL);
+	field_at("task.comm", t, offsetof(struct ckpt_rec_task, comm) + 8, 8,
+		 0x4141414141414141ULL, strlen(AS(task, t)->comm) >= 8 ? EINVAL : 0)
+		->accept = strlen(AS(task, t)->comm) < 8;
+
+	FIELD(g, signal, nr_rlimits, 0, EINVAL);
+	FIELD(g, signal, nr_rlimits, 17, EINVAL);
+	FIELD(g, signal, nr_rlimits, 0xffffffff, EINVAL);
+	FIELD(g, signal, flags, 0x80000000, EOPNOTSUPP);
+	FIELD(g, signal, oom_score_adj, 1001, EINVAL);
+	VAR(g, "soft limit above the hard one", 8, 8, 0, EINVAL);
+	field_at("signal.itimer", g, offsetof(struct ckpt_rec_signal, itimer), 8, ~0ULL, EINVAL);
+
+	FIELD(s, sighand, nr, 0, EINVAL);
+	FIELD(s, sighand, nr, 65, EINVAL);
+	FIELD(s, sighand, nr, 0xffffffff, EINVAL);
+	VAR(s, "handler of SIGHUP", 0, 8, KERNEL_ADDR, EINVAL);
+	VAR(s, "flags of SIGHUP", 8, 8, 1ULL << 63, EINVAL);
+	VAR(s, "restorer of SIGHUP", 16, 8, KERNEL_ADDR, EINVAL);
+	VAR(s, "handler of SIGKILL", 32 * (SIGKILL - 1), 8, 0x400000, EINVAL);
+	VAR(s, "SIGSTOP ignored", 32 * (SIGSTOP - 1), 8, 1, EINVAL);
+
+	FIELD(q, sigpending, nr, 1, EINVAL);
+	FIELD(q, sigpending, nr, 0xffffffff, EINVAL);
+	FIELD(b, restart_block, kind, 99, 0);
+	FIELD(b, restart_block, flags, 0x80000000, 0);
+
+	VAR(x, "FPU MXCSR", 24, 4, 0xffffffff, EINVAL);
+	VAR(x, "XSAVE header", 512 + 8, 8, 1ULL << 63, EINVAL);
+	FIELD(x, x86_xstate, size, 0, EINVAL);
+	FIELD(x, x86_xstate, size, 0xffffffff, EINVAL);
+	FIELD(x, x86_xstate, size, AS(x86_xstate, x)->size + 64, EINVAL);
+	FIELD(x, x86_xstate, xfeatures, ~0ULL, EINVAL);
+	FIELD(x, x86_xstate, __reserved, 1, EINVAL);
+
+#define REG(n, v, err)							\
+	field_at("regs[" #n "]", c, offsetof(struct ckpt_rec_x86_cpu, regs) + 8 * (n), 8, v, err)
+	REG(16, KERNEL_ADDR, EINVAL);
+	REG(16, 1ULL << 56, EINVAL);
+	REG(16, ~0ULL, EINVAL);
+	REG(17, 0x10, EINVAL);
+	REG(17, 0x100000033ULL, EINVAL);
+	REG(20, 0x18, EINVAL);
+	FIELD(c, x86_cpu, fs_base, KERNEL_ADDR, EINVAL);
+	FIELD(c, x86_cpu, gs_base, KERNEL_ADDR, EINVAL);
+	FIELD(c, x86_cpu, fs_base, 1ULL << 56, EINVAL);
+	FIELD(c, x86_cpu, flags, 0x80000000, 0);
+	FIELD(c, x86_cpu, __reserved, 1, EINVAL);
+	FIELD(c, x86_cpu, fs, 0x10, EINVAL);
+	FIELD(c, x86_cpu, ds, 0x10, EINVAL);
+	EXPECT_CASES();
+}
+
+TEST_F_TIMEOUT(image, hostile_memory, 120)
+{
+	struct rec *m = find(CKPT_REC_MM, 0), *v0 = find(CKPT_REC_VMA, 0);
+	struct rec *v1 = find(CKPT_REC_VMA, 1), *a = NULL, *fv = NULL, *r;
+	uint32_t mm = AS(mm, m)->objref;
+	int i;
+
+	for (i = 0; (r = find(CKPT_REC_VMA, i)); i++) {
+		if (!a && AS(vma, r)->kind == CKPT_VMA_ANON)
+			a = r;
+		if (!fv && AS(vma, r)->kind == CKPT_VMA_FILE)
+			fv = r;
+	}
+	ASSERT_TRUE(a && fv && v1);
+
+	FIELD(m, mm, objref, 0, EINVAL);
+	FIELD(m, mm, flags, AS(mm, m)->flags | 0x80000000, EOPNOTSUPP);
+	FIELD(m, mm, flags, AS(mm, m)->flags | 3, EOPNOTSUPP);
+	FIELD(m, mm, coredump_filter, 0xffffffff, EINVAL);
+	FIELD(m, mm, nr_vmas, 0, EINVAL);
+	FIELD(m, mm, nr_vmas, AS(mm, m)->nr_vmas + 1, EINVAL);
+	FIELD(m, mm, nr_vmas, 0xffffffff, EINVAL);
+	FIELD(m, mm, exe, 9999, EINVAL);
+	FIELD(m, mm, exe, mm, EINVAL);
+	FIELD(m, mm, exe, AS(file, &recs[self->devnull])->objref, EINVAL);
+	FIELD(m, mm, membarrier, 1, EOPNOTSUPP);
+	FIELD(m, mm, auxv_len, 0xfffffff8, EINVAL);
+	FIELD(m, mm, auxv_len, AS(mm, m)->auxv_len + 4, EINVAL);
+	FIELD(m, mm, auxv_len, 4096, EINVAL);
+	FIELD(m, mm, start_code, KERNEL_ADDR, EINVAL);
+	FIELD(m, mm, brk, KERNEL_ADDR, EINVAL);
+	FIELD(m, mm, brk, AS(mm, m)->start_brk - 1, EINVAL);
+	FIELD(m, mm, arg_end, KERNEL_ADDR, EINVAL);
+	FIELD(m, mm, env_start, AS(mm, m)->env_end + 1, EINVAL);
+	FIELD(m, mm, mmap_base, KERNEL_ADDR, EINVAL);
+	FIELD(m, mm, start_stack, ~0ULL, EINVAL);
+	FIELD(m, mm, vdso, KERNEL_ADDR, 0);
+	FIELD(m, mm, vdso, AS(vma, v0)->start, 0);
+	FIELD(m, mm, vdso, AS(mm, m)->vdso + 1, 0);
+	FIELD(m, mm, vdso_len, 1, EOPNOTSUPP);
+	FIELD(m, mm, vdso_crc, ~AS(mm, m)->vdso_crc, EOPNOTSUPP);
+
+	FIELD(v1, vma, start, AS(vma, v0)->start, EINVAL);
+	FIELD(v0, vma, end, AS(vma, v1)->end, EINVAL);
+	FIELD(a, vma, mm, 9999, EINVAL);
+	FIELD(a, vma, start, 0, EINVAL);
+	FIELD(a, vma, start, AS(vma, a)->end, EINVAL);
+	FIELD(a, vma, start, AS(vma, a)->end + PAGE, EINVAL);
+	FIELD(a, vma, start, AS(vma, a)->start + 1, EINVAL);
+	FIELD(a, vma, start, KERNEL_ADDR & ~(PAGE - 1), EINVAL);
+	FIELD(a, vma, end, AS(vma, a)->end + 8, EINVAL);
+	FIELD(a, vma, end, KERNEL_ADDR & ~(PAGE - 1), EINVAL);
+	FIELD(a, vma, end, 1ULL << 56, EINVAL);
+	FIELD(a, vma, end, ~(PAGE - 1), EINVAL);
+	FIELD(a, vma, flags, AS(vma, a)->flags | 1ULL << 63, EOPNOTSUPP);
+	FIELD(a, vma, flags, AS(vma, a)->flags | CKPT_VMA_LOCKED, EOPNOTSUPP);
+	FIELD(a, vma, flags, AS(vma, a)->flags | CKPT_VMA_SHARED, EOPNOTSUPP);
+	FIELD(a, vma, kind, 0, EOPNOTSUPP);
+	FIELD(a, vma, kind, 99, EOPNOTSUPP);
+	FIELD(a, vma, kind, CKPT_VMA_FILE, EINVAL);
+	FIELD(a, vma, file, AS(vma, fv)->file, EINVAL);
+	FIELD(a, vma, pgoff, ~0ULL, EINVAL);
+	FIELD(a, vma, name_len, 1, EINVAL);
+	FIELD(a, vma, name_len, 0xffffffff, EINVAL);
+	FIELD(fv, vma, file, 9999, EINVAL);
+	FIELD(fv, vma, file, mm, EINVAL);
+	FIELD(fv, vma, file, AS(file, &recs[self->devnull])->objref, EINVAL);
+	FIELD(fv, vma, file, AS(file, &recs[self->dir])->objref, EINVAL);
+	FIELD(fv, vma, pgoff, ~0ULL, EINVAL);
+	FIELD(fv, vma, kind, CKPT_VMA_ANON, EINVAL);
+	EXPECT_CASES();
+}
+
+TEST_F_TIMEOUT(image, hostile_payload, 120)
+{
+	struct rec *p = find(CKPT_REC_PAGES, 0), *i = find(CKPT_REC_INDEX, 0);
+	struct rec *t = find(CKPT_REC_TAIL, 0);
+	struct ckpt_page_run *run = var_of(p);
+	uint32_t nr = AS(pages, p)->nr_runs;
+
+	ASSERT_LE(2, nr);
+	FIELD(p, pages, objref, 1, EINVAL);
+	FIELD(p, pages, objref, 9999, EINVAL);
+	FIELD(p, pages, nr_runs, 0, EINVAL);
+	FIELD(p, pages, nr_runs, nr - 1, EINVAL);
+	FIELD(p, pages, nr_runs, nr + 1, EINVAL);
+	FIELD(p, pages, nr_runs, 0xffffffff, EINVAL);
+	FIELD(p, pages, nr_runs, 0x10000000, EINVAL);
+	FIELD(p, pages, data_len, 0, EINVAL);
+	FIELD(p, pages, data_len, PAGE + 1, EINVAL);
+	FIELD(p, pages, data_len, AS(pages, p)->data_len - PAGE, EINVAL);
+	FIELD(p, pages, data_len, 1ULL << 40, EINVAL);
+	FIELD(p, pages, data_len, ~(PAGE - 1), EINVAL);
+	FIELD(p, pages, data_crc, ~AS(pages, p)->data_crc, EBADMSG);
+	VAR(p, "page outside of all mappings", 0, 8, 0x20, EINVAL);
+	VAR(p, "page of the kernel", 0, 8, KERNEL_ADDR / PAGE, EINVAL);
+	VAR(p, "last page", 0, 8, ~0ULL, EINVAL);
+	VAR(p, "runs in the wrong order", 0, 8, run[1].start, EINVAL);
+	VAR(p, "run of nothing", 8, 8, 0, EINVAL);
+	VAR(p, "endless run", 8, 8, ~0ULL, EINVAL);
+	VAR(p, "run that wraps around", 8, 8, ~run[0].start + 2, EINVAL);
+	VAR(p, "run of one page more", 8, 8, run[0].nr + 1, EINVAL);
+
+	FIELD(i, index, nr, 0, EINVAL);
+	FIELD(i, index, nr, AS(index, i)->nr + 1, EINVAL);
+	FIELD(i, index, nr, 0xffffffff, EINVAL);
+	VAR(i, "index objref", 0, 4, 9999, EINVAL);
+	VAR(i, "index start", 8, 8, 1, EINVAL);
+	VAR(i, "index offset", 16, 8, 0, EINVAL);
+	FIELD(t, tail, nr_records, AS(tail, t)->nr_records + 1, EBADMSG);
+	FIELD(t, tail, nr_pages, AS(tail, t)->nr_pages - 1, EBADMSG);
+	FIELD(t, tail, meta_offset, 0, EBADMSG);
+	FIELD(t, tail, index_offset, 0, EBADMSG);
+	FIELD(t, tail, image_len, AS(tail, t)->image_len + 8, EBADMSG);
+	field_at("tail.uuid", t, offsetof(struct ckpt_rec_tail, uuid), 8, 0, EINVAL);
+	field_at("tail.magic", t, offsetof(struct ckpt_rec_tail, magic), 8, 0, EINVAL);
+	EXPECT_CASES();
+}
+
+static bool may_be_left_out(uint32_t type)
+{
+	return type == CKPT_REC_X86_FEATURES || type == CKPT_REC_SIGPENDING ||
+	       type == CKPT_REC_RESTART_BLOCK;
+}
+
+TEST_F_TIMEOUT(image, records_missing_or_twice, 120)
+{
+	struct rec list[MAX_RECS];
+	int i, meta = find(CKPT_REC_META_END, 0) - recs;
+
+	for (i = 0; i < nr_recs; i++) {
+		uint32_t type = recs[i].h->type;
+
+		/* Only the first credentials are those of the task. */
+		if (may_be_left_out(type) || (type == CKPT_REC_CRED &&
+					      &recs[i] != find(type, 0)))
+			continue;
+		memcpy(list, recs, i * sizeof(*recs));
+		memcpy(list + i, recs + i + 1, (nr_recs - i - 1) * sizeof(*recs));
+		structural(new_case(i ? 0 : ENOEXEC, "without record %d (type %u)", i, type),
+			   list, nr_recs - 1);
+	}
+	/* After the tail nobody looks. */
+	for (i = 0; i < nr_recs - 1; i++)
+		if (recs[i].h->type != CKPT_REC_VMA ||
+		    recs[i + 1].h->type == CKPT_REC_VMA)
+			insert(new_case(0, "record %d (type %u) twice", i,
+					recs[i].h->type), i, recs[i]);
+	insert(new_case(EINVAL, "payload in the metadata"), meta,
+	       *find(CKPT_REC_PAGES, 0));
+	insert(new_case(EINVAL, "tail in the metadata"), meta, recs[nr_recs - 1]);
+	insert(new_case(EINVAL, "mapping behind the metadata"), meta + 1,
+	       *find(CKPT_REC_VMA, 0));
+	EXPECT_CASES();
+}
+
+TEST_F_TIMEOUT(image, newer_writers, 120)
+{
+	int meta = find(CKPT_REC_META_END, 0) - recs, i;
+	struct rec list[MAX_RECS], r;
+	struct kase *k;
+
+#define ACCEPTED(...)	({ k = new_case(0, __VA_ARGS__); k->accept = true; k; })
+
+	insert(ACCEPTED("PAD in the metadata"), 1, make_rec(CKPT_REC_PAD, 48));
+	insert(ACCEPTED("PAD before META_END"), meta, make_rec(CKPT_REC_PAD, 16));
+	insert(ACCEPTED("PAD before the payload"), meta + 1, make_rec(CKPT_REC_PAD, 4096));
+	insert(ACCEPTED("PAD before the tail"), nr_recs - 1, make_rec(CKPT_REC_PAD, 24));
+	r = make_rec(12345 | CKPT_REC_MAY_IGNORE, 64);
+	memset(r.h + 1, 0x5a, 48);
+	insert(ACCEPTED("unknown record that may be ignored"), meta, r);
+	insert(ACCEPTED("likewise behind the metadata"), meta + 1, r);
+	r.h->type = 12345;
+	insert(new_case(EPROTONOSUPPORT, "unknown record"), meta, r);
+	insert(new_case(EPROTONOSUPPORT, "unknown record behind the metadata"), meta + 1, r);
+	insert(new_case(ENOEXEC, "PAD first"), 0, make_rec(CKPT_REC_PAD, 16));
+	insert(new_case(ENOEXEC, "something to be ignored first"), 0,
+	       make_rec(12345 | CKPT_REC_MAY_IGNORE, 16));
+
+	for (i = 0; i < nr_recs; i++)
+		list[i] = grown(&recs[i], 16, 0);
+	structural(ACCEPTED("all records longer by zeros"), list, nr_recs);
+	for (i = 0; i < nr_recs; i++) {
+		memcpy(list, recs, nr_recs * sizeof(*recs));
+		list[i] = grown(&recs[i], 8, 1);
+		structural(new_case(EPROTONOSUPPORT, "record %d (type %u) longer by junk",
+				    i, recs[i].h->type), list, nr_recs);
+		/* All that version 1 has must be there. */
+		r = make_rec(recs[i].h->type, recs[i].h->len);
+		memcpy(r.h, recs[i].h, recs[i].h->len);
+		r.h->fixed -= 8;
+		list[i] = r;
+		structural(new_case(EINVAL, "record %d (type %u) too short",
+				    i, recs[i].h->type), list, nr_recs);
+	}
+	EXPECT_CASES();
+}
+
+/* The same image, but the caller has another pid and did not say it matters not. */
+TEST_F(image, another_pid)
+{
+	struct restart_args args = { .context_fd = -1, .done_fd = -1 };
+	int fd = open(CKPT_IMG, O_RDONLY);
+
+	args.log_fd = ckpt_log_begin();
+	ASSERT_NE(self->pid, getpid());
+	EXPECT_EQ(-1, sys_restart(0, fd, RESTART_TASKSELF | RESTART_ARGS, &args,
+				  sizeof(args)));
+	EXPECT_EQ(EINVAL, errno);
+	ckpt_log_end(args.log_fd);
+	EXPECT_NE(NULL, strstr(ckpt_log_text, "pid"));
+	/* The position stays. */
+	EXPECT_EQ(0, lseek(fd, 0, SEEK_CUR));
+	close(fd);
+}
+
+TEST_F(image, not_an_image)
+{
+	static const char *const files[] = { "/proc/self/exe", "/dev/zero",
+					     "/dev/null" };
+	int i, fd;
+
+	for (i = 0; i < 3; i++) {
+		fd = open(files[i], O_RDONLY);
+		EXPECT_EQ(-1, sys_restart(0, fd, RESTART_TASKSELF, NULL, 0));
+		EXPECT_EQ(i == 2 ? EBADMSG : ENOEXEC, errno)
+			TH_LOG("%s: %s", files[i], strerror(errno));
+		close(fd);
+	}
+}
+
+TEST_HARNESS_MAIN
