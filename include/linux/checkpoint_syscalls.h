@@ -89,8 +89,8 @@ static inline long ckpt_interrupted(long err, const ktime_t *deadline)
  *
  * Return: a restart code if only the freeze woke it; else @ret.
  */
-static inline long ckpt_timed_call(long ret, long intr,
-				   const struct timespec64 *deadline)
+static inline int ckpt_timed_call(int ret, int intr,
+				  const struct timespec64 *deadline)
 {
 	ktime_t expires;
 
@@ -170,8 +170,8 @@ static inline long ckpt_interrupted(long err, const ktime_t *deadline)
 	return err;
 }
 
-static inline long ckpt_timed_call(long ret, long intr,
-				   const struct timespec64 *deadline)
+static inline int ckpt_timed_call(int ret, int intr,
+				  const struct timespec64 *deadline)
 {
 	return ret;
 }
