@@ -59,7 +59,8 @@ static int ckpt_may_save(struct ckpt_ctx *ctx, struct task_struct *t)
 	if (t == current ||
 	    ptrace_may_access(t, PTRACE_MODE_ATTACH_REALCREDS))
 		return 0;
-	ckpt_refuse(ctx, t, "may not be saved by you: saving a process takes the same rights as tracing it (same user and not set-user-ID, or CAP_SYS_PTRACE)");
+	ckpt_refuse(ctx, t,
+		    "may not be saved by you: saving a process takes the same rights as tracing it (same user and not set-user-ID, or CAP_SYS_PTRACE)");
 	return -EPERM;
 }
 
@@ -163,10 +164,17 @@ static int ckpt_freeze(struct ckpt_ctx *ctx)
 		unsigned long now = jiffies;
 
 		ret = ckpt_freeze_pass(ctx);
+		/* Just thawed by another checkpoint: it runs in a moment. */
+		if (ret == -EAGAIN && time_before(now, deadline)) {
+			if (schedule_timeout_killable(1) &&
+			    fatal_signal_pending(current))
+				return -EINTR;
+			continue;
+		}
 		if (ret < 0) {
 			ckpt_refuse(ctx, ctx->root_task,
 				    "is being checkpointed already");
-			return ret;
+			return -EBUSY;
 		}
 		if (!ret)
 			break;
@@ -353,7 +361,8 @@ static int ckpt_write_out(struct ckpt_ctx *ctx)
 
 failed:
 	if (!ckpt_still_there(ctx))
-		ckpt_log(&ctx->log, "writing the image failed at offset %llu: %pe; the processes go on",
+		ckpt_log(&ctx->log,
+			 "writing the image failed at offset %llu: %pe; the processes go on",
 			 out->offset, ERR_PTR(ret));
 	return ret;
 }

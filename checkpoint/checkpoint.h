@@ -15,7 +15,9 @@
 #include <linux/path.h>
 #include <linux/pid.h>
 #include <linux/refcount.h>
+#include <linux/rcupdate.h>
 #include <linux/rhashtable.h>
+#include <linux/sched/signal.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
@@ -28,6 +30,12 @@
 struct cred;
 struct files_struct;
 struct fs_struct;
+
+/* Of current, or of a task whose siglock or freeze keeps it from exiting. */
+static inline struct sighand_struct *ckpt_sighand(struct task_struct *t)
+{
+	return rcu_dereference_raw(t->sighand);
+}
 
 /* ---- log.c: text for a person ------------------------------------- */
 
@@ -275,7 +283,6 @@ const char *ckpt_rec_name(u32 type);
  * @root_task: root of the tree
  * @root: root directory of the root task
  * @refusals: reasons found that refuse the checkpoint
- * @out_file: the output, as an object of the tree
  * @uuid: of the image
  * @id: of the checkpoint
  * @freeze_start: ktime_get() when the first task was asked to stop
@@ -358,6 +365,7 @@ struct ckpt_robj {
  * @in: the image
  * @recs: all metadata records in order, by index
  * @nr_recs: their number
+ * @nr_vmas: number of VMA records
  * @objs: objref to &struct ckpt_robj
  * @hdr: the HEADER record
  * @features: the X86_FEATURES record, or NULL
@@ -391,6 +399,7 @@ struct ckpt_restart {
 	struct ckpt_in in;
 	struct xarray recs;
 	unsigned long nr_recs;
+	unsigned long nr_vmas;
 	struct xarray objs;
 	const struct ckpt_rec *hdr;
 	const struct ckpt_rec *features;

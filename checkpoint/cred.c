@@ -89,13 +89,15 @@ static int restore_ids(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	    !ckpt_uid_allowed(old, new->euid, setuid) ||
 	    !ckpt_uid_allowed(old, new->suid, setuid) ||
 	    !ckpt_uid_allowed(old, new->fsuid, setuid))
-		return ckpt_bad(rs, r, -EPERM, "you may not become user %u (effective %u, saved %u)",
+		return ckpt_bad(rs, r, -EPERM,
+				"you may not become user %u (effective %u, saved %u)",
 				rec->uid, rec->euid, rec->suid);
 	if (!ckpt_gid_allowed(old, new->gid, setgid) ||
 	    !ckpt_gid_allowed(old, new->egid, setgid) ||
 	    !ckpt_gid_allowed(old, new->sgid, setgid) ||
 	    !ckpt_gid_allowed(old, new->fsgid, setgid))
-		return ckpt_bad(rs, r, -EPERM, "you may not become group %u (effective %u, saved %u)",
+		return ckpt_bad(rs, r, -EPERM,
+				"you may not become group %u (effective %u, saved %u)",
 				rec->gid, rec->egid, rec->sgid);
 	return 0;
 }
@@ -166,7 +168,8 @@ static int restore_caps_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 				     (setpcap ? old->cap_bset.val :
 						old->cap_permitted.val & old->cap_bset.val)) ||
 	    rec->cap_bset & ~old->cap_bset.val)
-		return ckpt_bad(rs, r, -EPERM, "it has capabilities that you have not (permitted 0x%llx, yours 0x%llx)",
+		return ckpt_bad(rs, r, -EPERM,
+				"it has capabilities that you have not (permitted 0x%llx, yours 0x%llx)",
 				rec->cap_permitted, old->cap_permitted.val);
 	if ((rec->cap_bset != old->cap_bset.val ||
 	     rec->securebits != old->securebits) && !setpcap)

@@ -234,7 +234,7 @@ static bool ckpt_file_has_owner(struct file *file)
 {
 	struct fown_struct *owner = READ_ONCE(file->f_owner);
 
-	return owner && (rcu_access_pointer(owner->pid) || owner->signum);
+	return owner && (READ_ONCE(owner->pid) || owner->signum);
 }
 
 static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
@@ -246,7 +246,7 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 	if (file->f_flags & __O_TMPFILE)
 		return "was opened with O_TMPFILE, which cannot be saved yet";
 	if (ckpt_file_has_owner(file))
-		return "has an owner that gets SIGIO (F_SETOWN, F_NOTIFY), which cannot be saved yet";
+		return "has an owner that gets SIGIO (F_SETOWN), which cannot be saved yet";
 	if (file->f_flags & FASYNC)
 		return "has O_ASYNC, which cannot be saved yet";
 	if (file->f_flags & ~(CKPT_O_SAVED | CKPT_O_IGNORED))
@@ -346,12 +346,17 @@ int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
 {
 	struct ckpt_rec_file *rec;
 	struct ckpt_obj *obj;
+	struct file *file;
 
-	/* Locations are not shared; the record's own address is unique. */
 	rec = ckpt_new_file(ctx, path, root);
 	if (!rec)
 		return -ENOMEM;
-	obj = ckpt_obj_get(&ctx->objs, CKPT_OBJ_LOCATION, rec, NULL);
+	/* An object as on restart: a file that is only a place. */
+	file = dentry_open(path, O_PATH, current_cred());
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	obj = ckpt_obj_get(&ctx->objs, CKPT_OBJ_LOCATION, file, NULL);
+	fput(file);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	rec->objref = obj->objref;
@@ -405,12 +410,16 @@ static int ckpt_compare_facts(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (ret)
 		return ckpt_bad(rs, r, ret, "%s: cannot be looked at", name);
 	if ((now.mode ^ rec->mode) & S_IFMT)
-		return ckpt_bad(rs, r, -ESTALE, "%s is of another type than when it was saved", name);
+		return ckpt_bad(rs, r, -ESTALE,
+				"%s is of another type than when it was saved",
+				name);
 	if (rec->kind == CKPT_FILE_CHR || rec->kind == CKPT_FILE_TTY) {
 		if (now.rdev_major != rec->rdev_major ||
 		    (rec->kind == CKPT_FILE_CHR &&
 		     now.rdev_minor != rec->rdev_minor))
-			return ckpt_bad(rs, r, -ESTALE, "%s is another device than when it was saved", name);
+			return ckpt_bad(rs, r, -ESTALE,
+					"%s is another device than when it was saved",
+					name);
 		return 0;
 	}
 	if (rec->kind != CKPT_FILE_REG)
@@ -418,13 +427,18 @@ static int ckpt_compare_facts(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (now.size != rec->size || now.mtime_sec != rec->mtime_sec ||
 	    now.mtime_nsec != rec->mtime_nsec) {
 		if (!force)
-			return ckpt_bad(rs, r, -ESTALE, "%s was changed since it was saved (size %llu, then %llu; changed at %lld.%09u, then %lld.%09u); put the old file back or use --force-files",
+			return ckpt_bad(rs, r, -ESTALE,
+					"%s was changed since it was saved (size %llu, then %llu; changed at %lld.%09u, then %lld.%09u); put the old file back or use --force-files",
 					name, now.size, rec->size,
 					now.mtime_sec, now.mtime_nsec,
 					rec->mtime_sec, rec->mtime_nsec);
-		ckpt_log(&rs->log, "warning: %s was changed since it was saved; going on as you asked", name);
+		ckpt_log(&rs->log,
+			 "warning: %s was changed since it was saved; going on as you asked",
+			 name);
 	} else if (now.ino != rec->ino || now.generation != rec->generation) {
-		ckpt_log(&rs->log, "note: %s has another inode number than when it was saved; contents agree by size and time", name);
+		ckpt_log(&rs->log,
+			 "note: %s has another inode number than when it was saved; contents agree by size and time",
+			 name);
 	}
 	return 0;
 }
@@ -573,7 +587,8 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (rec->kind == CKPT_FILE_DIR && rec->pos && !(file->f_flags & O_PATH)) {
 		if (vfs_llseek(file, rec->pos, SEEK_SET) != rec->pos) {
 			fput(file);
-			return ERR_PTR(ckpt_bad(rs, r, -ESTALE, "%s: its position %lld cannot be found again",
+			return ERR_PTR(ckpt_bad(rs, r, -ESTALE,
+						"%s: its position %lld cannot be found again",
 						(const char *)r->var, rec->pos));
 		}
 		return file;
@@ -600,9 +615,10 @@ const struct ckpt_obj_ops ckpt_ops_FILE = {
 	.restore = restore_file,
 };
 
-/* Locations stand in FILE records, too, but are never looked up. */
+/* Locations stand in FILE records, too, see checkpoint_path(). */
 const struct ckpt_obj_ops ckpt_ops_LOCATION = {
 	.rec_type = CKPT_REC_FILE,
-	.drop = NULL,
+	.grab = ckpt_file_grab,
+	.drop = ckpt_file_drop,
 	.restore = restore_file,
 };

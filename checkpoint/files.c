@@ -179,7 +179,8 @@ static int restore_fd_files(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		}
 		file = ckpt_obj_restore(rs, CKPT_OBJ_FILE, fds[i].file);
 		if (IS_ERR(file)) {
-			ckpt_log(&rs->log, "descriptor %u could not be restored; --inherit-fd %u=... would put another file in its place",
+			ckpt_log(&rs->log,
+				 "descriptor %u could not be restored; --inherit-fd %u=... would put another file in its place",
 				 fds[i].fd, fds[i].fd);
 			return PTR_ERR(file);
 		}
@@ -209,7 +210,8 @@ static int restore_fd_install(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (rec->nr_fds)
 		last = fds[rec->nr_fds - 1].fd;
 	if (last >= rlim->rlim_max && !capable(CAP_SYS_RESOURCE))
-		return ckpt_bad(rs, r, -EPERM, "descriptor %u is above your limit of open files (ulimit -Hn)",
+		return ckpt_bad(rs, r, -EPERM,
+				"descriptor %u is above your limit of open files (ulimit -Hn)",
 				last);
 
 	task_lock(current);
@@ -292,7 +294,8 @@ void restore_files_unused(struct ckpt_restart *rs)
 
 	for (i = 0; i < rs->nr_inherit; i++)
 		if (!rs->inherit[i].used)
-			ckpt_log(&rs->log, "warning: the image has no descriptor %d that --inherit-fd could replace",
+			ckpt_log(&rs->log,
+				 "warning: the image has no descriptor %d that --inherit-fd could replace",
 				 rs->inherit[i].saved_fd);
 }
 
@@ -318,7 +321,8 @@ void ckpt_check_fs(struct ckpt_ctx *ctx, struct task_struct *t)
 
 	get_fs_root(current->fs, &mine);
 	if (!path_equal(&root, &mine))
-		ckpt_refuse(ctx, t, "has another root directory than you (chroot), which cannot be saved yet");
+		ckpt_refuse(ctx, t,
+			    "has another root directory than you (chroot), which cannot be saved yet");
 	else if (d_unlinked(cwd.dentry))
 		ckpt_refuse(ctx, t, "is in the directory %pd4, which was deleted",
 			    cwd.dentry);
@@ -406,7 +410,8 @@ struct fs_struct *restore_fs(struct ckpt_restart *rs, u32 objref)
 	if (IS_ERR(root))
 		return ERR_CAST(root);
 	if (!path_equal(&root->f_path, &rs->root))
-		return ERR_PTR(ckpt_bad(rs, r, -EOPNOTSUPP, "another root directory than yours cannot be restored yet"));
+		return ERR_PTR(ckpt_bad(rs, r, -EOPNOTSUPP,
+					"another root directory cannot be restored yet"));
 	cwd = ckpt_obj_restore(rs, CKPT_OBJ_LOCATION, rec->cwd);
 	if (IS_ERR(cwd))
 		return ERR_CAST(cwd);

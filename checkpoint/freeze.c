@@ -81,7 +81,7 @@ static struct ckpt_freezer *ckpt_freeze_clear(struct task_struct *t)
 {
 	struct ckpt_freezer *fz = t->ckpt_freezer;
 
-	lockdep_assert_held(&t->sighand->siglock);
+	lockdep_assert_held(&ckpt_sighand(t)->siglock);
 	t->jobctl &= ~(JOBCTL_TRAP_CKPT | JOBCTL_CKPT_FROZEN);
 	t->ckpt_freezer = NULL;
 	return fz;
@@ -94,21 +94,22 @@ static struct ckpt_freezer *ckpt_freeze_clear(struct task_struct *t)
  * task holds no other lock and has left its system call.
  */
 void ckpt_freeze_trap(void)
+	__releases(&current->sighand->siglock)
 {
 	struct ckpt_freezer *fz = current->ckpt_freezer;
 
 	current->jobctl |= JOBCTL_CKPT_FROZEN;
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 
 	ckpt_freezer_arrived(fz);
 	/* Fails on SIGKILL, which get_signal() looks for next. */
 	(void)___wait_event(fz->thaw, READ_ONCE(fz->thawed), CKPT_FROZEN_STATE,
 			    0, 0, schedule());
 
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	ckpt_freeze_clear(current);
 	recalc_sigpending();
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 	ckpt_freezer_put(fz);
 }
 
@@ -129,10 +130,10 @@ void __ckpt_exit(struct task_struct *tsk)
 {
 	struct ckpt_freezer *fz = NULL;
 
-	spin_lock_irq(&tsk->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(tsk)->siglock);
 	if (tsk->jobctl & JOBCTL_TRAP_CKPT)
 		fz = ckpt_freeze_clear(tsk);
-	spin_unlock_irq(&tsk->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(tsk)->siglock);
 	if (fz) {
 		ckpt_freezer_arrived(fz);
 		ckpt_freezer_put(fz);
@@ -143,7 +144,7 @@ static bool has_deliverable_signal(struct task_struct *t)
 {
 	sigset_t ready;
 
-	lockdep_assert_held(&t->sighand->siglock);
+	lockdep_assert_held(&ckpt_sighand(t)->siglock);
 	sigorsets(&ready, &t->pending.signal, &t->signal->shared_pending.signal);
 	sigandnsets(&ready, &ready, &t->blocked);
 	return !sigisemptyset(&ready);
@@ -166,11 +167,11 @@ bool ckpt_only_freeze_pending(void)
 	if (likely(!(READ_ONCE(t->jobctl) & JOBCTL_TRAP_CKPT)))
 		return false;
 
-	spin_lock_irq(&t->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(t)->siglock);
 	only = (t->jobctl & JOBCTL_TRAP_CKPT) &&
 	       !(t->jobctl & JOBCTL_PENDING_MASK) &&
 	       !has_deliverable_signal(t);
-	spin_unlock_irq(&t->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(t)->siglock);
 	return only;
 }
 
@@ -180,7 +181,7 @@ bool ckpt_only_freeze_pending(void)
  */
 static void ckpt_freeze_kick(struct task_struct *t)
 {
-	lockdep_assert_held(&t->sighand->siglock);
+	lockdep_assert_held(&ckpt_sighand(t)->siglock);
 
 	set_tsk_thread_flag(t, TIF_SIGPENDING);
 	if (task_is_stopped(t)) {
@@ -199,7 +200,8 @@ static void ckpt_freeze_kick(struct task_struct *t)
  * @fz: the freezer
  * @t: the task, not current
  *
- * Return: 0; -EBUSY if a checkpoint holds it already; -ESRCH if it exits.
+ * Return: 0; -EBUSY if a checkpoint holds it already; -EAGAIN if one has let it
+ * go and it has not run yet; -ESRCH if it exits.
  */
 int ckpt_freeze_task(struct ckpt_freezer *fz, struct task_struct *t)
 {
@@ -212,14 +214,15 @@ int ckpt_freeze_task(struct ckpt_freezer *fz, struct task_struct *t)
 	if (t->flags & PF_EXITING) {
 		ret = -ESRCH;
 	} else if (t->jobctl & JOBCTL_TRAP_CKPT) {
-		ret = t->ckpt_freezer == fz ? 0 : -EBUSY;
+		if (t->ckpt_freezer != fz)
+			ret = READ_ONCE(t->ckpt_freezer->thawed) ? -EAGAIN :
+								   -EBUSY;
 	} else {
 		refcount_inc(&fz->ref);
 		atomic_inc(&fz->pending);
 		t->ckpt_freezer = fz;
 		WRITE_ONCE(t->jobctl, t->jobctl | JOBCTL_TRAP_CKPT);
-		/* Pairs with ckpt_exit(). */
-		smp_mb();
+		smp_mb(); /* pairs with ckpt_exit() */
 		if (READ_ONCE(t->flags) & PF_EXITING) {
 			ckpt_freeze_clear(t);
 			atomic_dec(&fz->pending);

@@ -194,19 +194,22 @@ static struct ckpt_rec *ckpt_in_one(struct ckpt_in *in, struct ckpt_log *log,
 
 	ret = ckpt_in_bytes(in, &h, sizeof(h));
 	if (ret) {
-		ckpt_log(log, "image offset %llu: no record header: %pe; the image is cut short or cannot be read",
+		ckpt_log(log,
+			 "image offset %llu: no record header: %pe; the image is cut short or cannot be read",
 			 offset, ERR_PTR(ret));
 		return ERR_PTR(ret);
 	}
 	if (ckpt_hdr_check(&h)) {
-		ckpt_log(log, "image offset %llu: this is no record (type %u, length %u): not an image, or damaged",
+		ckpt_log(log,
+			 "image offset %llu: this is no record (type %u, length %u): not an image, or damaged",
 			 offset, h.type, h.len);
 		return ERR_PTR(offset ? -EBADMSG : -ENOEXEC);
 	}
 	info = ckpt_rec_info(h.type & ~CKPT_REC_MAY_IGNORE);
 	/* The first record tells whether this is an image at all. */
 	if (!offset && h.type != CKPT_REC_HEADER) {
-		ckpt_log(log, "image offset 0: not an image (it does not start with a HEADER record)");
+		ckpt_log(log,
+			 "image offset 0: not an image (it does not start with a HEADER record)");
 		return ERR_PTR(-ENOEXEC);
 	}
 
@@ -227,7 +230,8 @@ static struct ckpt_rec *ckpt_in_one(struct ckpt_in *in, struct ckpt_log *log,
 	raw->crc = h.crc;
 	if (crc != h.crc) {
 		ret = -EBADMSG;
-		ckpt_log(log, "image offset %llu: record %s (type %u) has a wrong checksum: the image is damaged",
+		ckpt_log(log,
+			 "image offset %llu: record %s (type %u) has a wrong checksum: the image is damaged",
 			 offset, ckpt_rec_name(h.type), h.type);
 		goto err;
 	}
@@ -239,7 +243,8 @@ static struct ckpt_rec *ckpt_in_one(struct ckpt_in *in, struct ckpt_log *log,
 		return &mem->rec;
 	if (!info) {
 		ret = -EPROTONOSUPPORT;
-		ckpt_log(log, "image offset %llu: record type %u is unknown to this kernel and must not be ignored; a newer kernel is needed",
+		ckpt_log(log,
+			 "image offset %llu: record type %u is unknown to this kernel and must not be ignored; a newer kernel is needed",
 			 offset, h.type);
 		goto err;
 	}
@@ -247,7 +252,8 @@ static struct ckpt_rec *ckpt_in_one(struct ckpt_in *in, struct ckpt_log *log,
 	mem->rec.offset = offset;
 	ret = ckpt_rec_normalise(&mem->rec, mem->raw, lead, info);
 	if (ret) {
-		ckpt_log(log, "image offset %llu: record %s has a fixed part of %u bytes that this kernel cannot use (it knows %u): %pe",
+		ckpt_log(log,
+			 "image offset %llu: record %s has a fixed part of %u bytes that this kernel cannot use (it knows %u): %pe",
 			 offset, info->name, h.fixed, info->fixed, ERR_PTR(ret));
 		goto err;
 	}

@@ -179,10 +179,10 @@ static void ckpt_mapped_free(struct ckpt_mapped *list, unsigned int nr)
  */
 static int ckpt_mapped_files(struct mm_struct *mm, struct ckpt_mapped **listp)
 {
+	VMA_ITERATOR(vmi, mm, 0);
 	unsigned int room = mm->map_count, nr = 0;
 	struct vm_area_struct *vma;
 	struct ckpt_mapped *list;
-	VMA_ITERATOR(vmi, mm, 0);
 
 	list = kvcalloc(room ?: 1, sizeof(*list), GFP_KERNEL_ACCOUNT);
 	if (!list)
@@ -239,7 +239,8 @@ void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t)
 	/* Threads are refused already; this is CLONE_VM without CLONE_THREAD. */
 	if (atomic_read(&mm->mm_users) > 2 && thread_group_empty(t) &&
 	    test_bit(MMF_MULTIPROCESS, &mm->flags))
-		ckpt_refuse(ctx, t, "may share its memory with another process (CLONE_VM), which cannot be saved yet");
+		ckpt_refuse(ctx, t,
+			    "may share its memory with another process (CLONE_VM), which cannot be saved yet");
 	if (mm->flags & ~(CKPT_MMF_SAVED | CKPT_MMF_IGNORED))
 		ckpt_refuse(ctx, t, "has memory flags 0x%lx, which cannot be saved",
 			    mm->flags & ~(CKPT_MMF_SAVED | CKPT_MMF_IGNORED));
@@ -323,8 +324,8 @@ static int checkpoint_mapped(struct ckpt_ctx *ctx, struct mm_struct *mm)
 static int checkpoint_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm,
 			   u32 mm_ref, struct ckpt_rec_mm *rec)
 {
-	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
 	int ret = 0;
 
 	mmap_read_lock(mm);
@@ -403,7 +404,8 @@ static int checkpoint_mm(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	if (!ret)
 		rec->flags |= CKPT_MM_HAS_VDSO;
 	else if (ret != -ENOENT)
-		return ckpt_refuse(ctx, ctx->root_task, "has moved or changed parts of its vdso, which cannot be saved");
+		return ckpt_refuse(ctx, ctx->root_task,
+				   "has moved or changed parts of its vdso, which cannot be saved");
 	return checkpoint_vmas(ctx, mm, objref, rec);
 }
 
@@ -474,7 +476,8 @@ static int restore_mm_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
 	if (rec->flags & (CKPT_MM_DEF_LOCKED | CKPT_MM_DEF_LOCKONFAULT) ||
 	    rec->membarrier)
-		return ckpt_bad(rs, r, -EOPNOTSUPP, "locked memory and membarrier() cannot be restored yet");
+		return ckpt_bad(rs, r, -EOPNOTSUPP,
+				"locked memory and membarrier() cannot be restored yet");
 	if (rec->coredump_filter > MMF_DUMP_FILTER_MASK >> MMF_DUMP_FILTER_SHIFT)
 		return ckpt_bad(rs, r, -EINVAL, "coredump filter 0x%x", rec->coredump_filter);
 	if (rec->auxv_len > r->var_len || rec->auxv_len % sizeof(long) ||
@@ -482,7 +485,9 @@ static int restore_mm_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EINVAL, "auxiliary vector of %u bytes", rec->auxv_len);
 	for (i = 0; i < ARRAY_SIZE(addrs); i++)
 		if (!ckpt_addr_ok(addrs[i]))
-			return ckpt_bad(rs, r, -EINVAL, "address %llx lies in the kernel", addrs[i]);
+			return ckpt_bad(rs, r, -EINVAL,
+					"address %llx lies in the kernel",
+					addrs[i]);
 	if (rec->start_code > rec->end_code || rec->start_data > rec->end_data ||
 	    rec->start_brk > rec->brk || rec->arg_start > rec->arg_end ||
 	    rec->env_start > rec->env_end)
@@ -497,12 +502,18 @@ static int restore_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	const char *name = r->var;
 
 	if (r->type != CKPT_REC_VMA || rec->mm != mm_ref)
-		return ckpt_bad(rs, r, -EINVAL, "a mapping of address space %u was expected", mm_ref);
+		return ckpt_bad(rs, r, -EINVAL,
+				"a mapping of address space %u was expected",
+				mm_ref);
 	if (!PAGE_ALIGNED(rec->start) || !PAGE_ALIGNED(rec->end) ||
 	    rec->start >= rec->end || rec->end > TASK_SIZE_MAX)
-		return ckpt_bad(rs, r, -EINVAL, "mapping %llx-%llx is impossible", rec->start, rec->end);
+		return ckpt_bad(rs, r, -EINVAL,
+				"mapping %llx-%llx is impossible",
+				rec->start, rec->end);
 	if (rec->start < *end)
-		return ckpt_bad(rs, r, -EINVAL, "mapping %llx-%llx overlaps the one before it", rec->start, rec->end);
+		return ckpt_bad(rs, r, -EINVAL,
+				"mapping %llx-%llx overlaps the one before it",
+				rec->start, rec->end);
 	*end = rec->end;
 	if (rec->flags & ~CKPT_VMA_FLAGS_ALL)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown flags 0x%llx", rec->flags);
@@ -515,10 +526,13 @@ static int restore_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (rec->name_len > r->var_len || rec->name_len > 80 ||
 	    (rec->name_len && strnlen(name, rec->name_len) != rec->name_len - 1))
 		return ckpt_bad(rs, r, -EINVAL, "the name is malformed");
-	if ((rec->kind == CKPT_VMA_FILE) != !!rec->file)
-		return ckpt_bad(rs, r, -EINVAL, "a mapping of kind %u with file %u", rec->kind, rec->file);
+	if (rec->kind == CKPT_VMA_FILE ? !rec->file : rec->file)
+		return ckpt_bad(rs, r, -EINVAL,
+				"a mapping of kind %u with file %u",
+				rec->kind, rec->file);
 	if (rec->kind == CKPT_VMA_ANON && (rec->flags & CKPT_VMA_SHARED))
-		return ckpt_bad(rs, r, -EOPNOTSUPP, "shared anonymous memory cannot be restored yet");
+		return ckpt_bad(rs, r, -EOPNOTSUPP,
+				"shared anonymous memory cannot be restored yet");
 	return 0;
 }
 
@@ -595,7 +609,8 @@ static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
 				   CKPT_VMA_GROWSDOWN)) ||
 	    ((rec->flags ^ have) & (CKPT_VMA_READ | CKPT_VMA_WRITE |
 				    CKPT_VMA_EXEC))) {
-		ret = ckpt_bad(rs, r, -EPERM, "mapping %llx-%llx may not have its protection here (flags 0x%llx, wanted 0x%llx)",
+		ret = ckpt_bad(rs, r, -EPERM,
+			       "mapping %llx-%llx may not have its protection here (flags 0x%llx, wanted 0x%llx)",
 			       rec->start, rec->end, have, rec->flags);
 		goto out;
 	}
@@ -632,10 +647,11 @@ static int restore_vma_readonly(struct ckpt_restart *rs,
 	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma, *prev;
-	VMA_ITERATOR(vmi, mm, rec->start);
+	struct vma_iterator vmi;
 	struct mmu_gather tlb;
 	int ret = -EINVAL;
 
+	vma_iter_init(&vmi, mm, rec->start);
 	mmap_write_lock(mm);
 	vma = vma_find(&vmi, rec->end);
 	if (vma && vma->vm_start <= rec->start && vma->vm_end >= rec->end) {
@@ -725,7 +741,8 @@ static int restore_vdso(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	ret = arch_ckpt_vdso_info(current->mm, &addr, &len, &crc);
 	if (ret || addr != rec->vdso || len != rec->vdso_len ||
 	    crc != rec->vdso_crc)
-		return ckpt_bad(rs, r, -EOPNOTSUPP, "the vdso of this kernel differs from that of the kernel that saved the image; programs keep addresses inside it. Restart on the same kernel build");
+		return ckpt_bad(rs, r, -EOPNOTSUPP,
+				"the vdso of this kernel differs from that of the kernel that saved the image; programs keep addresses inside it. Restart on the same kernel build");
 	return 0;
 }
 
@@ -747,10 +764,13 @@ static int restore_exe(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	/* As PR_SET_MM_MAP has it. */
 	if (!checkpoint_restore_ns_capable(current_user_ns()) &&
 	    !(mine && file_inode(mine) == file_inode(file))) {
-		ckpt_log(&rs->log, "note: /proc/PID/exe shows the restarter: setting it takes CAP_CHECKPOINT_RESTORE");
+		ckpt_log(&rs->log,
+			 "note: /proc/PID/exe shows the restarter: setting it takes CAP_CHECKPOINT_RESTORE");
 		file = mine;
 	} else if (path_noexec(&file->f_path)) {
-		ret = ckpt_bad(rs, r, -EACCES, "the executable %pD4 lies on a file system mounted noexec", file);
+		ret = ckpt_bad(rs, r, -EACCES,
+			       "the executable %pD4 lies on a file system mounted noexec",
+			       file);
 	}
 	if (!ret && file)
 		ret = set_mm_exe_file(current->mm, file);
@@ -802,10 +822,16 @@ static int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	int ret;
 	u32 i;
 
+	if (rec->nr_vmas != rs->nr_vmas)
+		return ckpt_bad(rs, r, -EINVAL, "%u mappings are announced, %lu are there",
+				rec->nr_vmas, rs->nr_vmas);
+
 	for (i = 0; i < rec->nr_vmas; i++) {
 		vma = xa_load(&rs->recs, index + 1 + i);
 		if (!vma)
-			return ckpt_bad(rs, r, -EINVAL, "%u mappings are announced, %u are there", rec->nr_vmas, i);
+			return ckpt_bad(rs, r, -EINVAL,
+					"%u mappings are announced, %u are there",
+					rec->nr_vmas, i);
 		ret = restore_vma_check(rs, vma, rec->objref, &end);
 		if (!ret)
 			ret = restore_vma(rs, vma);

@@ -9,12 +9,15 @@
 #include "checkpoint.h"
 
 #define CKPT_OBJ_OPS(name, text) [CKPT_OBJ_##name] = &ckpt_ops_##name,
+
 static const struct ckpt_obj_ops *const ckpt_obj_all_ops[] = {
 	CKPT_OBJ_TYPES(CKPT_OBJ_OPS)
 };
+
 static_assert(ARRAY_SIZE(ckpt_obj_all_ops) == CKPT_OBJ_NR);
 
 #define CKPT_OBJ_NAME(name, text) [CKPT_OBJ_##name] = text,
+
 static const char *const ckpt_obj_names[] = {
 	CKPT_OBJ_TYPES(CKPT_OBJ_NAME)
 };

@@ -140,7 +140,7 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 	struct vm_area_struct *vma = walk->vma;
 	struct ckpt_batch *b = walk->private;
 	pte_t *start, *pte;
-	spinlock_t *ptl;
+	spinlock_t *ptl; /* of the page table */
 	int ret = 0;
 
 	ptl = pmd_trans_huge_lock(pmd, vma);
@@ -184,8 +184,8 @@ static bool ckpt_vma_has_payload(const struct vm_area_struct *vma)
 /* Fills @b from @b->next on; at the end of the address space next is 0. */
 static int ckpt_collect(struct mm_struct *mm, struct ckpt_batch *b)
 {
-	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, mm, b->next);
+	struct vm_area_struct *vma;
 	int ret = 0;
 
 	if (mmap_read_lock_killable(mm))
@@ -295,7 +295,8 @@ int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
 			ret = -EINTR;
 	} while (!ret && b->next);
 	if (ret == -EIO && b->error)
-		ckpt_refuse(ctx, ctx->root_task, "address %lx: the memory is broken (hardware error)",
+		ckpt_refuse(ctx, ctx->root_task,
+			    "address %lx: the memory is broken (hardware error)",
 			    b->next);
 	ctx->stats.pages_skipped += b->skipped;
 	while (b->nr_pages)
@@ -327,7 +328,7 @@ static int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
 {
 	struct mm_struct *mm = vma->vm_mm;
 	pte_t *start, *pte;
-	spinlock_t *ptl;
+	spinlock_t *ptl; /* of the page table */
 	pmd_t *pmd;
 	int ret = 0;
 
@@ -399,17 +400,23 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	u32 i;
 
 	if (rec->objref != mm_ref)
-		return ckpt_bad(rs, r, -EINVAL, "pages of object %u, which is not the address space", rec->objref);
+		return ckpt_bad(rs, r, -EINVAL,
+				"pages of object %u, which is not the address space",
+				rec->objref);
 	if (!rec->nr_runs || r->var_len / sizeof(*runs) < rec->nr_runs ||
 	    !rec->data_len || rec->data_len > CKPT_PAGES_MAX_BYTES ||
 	    !PAGE_ALIGNED(rec->data_len))
-		return ckpt_bad(rs, r, -EINVAL, "%u runs with %llu bytes", rec->nr_runs, rec->data_len);
+		return ckpt_bad(rs, r, -EINVAL,
+				"%u runs with %llu bytes",
+				rec->nr_runs, rec->data_len);
 	for (i = 0; i < rec->nr_runs; i++) {
 		if (!runs[i].nr || runs[i].nr > CKPT_BATCH ||
 		    runs[i].start < *last ||
 		    runs[i].start >= TASK_SIZE_MAX >> PAGE_SHIFT ||
 		    runs[i].start + runs[i].nr > TASK_SIZE_MAX >> PAGE_SHIFT)
-			return ckpt_bad(rs, r, -EINVAL, "run of %llu pages at page %llx", runs[i].nr, runs[i].start);
+			return ckpt_bad(rs, r, -EINVAL,
+					"run of %llu pages at page %llx",
+					runs[i].nr, runs[i].start);
 		*last = runs[i].start + runs[i].nr;
 		nr += runs[i].nr;
 	}
@@ -469,11 +476,13 @@ static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (!ret)
 		ret = ckpt_in_pages(&rs->in, pages, nr);
 	if (ret) {
-		ckpt_bad(rs, r, ret, "its payload cannot be read (the image is cut short or damaged)");
+		ckpt_bad(rs, r, ret,
+			 "its payload cannot be read (the image is cut short or damaged)");
 		goto out;
 	}
 	if (ckpt_pages_sum(pages, nr) != rec->data_crc) {
-		ret = ckpt_bad(rs, r, -EBADMSG, "its payload has a wrong checksum: the image is damaged");
+		ret = ckpt_bad(rs, r, -EBADMSG,
+			       "its payload has a wrong checksum: the image is damaged");
 		goto out;
 	}
 	for (i = 0; i < nr; i++)
@@ -551,7 +560,8 @@ static int restore_tail(struct ckpt_restart *rs, const struct ckpt_tally *tally,
 	if (rec->nr_records != rs->in.records || rec->nr_pages != tally->pages ||
 	    rec->image_len != rs->in.offset || rec->index_offset != index ||
 	    rec->meta_offset != rs->meta_offset)
-		return ckpt_bad(rs, r, -EBADMSG, "the tail disagrees with the image: %llu records of %llu, %llu pages of %llu",
+		return ckpt_bad(rs, r, -EBADMSG,
+				"the tail disagrees with the image: %llu records of %llu, %llu pages of %llu",
 				rs->in.records, rec->nr_records, tally->pages,
 				rec->nr_pages);
 	if ((h->feature_compat & CKPT_COMPAT_INDEX) &&

@@ -122,7 +122,9 @@ void *ckpt_obj_restore(struct ckpt_restart *rs, enum ckpt_obj_type type,
 	if (obj->state == CKPT_ROBJ_READY && obj->type == type)
 		return obj->ptr;
 	if (obj->state != CKPT_ROBJ_ABSENT)
-		return ERR_PTR(ckpt_bad(rs, obj->rec, -EINVAL, "object %u is used in two ways", objref));
+		return ERR_PTR(ckpt_bad(rs, obj->rec, -EINVAL,
+					"object %u is used in two ways",
+					objref));
 
 	obj->state = CKPT_ROBJ_BUSY;
 	obj->type = type;
@@ -167,7 +169,9 @@ static int ckpt_add_object(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	ret = xa_insert(&rs->objs, objref, obj, GFP_KERNEL_ACCOUNT);
 	if (ret) {
 		kfree(obj);
-		return ret == -EBUSY ? ckpt_bad(rs, r, -EINVAL, "object %u is there twice", objref) : ret;
+		return ret == -EBUSY ? ckpt_bad(rs, r, -EINVAL,
+						"object %u is there twice",
+						objref) : ret;
 	}
 	return 0;
 }
@@ -213,6 +217,7 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_MM:
 		return ckpt_add_object(rs, r);
 	case CKPT_REC_VMA:
+		rs->nr_vmas++;
 		return 0; /* found behind their MM record */
 	}
 	return ckpt_bad(rs, r, -EINVAL, "does not belong into the metadata");
@@ -242,13 +247,16 @@ static int ckpt_check_header(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EPROTONOSUPPORT, "image version %u, this kernel knows %u",
 				h->version, CKPT_IMAGE_VERSION);
 	if (h->feature_incompat & ~CKPT_INCOMPAT_ALL)
-		return ckpt_bad(rs, r, -EPROTONOSUPPORT, "the image needs features 0x%llx that this kernel does not know",
+		return ckpt_bad(rs, r, -EPROTONOSUPPORT,
+				"the image needs features 0x%llx that this kernel does not know",
 				h->feature_incompat & ~CKPT_INCOMPAT_ALL);
 	if (h->arch != CKPT_ARCH_X86_64 || h->page_shift != PAGE_SHIFT)
-		return ckpt_bad(rs, r, -EPROTONOSUPPORT, "the image is of another architecture (%u, page shift %u)",
+		return ckpt_bad(rs, r, -EPROTONOSUPPORT,
+				"the image is of another architecture (%u, page shift %u)",
 				h->arch, h->page_shift);
 	if (h->nr_signals != _NSIG || h->nr_rlimits != RLIM_NLIMITS)
-		return ckpt_bad(rs, r, -EPROTONOSUPPORT, "the image is of a kernel with other limits");
+		return ckpt_bad(rs, r, -EPROTONOSUPPORT,
+				"the image is of a kernel with other limits");
 	return 0;
 }
 
@@ -301,7 +309,7 @@ static int ckpt_check_caller(struct ckpt_restart *rs)
 	}
 	if (!thread_group_empty(t))
 		why = "has other threads";
-	else if (refcount_read(&t->sighand->count) > 1)
+	else if (refcount_read(&ckpt_sighand(t)->count) > 1)
 		why = "shares its signal handlers with another process";
 	else if (!hlist_empty(&t->signal->posix_timers))
 		why = "has POSIX timers";
@@ -316,7 +324,8 @@ static int ckpt_check_caller(struct ckpt_restart *rs)
 	/* A saved program would escape from the filter, or the filter from it. */
 	if (t->seccomp.mode != SECCOMP_MODE_DISABLED &&
 	    !ns_capable(current_user_ns(), CAP_SYS_ADMIN)) {
-		ckpt_log(&rs->log, "the restarting process runs under seccomp and has not CAP_SYS_ADMIN");
+		ckpt_log(&rs->log,
+			 "the restarting process runs under seccomp and has not CAP_SYS_ADMIN");
 		return -EPERM;
 	}
 	return 0;
@@ -329,17 +338,24 @@ static int ckpt_check_tree(struct ckpt_restart *rs)
 	const struct ckpt_tree_ids *ids = rs->tree_task->var;
 
 	if (tree->nr_tasks != 1 || tree->root)
-		return ckpt_bad(rs, rs->tree, -EOPNOTSUPP, "a tree of %u tasks cannot be restored yet", tree->nr_tasks);
+		return ckpt_bad(rs, rs->tree, -EOPNOTSUPP,
+				"a tree of %u tasks cannot be restored yet",
+				tree->nr_tasks);
 	task = ckpt_rec_as(rs->tree_task, tree_task);
 	if (task->index || task->leader || task->parent != CKPT_TREE_NO_PARENT ||
 	    task->flags & ~CKPT_TREE_COMPAT)
 		return ckpt_bad(rs, rs->tree_task, -EINVAL, "the root is no root");
 	if (task->nr_levels != 1 || rs->tree_task->var_len < sizeof(*ids))
-		return ckpt_bad(rs, rs->tree_task, -EOPNOTSUPP, "%u levels of pid namespaces cannot be restored yet", task->nr_levels);
+		return ckpt_bad(rs, rs->tree_task, -EOPNOTSUPP,
+				"%u levels of pid namespaces cannot be restored yet",
+				task->nr_levels);
 	if (ids->pid <= 0 || ids->pid != ids->tgid)
-		return ckpt_bad(rs, rs->tree_task, -EINVAL, "pid %d of process %d", ids->pid, ids->tgid);
+		return ckpt_bad(rs, rs->tree_task, -EINVAL,
+				"pid %d of process %d",
+				ids->pid, ids->tgid);
 	if (ids->pid != task_pid_vnr(current) && !(rs->flags & RESTART_NO_PIDS))
-		return ckpt_bad(rs, rs->tree_task, -EINVAL, "it was saved as pid %d, you are pid %d; --no-pids lets it have another pid",
+		return ckpt_bad(rs, rs->tree_task, -EINVAL,
+				"it was saved as pid %d, you are pid %d; --no-pids lets it have another pid",
 				ids->pid, task_pid_vnr(current));
 	return 0;
 }
@@ -360,7 +376,8 @@ static int ckpt_check_clocks(struct ckpt_restart *rs)
 	if (!memcmp(boot, h->boot_id, sizeof(boot))) {
 		if (offset == h->timens_monotonic_ns)
 			return 0;
-		return ckpt_bad(rs, rs->hdr, -EINVAL, "CLOCK_MONOTONIC would jump by %lld s: the program was saved in another time namespace; --time=host accepts that",
+		return ckpt_bad(rs, rs->hdr, -EINVAL,
+				"CLOCK_MONOTONIC would jump by %lld s: the program was saved in another time namespace; --time=host accepts that",
 				div_s64(offset - h->timens_monotonic_ns,
 					NSEC_PER_SEC));
 	}
@@ -368,7 +385,8 @@ static int ckpt_check_clocks(struct ckpt_restart *rs)
 	ahead = now - h->monotonic_ns;
 	if (ahead >= 0 && ahead < CKPT_CLOCK_SLACK_NS)
 		return 0;
-	return ckpt_bad(rs, rs->hdr, -EINVAL, "CLOCK_MONOTONIC would jump by %lld s: the program was saved on another boot and needs a time namespace (--time=continue); --time=host accepts the jump",
+	return ckpt_bad(rs, rs->hdr, -EINVAL,
+			"CLOCK_MONOTONIC would jump by %lld s: the program was saved on another boot and needs a time namespace (--time=continue); --time=host accepts the jump",
 			div_s64(ahead, NSEC_PER_SEC));
 }
 
@@ -404,14 +422,22 @@ static int ckpt_check_cpu(struct ckpt_restart *rs)
 
 static int ckpt_check_block(struct ckpt_restart *rs)
 {
+	const struct ckpt_rec_restart_block *rec;
+	bool compat;
 	int ret;
 
 	if (!rs->block)
 		return 0;
-	ret = ckpt_restart_block_check(ckpt_rec_as(rs->block, restart_block));
+	rec = ckpt_rec_as(rs->block, restart_block);
+	compat = ckpt_rec_as(rs->cpu, x86_cpu)->flags & CKPT_X86_TS_COMPAT;
+	if (rec->kind != CKPT_RESTART_NONE &&
+	    compat != !!(rec->flags & CKPT_RESTART_COMPAT))
+		return ckpt_bad(rs, rs->block, -EINVAL,
+				"a 32-bit call of a 64-bit entry, or the other way round");
+	ret = ckpt_restart_block_check(rec);
 	if (ret)
 		return ckpt_bad(rs, rs->block, ret, "the interrupted system call cannot go on");
-	rs->block_copy = *ckpt_rec_as(rs->block, restart_block);
+	rs->block_copy = *rec;
 	return 0;
 }
 

@@ -61,11 +61,17 @@ static int restore_sighand_check(struct ckpt_restart *rs)
 	for (i = 0; i < _NSIG; i++) {
 		if (sa[i].handler >= TASK_SIZE_MAX ||
 		    sa[i].restorer >= TASK_SIZE_MAX)
-			return ckpt_bad(rs, rs->sighand, -EINVAL, "the handler of signal %d lies in the kernel", i + 1);
+			return ckpt_bad(rs, rs->sighand, -EINVAL,
+					"the handler of signal %d lies in the kernel",
+					i + 1);
 		if (sa[i].flags & ~(u64)UAPI_SA_FLAGS)
-			return ckpt_bad(rs, rs->sighand, -EINVAL, "unknown flags 0x%llx for signal %d", sa[i].flags, i + 1);
+			return ckpt_bad(rs, rs->sighand, -EINVAL,
+					"unknown flags 0x%llx for signal %d",
+					sa[i].flags, i + 1);
 		if (sig_kernel_only(i + 1) && sa[i].handler)
-			return ckpt_bad(rs, rs->sighand, -EINVAL, "signal %d cannot have a handler", i + 1);
+			return ckpt_bad(rs, rs->sighand, -EINVAL,
+					"signal %d cannot have a handler",
+					i + 1);
 	}
 	return 0;
 }
@@ -89,10 +95,10 @@ static void restore_sighand(struct ckpt_restart *rs)
 	/* do_sigaction() goes by the entry of this call, which is 64-bit. */
 	if (!(ckpt_rec_as(rs->tree_task, tree_task)->flags & CKPT_TREE_COMPAT))
 		return;
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	for (i = 0; i < _NSIG; i++)
-		current->sighand->action[i].sa.sa_flags |= SA_IA32_ABI;
-	spin_unlock_irq(&current->sighand->siglock);
+		ckpt_sighand(current)->action[i].sa.sa_flags |= SA_IA32_ABI;
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
 static void ckpt_sighand_grab(void *ptr)
@@ -133,7 +139,8 @@ void ckpt_check_signal(struct ckpt_ctx *ctx, struct task_struct *t)
 	if (!hlist_empty(&sig->posix_timers))
 		ckpt_refuse(ctx, t, "has POSIX timers (timer_create), which cannot be saved yet");
 	if (ckpt_cpu_timer_armed(sig))
-		ckpt_refuse(ctx, t, "has ITIMER_VIRTUAL or ITIMER_PROF armed, which cannot be saved yet");
+		ckpt_refuse(ctx, t,
+			    "has ITIMER_VIRTUAL or ITIMER_PROF armed, which cannot be saved yet");
 	if (sig->group_stop_count)
 		ckpt_refuse(ctx, t, "is just being stopped; try again");
 	if (sig->flags & ~known)
@@ -184,7 +191,7 @@ static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	}
 	task_unlock(t->group_leader);
 
-	spin_lock_irq(&t->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(t)->siglock);
 	if (sig->is_child_subreaper)
 		rec->flags |= CKPT_SIGNAL_SUBREAPER;
 	if (sig->flags & SIGNAL_STOP_STOPPED) {
@@ -200,7 +207,7 @@ static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 		rec->itimer[ITIMER_REAL].value = max_t(s64, left, 1);
 	}
 	ckpt_signal_times(t, rec);
-	spin_unlock_irq(&t->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(t)->siglock);
 	return 0;
 }
 
@@ -223,13 +230,18 @@ static int restore_rlimits_check(struct ckpt_restart *rs)
 
 		if (new.rlim_cur > new.rlim_max ||
 		    (i == RLIMIT_NOFILE && new.rlim_max > sysctl_nr_open))
-			return ckpt_bad(rs, rs->signal, -EINVAL, "impossible resource limit %d (%llu of %llu)",
+			return ckpt_bad(rs, rs->signal, -EINVAL,
+					"impossible resource limit %d (%llu of %llu)",
 					i, rlim[i].cur, rlim[i].max);
 		if (new.rlim_max > rlimit_max(i) && !capable(CAP_SYS_RESOURCE))
-			return ckpt_bad(rs, rs->signal, -EPERM, "resource limit %d is higher than yours, which takes CAP_SYS_RESOURCE", i);
+			return ckpt_bad(rs, rs->signal, -EPERM,
+					"resource limit %d is higher than yours, which takes CAP_SYS_RESOURCE",
+					i);
 		ret = security_task_setrlimit(current, i, &new);
 		if (ret)
-			return ckpt_bad(rs, rs->signal, ret, "the security module forbids resource limit %d", i);
+			return ckpt_bad(rs, rs->signal, ret,
+					"the security module forbids resource limit %d",
+					i);
 	}
 	return 0;
 }
@@ -284,11 +296,11 @@ static void restore_process(struct ckpt_restart *rs)
 
 	/* The restarter's own timer does not outlive it. */
 	hrtimer_cancel(&sig->real_timer);
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	sig->it_real_incr = real->interval;
 	if (real->value)
 		hrtimer_start(&sig->real_timer, real->value, HRTIMER_MODE_REL);
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
 /* ---- queued signals -------------------------------------------------------- */
@@ -378,7 +390,9 @@ static int restore_pending_check(struct ckpt_restart *rs,
 		/* All layouts that this kernel knows fit kernel_siginfo. */
 		if (memchr_inv((char *)&info[i] + sizeof(kernel_siginfo_t), 0,
 			       sizeof(*info) - sizeof(kernel_siginfo_t)))
-			return ckpt_bad(rs, r, -EINVAL, "siginfo of signal %d has an unknown layout", sig);
+			return ckpt_bad(rs, r, -EINVAL,
+					"siginfo of signal %d has an unknown layout",
+					sig);
 	}
 	return 0;
 }
@@ -412,14 +426,14 @@ static void restore_pending(const struct ckpt_rec *r)
 			pr_notice_ratelimited("pid %d: queued signal %d was lost: the limit of queued signals is reached\n",
 					      task_pid_nr(current), sig);
 	}
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	for (sig = 1; sig <= _NSIG; sig++) {
 		if (sig == SIGKILL || !(rec->set & ~seen & sigmask(sig)))
 			continue;
 		sigaddset(rec->shared ? &current->signal->shared_pending.signal :
 			  &current->pending.signal, sig);
 	}
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
 /* ---- restart ------------------------------------------------------------------ */
@@ -440,11 +454,15 @@ int restore_signal_check(struct ckpt_restart *rs)
 	    rec->oom_score_adj > OOM_SCORE_ADJ_MAX ||
 	    rec->oom_score_adj_min < OOM_SCORE_ADJ_MIN ||
 	    rec->oom_score_adj_min > OOM_SCORE_ADJ_MAX)
-		return ckpt_bad(rs, rs->signal, -EINVAL, "impossible oom_score_adj %d", rec->oom_score_adj);
+		return ckpt_bad(rs, rs->signal, -EINVAL,
+				"impossible oom_score_adj %d",
+				rec->oom_score_adj);
 	if ((rec->oom_score_adj < current->signal->oom_score_adj_min ||
 	     rec->oom_score_adj_min < current->signal->oom_score_adj_min) &&
 	    !capable(CAP_SYS_RESOURCE))
-		return ckpt_bad(rs, rs->signal, -EPERM, "oom_score_adj %d takes CAP_SYS_RESOURCE", rec->oom_score_adj);
+		return ckpt_bad(rs, rs->signal, -EPERM,
+				"oom_score_adj %d takes CAP_SYS_RESOURCE",
+				rec->oom_score_adj);
 	if (rec->itimer[ITIMER_REAL].value > KTIME_MAX ||
 	    rec->itimer[ITIMER_REAL].interval > KTIME_MAX)
 		return ckpt_bad(rs, rs->signal, -EINVAL, "impossible timer");
@@ -475,12 +493,12 @@ void restore_signal_commit(struct ckpt_restart *rs)
 	sigset_t mask = { .sig[0] = task->blocked };
 
 	/* What was sent to the restarter was not meant for the program. */
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	if (!fatal_signal_pending(current)) {
 		flush_sigqueue(&current->pending);
 		flush_sigqueue(&current->signal->shared_pending);
 	}
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 
 	restore_process(rs);
 	restore_sighand(rs);

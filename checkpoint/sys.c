@@ -75,7 +75,7 @@ static int put_caps(const struct checkpoint_args *args)
 struct ckpt_context {
 	struct ckpt_freezer *fz;
 	struct task_struct *root;
-	struct mutex lock;
+	struct mutex lock; /* against two that end it */
 };
 
 static void ckpt_context_end(struct ckpt_context *c, bool kill)
@@ -155,7 +155,7 @@ static int checkpoint_check_flags(unsigned long flags)
 	return 0;
 }
 
-static struct file *ckpt_output(int fd)
+static struct file *ckpt_output(struct ckpt_log *log, int fd)
 {
 	struct file *file = fget(fd);
 
@@ -166,6 +166,8 @@ static struct file *ckpt_output(int fd)
 		return ERR_PTR(-EBADF);
 	}
 	if (!file->f_op->write_iter || !(file->f_mode & FMODE_CAN_WRITE)) {
+		ckpt_log(log, "%pD4 cannot be the output: it takes no data through write_iter",
+			 file);
 		fput(file);
 		return ERR_PTR(-EINVAL);
 	}
@@ -296,7 +298,7 @@ SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
 	if (ret)
 		goto out;
 	if (!(flags & CHECKPOINT_CHECK)) {
-		struct file *file = ckpt_output(fd);
+		struct file *file = ckpt_output(&ctx->log, fd);
 
 		ret = PTR_ERR_OR_ZERO(file);
 		if (ret)

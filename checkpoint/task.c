@@ -93,7 +93,8 @@ static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 
 	read_lock(&tasklist_lock);
 	list_for_each_entry(child, &t->children, sibling)
-		ckpt_refuse(ctx, t, "has a child, pid %d (%s); a tree of several processes cannot be saved yet",
+		ckpt_refuse(ctx, t,
+			    "has a child, pid %d (%s); a tree of several processes cannot be saved yet",
 			    task_pid_vnr(child), child->comm);
 	reaper = !is_global_init(t) && is_child_reaper(task_pid(t));
 	if (t->vfork_done)
@@ -156,7 +157,8 @@ static void ckpt_check_attached(struct ckpt_ctx *ctx, struct task_struct *t)
 #endif
 #ifdef CONFIG_FUTEX
 	if (!list_empty(&t->pi_state_list))
-		ckpt_refuse(ctx, t, "owns a priority-inheritance futex that others wait for, which cannot be saved yet");
+		ckpt_refuse(ctx, t,
+			    "owns a priority-inheritance futex that others wait for, which cannot be saved yet");
 #endif
 #ifdef CONFIG_SYSVIPC
 	if (t->sysvsem.undo_list)
@@ -172,7 +174,8 @@ static void ckpt_check_ns(struct ckpt_ctx *ctx, struct task_struct *t,
 			  bool same, const char *name)
 {
 	if (!same)
-		ckpt_refuse(ctx, t, "is in another %s namespace than you, which cannot be saved yet",
+		ckpt_refuse(ctx, t,
+			    "is in another %s namespace than you, which cannot be saved yet",
 			    name);
 }
 
@@ -197,11 +200,13 @@ static void ckpt_check_namespaces(struct ckpt_ctx *ctx, struct task_struct *t)
 	ckpt_check_ns(ctx, t, task_active_pid_ns(t) ==
 		      task_active_pid_ns(current), "pid");
 	if (ns->pid_ns_for_children != task_active_pid_ns(t))
-		ckpt_refuse(ctx, t, "has asked for a new pid namespace for its children, which cannot be saved yet");
+		ckpt_refuse(ctx, t,
+			    "has asked for a new pid namespace for its children, which cannot be saved yet");
 #ifdef CONFIG_TIME_NS
 	/* Its own time namespace is in the header; its children's is not. */
 	if (ns->time_ns_for_children != ns->time_ns)
-		ckpt_refuse(ctx, t, "has asked for a new time namespace for its children, which cannot be saved yet");
+		ckpt_refuse(ctx, t,
+			    "has asked for a new time namespace for its children, which cannot be saved yet");
 #endif
 	put_nsproxy(ns);
 out:
@@ -291,6 +296,7 @@ static const struct {
 	{ CLONE_NEWTIME,	CKPT_NS_TIME },
 	{ CLONE_NEWUSER,	CKPT_NS_USER },
 };
+
 static_assert(ARRAY_SIZE(ckpt_ns_kinds) == sizeof_field(struct ckpt_rec_task, ns) / sizeof(u32));
 
 static int checkpoint_ns(struct ckpt_ctx *ctx, void *ptr, u32 objref)
@@ -318,7 +324,8 @@ static void *restore_ns(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (rec->kind < CKPT_NS_MNT || rec->kind > CKPT_NS_USER)
 		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "unknown kind of namespace %u", rec->kind));
 	if (rec->flags != CKPT_NS_RESTARTERS)
-		return ERR_PTR(ckpt_bad(rs, r, -EOPNOTSUPP, "a namespace of its own cannot be restored yet"));
+		return ERR_PTR(ckpt_bad(rs, r, -EOPNOTSUPP,
+					"a namespace of its own cannot be restored yet"));
 	return current->nsproxy;
 }
 
@@ -395,7 +402,7 @@ static int ckpt_task_objects(struct ckpt_ctx *ctx, struct task_struct *t,
 	refs->fs = ckpt_obj_checkpoint(ctx, CKPT_OBJ_FS, fs, &err);
 	refs->files = ckpt_obj_checkpoint(ctx, CKPT_OBJ_FILES, files, &err);
 	refs->mm = ckpt_obj_checkpoint(ctx, CKPT_OBJ_MM, mm, &err);
-	refs->sighand = ckpt_obj_checkpoint(ctx, CKPT_OBJ_SIGHAND, t->sighand, &err);
+	refs->sighand = ckpt_obj_checkpoint(ctx, CKPT_OBJ_SIGHAND, ckpt_sighand(t), &err);
 	refs->signal = ckpt_obj_checkpoint(ctx, CKPT_OBJ_SIGNAL, t->signal, &err);
 	if (!err)
 		err = checkpoint_sigpending(ctx, t, true);
@@ -426,7 +433,8 @@ static int checkpoint_restart_block(struct ckpt_ctx *ctx, struct task_struct *t)
 		return 0;
 	ret = ckpt_restart_block_save(t, rec);
 	if (ret)
-		ckpt_refuse(ctx, t, "waits in a system call that goes on by %ps, which cannot be saved",
+		ckpt_refuse(ctx, t,
+			    "waits in a system call that goes on by %ps, which cannot be saved",
 			    t->restart_block.fn);
 	return ret;
 }
@@ -475,7 +483,9 @@ static void ckpt_task_fill(struct task_struct *t, struct ckpt_rec_task *rec)
 	rec->rseq_len = t->rseq_len;
 	rec->rseq_sig = t->rseq_sig;
 #endif
+	task_lock(t);
 	rec->ioprio = __get_task_ioprio(t);
+	task_unlock(t);
 	rec->start_time = t->start_time;
 	task_cputime_adjusted(t, &utime, &stime);
 	rec->utime = utime;
@@ -559,12 +569,16 @@ static int restore_check_sched(struct ckpt_restart *rs,
 	if (rt && !capable(CAP_SYS_NICE))
 		return ckpt_bad(rs, rs->task, -EPERM, "a real-time priority takes CAP_SYS_NICE");
 	if (rec->nice < task_nice(current) && !can_nice(current, rec->nice))
-		return ckpt_bad(rs, rs->task, -EPERM, "nice %d takes CAP_SYS_NICE or RLIMIT_NICE", rec->nice);
+		return ckpt_bad(rs, rs->task, -EPERM,
+				"nice %d takes CAP_SYS_NICE or RLIMIT_NICE",
+				rec->nice);
 	if (rec->ioprio != IOPRIO_DEFAULT) {
 		int ret = ioprio_check_cap(rec->ioprio);
 
 		if (ret)
-			return ckpt_bad(rs, rs->task, ret, "I/O priority 0x%x is not permitted", rec->ioprio);
+			return ckpt_bad(rs, rs->task, ret,
+					"I/O priority 0x%x is not permitted",
+					rec->ioprio);
 	}
 	return 0;
 }

@@ -10,7 +10,8 @@
 
 #ifdef CONFIG_CHECKPOINT
 
-void ckpt_freeze_trap(void) __releases(&current->sighand->siglock);
+void ckpt_freeze_trap(void)
+	__releases(&current->sighand->siglock);
 void __ckpt_fork(struct task_struct *p);
 void __ckpt_exit(struct task_struct *tsk);
 bool ckpt_only_freeze_pending(void);
@@ -42,7 +43,7 @@ static inline void ckpt_fork(struct task_struct *p)
  */
 static inline void ckpt_exit(struct task_struct *tsk)
 {
-	smp_mb();
+	smp_mb(); /* pairs with ckpt_freeze_task() */
 	if (unlikely(READ_ONCE(tsk->jobctl) & JOBCTL_TRAP_CKPT))
 		__ckpt_exit(tsk);
 }

@@ -44,12 +44,12 @@
 #include <linux/string.h>
 
 #include <asm/checkpoint.h>
-#include <asm/cpufeature.h>
+#include <linux/cpufeature.h>
 #include <asm/desc.h>
 #include <asm/fsgsbase.h>
 #include <asm/gsseg.h>
 #include <asm/ia32.h>
-#include <asm/mmu_context.h>
+#include <linux/mmu_context.h>
 #include <asm/prctl.h>
 #include <asm/proto.h>
 #include <asm/ptrace.h>

@@ -7,7 +7,7 @@
 #include <linux/string.h>
 
 #include <asm/checkpoint.h>
-#include <asm/cpufeature.h>
+#include <linux/cpufeature.h>
 #include <asm/fpu/api.h>
 
 /*

@@ -13,7 +13,7 @@
 #include <linux/thread_info.h>
 
 #include <asm/checkpoint.h>
-#include <asm/cpufeature.h>
+#include <linux/cpufeature.h>
 #include <asm/desc.h>
 #include <asm/fpu/xstate.h>
 #include <asm/pkru.h>

@@ -9,7 +9,7 @@
 #include <linux/types.h>
 #include <asm/ptrace.h>
 #include <asm/syscall.h>
-#include <asm/thread_info.h>
+#include <linux/thread_info.h>
 #include <asm/unistd.h>
 #ifdef CONFIG_IA32_EMULATION
 #include <asm/unistd_32_ia32.h>
