@@ -713,10 +713,12 @@ TEST_F_TIMEOUT(image, hostile_task, 120)
 	uint32_t mm = AS(task, t)->mm, cred = AS(task, t)->cred;
 
 #define REF(f, other)						\
-	FIELD(t, task, f, 0, EINVAL);				\
-	FIELD(t, task, f, 9999, EINVAL);			\
-	FIELD(t, task, f, 0xffffffff, EINVAL);			\
-	FIELD(t, task, f, other, EINVAL)
+	do {							\
+		FIELD(t, task, f, 0, EINVAL);			\
+		FIELD(t, task, f, 9999, EINVAL);		\
+		FIELD(t, task, f, 0xffffffff, EINVAL);		\
+		FIELD(t, task, f, other, EINVAL);		\
+	} while (0)
 
 	REF(mm, cred);
 	REF(files, mm);

@@ -32,7 +32,7 @@ drop_unknown()
 {
 	local sym
 
-	for sym in CHECKPOINT CHECKPOINT_TEST CHECKPOINT_KUNIT_TEST; do
+	for sym in CHECKPOINT CHECKPOINT_KUNIT_TEST; do
 		grep -qx "config $sym" "$SRC/checkpoint/Kconfig" 2>/dev/null ||
 			sed -i "/^CONFIG_$sym=/d" "$1"
 	done
