@@ -116,7 +116,7 @@ struct ckpt_restart;
  * @grab: take a reference; may not sleep
  * @drop: drop it; may sleep
  * @users: number of references that the object has now, or NULL if nobody
- *	counts. Compared with those found in the tree, see ckpt_obj_leaks()
+ *	counts
  * @checkpoint: write the record; the object is held, its users are frozen,
  *	may sleep; runs once per object
  * @restore: make the object from its record, before the point of no return;
@@ -216,6 +216,7 @@ void ckpt_meta_init(struct ckpt_meta *meta);
 void ckpt_meta_free(struct ckpt_meta *meta);
 void *ckpt_meta_add(struct ckpt_meta *meta, u32 type, size_t fixed, size_t var);
 void ckpt_hdr_finish(struct ckpt_hdr *h);
+u32 ckpt_pages_crc(struct page **pages, unsigned int nr);
 int ckpt_out_bytes(struct ckpt_out *out, const void *buf, size_t len);
 int ckpt_out_meta(struct ckpt_out *out, struct ckpt_meta *meta);
 int ckpt_out_pages(struct ckpt_out *out, u32 objref,
@@ -391,7 +392,6 @@ struct ckpt_robj {
  * @block_copy: contents of @block, for after the records are gone
  * @prefix: start of the bytes that @in takes from memory
  * @committed: past the point of no return
- * @start: ktime_get() at the start of the call
  */
 struct ckpt_restart {
 	unsigned long flags;
@@ -425,7 +425,6 @@ struct ckpt_restart {
 	struct ckpt_rec_restart_block block_copy;
 	void *prefix;
 	bool committed;
-	ktime_t start;
 };
 
 __printf(4, 5) int ckpt_bad(struct ckpt_restart *rs, const struct ckpt_rec *rec,
@@ -446,8 +445,6 @@ int checkpoint_tree(struct ckpt_ctx *ctx);
 int checkpoint_task(struct ckpt_ctx *ctx, struct task_struct *t);
 int restore_task_check(struct ckpt_restart *rs);
 void restore_task_commit(struct ckpt_restart *rs);
-
-/* ---- cred.c ------------------------------------------------------------ */
 
 /* ---- signal.c ---------------------------------------------------------- */
 

@@ -243,7 +243,14 @@ static int ckpt_out_index_add(struct ckpt_out *out, u32 objref, u64 start)
 	return 0;
 }
 
-static u32 ckpt_pages_crc(struct page **pages, unsigned int nr)
+/**
+ * ckpt_pages_crc - checksum of payload, see struct ckpt_rec_pages
+ * @pages: the pages
+ * @nr: their number
+ *
+ * Return: the CRC32C of their bytes.
+ */
+u32 ckpt_pages_crc(struct page **pages, unsigned int nr)
 {
 	u32 crc = ~0U;
 	unsigned int i;

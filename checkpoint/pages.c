@@ -425,20 +425,6 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	return 0;
 }
 
-static u32 ckpt_pages_sum(struct page **pages, unsigned int nr)
-{
-	u32 crc = ~0U;
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		void *addr = kmap_local_page(pages[i]);
-
-		crc = crc32c(crc, addr, PAGE_SIZE);
-		kunmap_local(addr);
-	}
-	return ~crc;
-}
-
 static int ckpt_pages_alloc(struct page **pages, unsigned int nr)
 {
 	unsigned int i;
@@ -480,7 +466,7 @@ static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			 "its payload cannot be read (the image is cut short or damaged)");
 		goto out;
 	}
-	if (ckpt_pages_sum(pages, nr) != rec->data_crc) {
+	if (ckpt_pages_crc(pages, nr) != rec->data_crc) {
 		ret = ckpt_bad(rs, r, -EBADMSG,
 			       "its payload has a wrong checksum: the image is damaged");
 		goto out;

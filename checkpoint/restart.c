@@ -589,13 +589,14 @@ long ckpt_do_restart(struct ckpt_restart *rs)
 	up_write(&current->signal->exec_update_lock);
 	rs->committed = true;
 
+	ret = arch_ckpt_commit(ckpt_rec_as(rs->cpu, x86_cpu),
+			       ckpt_rec_as(rs->xstate, x86_xstate),
+			       rs->xstate->var);
 	/* A signal or limit that these run into is not the program's yet. */
 	ckpt_log_close(&rs->log);
 	ckpt_say_done(rs);
 	restore_signal_commit(rs);
-	return arch_ckpt_commit(ckpt_rec_as(rs->cpu, x86_cpu),
-				ckpt_rec_as(rs->xstate, x86_xstate),
-				rs->xstate->var);
+	return ret;
 }
 
 /**

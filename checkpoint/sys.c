@@ -441,7 +441,6 @@ SYSCALL_DEFINE5(restart, pid_t, pid, int, fd, unsigned long, flags,
 	if (!rs)
 		return -ENOMEM;
 	rs->flags = flags;
-	rs->start = ktime_get();
 	xa_init_flags(&rs->recs, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->objs, XA_FLAGS_ACCOUNT);
 	ret = ckpt_log_open(&rs->log, args.log_fd);
