@@ -2,7 +2,8 @@
 /*
  * The stages of a checkpoint:
  *
- *	permission -> freeze -> check -> capture -> write out -> [kill] -> thaw
+ *	permission -> freeze -> collect -> check -> capture -> write out
+ *		-> [kill] -> thaw
  *
  * Capture puts the metadata into kernel memory; writing out sends it and then
  * the pages. Until the tree thaws nothing in it executes; whatever goes wrong,
@@ -212,6 +213,9 @@ static int ckpt_check(struct ckpt_ctx *ctx)
 	ckpt_check_fs(ctx, t);
 	ckpt_check_files(ctx, t);
 	ckpt_check_mm(ctx, t);
+	ret = ckpt_check_leaks(ctx);
+	if (ret)
+		return ret;
 	trace_checkpoint_stage(t, CKPT_STAGE_CHECKED);
 	return ctx->refusals ? -EOPNOTSUPP : 0;
 }
@@ -438,6 +442,8 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
 	if (!ret)
 		ret = ckpt_freeze(ctx);
 	if (!ret)
+		ret = ckpt_collect(ctx);
+	if (!ret)
 		ret = ckpt_check(ctx);
 	if (!ret && !(ctx->flags & CHECKPOINT_CHECK)) {
 		ret = ckpt_capture(ctx);
@@ -449,6 +455,9 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
 	if (ret || !(ctx->flags & CHECKPOINT_HOLD))
 		ckpt_release_tree(ctx);
 	ctx->stats.total_ns = ktime_get() - start;
+	if (ret && !ctx->log.len)
+		ckpt_log(&ctx->log, "pid %d could not be saved: %pe", pid,
+			 ERR_PTR(ret));
 	if (ret)
 		return ret;
 	return ctx->flags & CHECKPOINT_CHECK ? 0 : ctx->id;

@@ -45,17 +45,20 @@ static inline struct sighand_struct *ckpt_sighand(struct task_struct *t)
  * @buf: collected text; written only while nothing is frozen
  * @len: bytes in @buf
  * @dropped: lines that did not fit
+ * @name: what ckpt_log_path() returned last
  */
 struct ckpt_log {
 	struct file *file;
 	char *buf;
 	size_t len;
 	unsigned int dropped;
+	char name[512];
 };
 
 int ckpt_log_open(struct ckpt_log *log, int fd);
 void ckpt_log_close(struct ckpt_log *log);
 __printf(2, 3) void ckpt_log(struct ckpt_log *log, const char *fmt, ...);
+const char *ckpt_log_path(struct ckpt_log *log, const struct path *path);
 
 /* ---- freeze.c ------------------------------------------------------ */
 
@@ -117,6 +120,7 @@ struct ckpt_restart;
  * @drop: drop it; may sleep
  * @users: number of references that the object has now, or NULL if nobody
  *	counts
+ * @collect: collect the objects that this one refers to; may sleep
  * @checkpoint: write the record; the object is held, its users are frozen,
  *	may sleep; runs once per object
  * @restore: make the object from its record, before the point of no return;
@@ -130,6 +134,7 @@ struct ckpt_obj_ops {
 	void (*grab)(void *ptr);
 	void (*drop)(void *ptr);
 	long (*users)(void *ptr);
+	int (*collect)(struct ckpt_ctx *ctx, void *ptr);
 	int (*checkpoint)(struct ckpt_ctx *ctx, void *ptr, u32 objref);
 	void *(*restore)(struct ckpt_restart *rs, const struct ckpt_rec *rec);
 };
@@ -146,13 +151,17 @@ const char *ckpt_obj_name(enum ckpt_obj_type type);
  * @ptr: the object
  * @type: its type
  * @objref: its number in the image, from 1
- * @seen: references found in the tree
+ * @written: its record is there
+ * @has_fd: of an open file: a descriptor refers to it, not only mappings
+ * @seen: references that the tree holds, found by the collect pass
  */
 struct ckpt_obj {
 	struct rhash_head node;
 	void *ptr;
 	enum ckpt_obj_type type;
 	u32 objref;
+	bool written;
+	bool has_fd;
 	long seen;
 };
 
@@ -173,6 +182,9 @@ void ckpt_objhash_destroy(struct ckpt_objhash *hash);
 struct ckpt_obj *ckpt_obj_find(struct ckpt_objhash *hash, const void *ptr);
 struct ckpt_obj *ckpt_obj_get(struct ckpt_objhash *hash,
 			      enum ckpt_obj_type type, void *ptr, bool *fresh);
+struct ckpt_obj *ckpt_obj_collect(struct ckpt_ctx *ctx,
+				  enum ckpt_obj_type type, void *ptr,
+				  long refs, int *err);
 u32 ckpt_obj_checkpoint(struct ckpt_ctx *ctx, enum ckpt_obj_type type,
 			void *ptr, int *err);
 
@@ -374,6 +386,7 @@ struct ckpt_robj {
  * @tree_task: the TREE_TASK record of the root
  * @task: the TASK record
  * @pending: SIGPENDING records: of the thread, of the process
+ * @queue: the signals of these, ready to be queued
  * @block: the RESTART_BLOCK record, or NULL
  * @cpu: the X86_CPU record
  * @xstate: the X86_XSTATE record
@@ -388,6 +401,10 @@ struct ckpt_robj {
  * @cred: the new credentials
  * @sighand: SIGHAND record
  * @signal: SIGNAL record
+ * @stats: for the caller
+ * @max_objref: the highest objref
+ * @stats_len: how much of @stats goes to @done_file
+ * @start: ktime_get() at the start
  * @meta_offset: offset of the META_END record
  * @block_copy: contents of @block, for after the records are gone
  * @prefix: start of the bytes that @in takes from memory
@@ -407,6 +424,7 @@ struct ckpt_restart {
 	const struct ckpt_rec *tree_task;
 	const struct ckpt_rec *task;
 	const struct ckpt_rec *pending[2];
+	struct sigpending queue[2];
 	const struct ckpt_rec *block;
 	const struct ckpt_rec *cpu;
 	const struct ckpt_rec *xstate;
@@ -421,6 +439,10 @@ struct ckpt_restart {
 	struct cred *cred;
 	const struct ckpt_rec *sighand;
 	const struct ckpt_rec *signal;
+	struct ckpt_stats stats;
+	u32 max_objref;
+	u32 stats_len;
+	ktime_t start;
 	u64 meta_offset;
 	struct ckpt_rec_restart_block block_copy;
 	void *prefix;
@@ -437,10 +459,15 @@ long ckpt_do_restart(struct ckpt_restart *rs);
 void ckpt_restart_resume(struct ckpt_restart *rs);
 void ckpt_restart_release(struct ckpt_restart *rs);
 
+/* ---- collect.c --------------------------------------------------------- */
+
+int ckpt_collect(struct ckpt_ctx *ctx);
+int ckpt_check_leaks(struct ckpt_ctx *ctx);
+
 /* ---- task.c ------------------------------------------------------------ */
 
+const char *ckpt_task_problem(struct task_struct *t, unsigned int n);
 void ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *t);
-int ckpt_collect_task(struct ckpt_ctx *ctx, struct task_struct *t);
 int checkpoint_tree(struct ckpt_ctx *ctx);
 int checkpoint_task(struct ckpt_ctx *ctx, struct task_struct *t);
 int restore_task_check(struct ckpt_restart *rs);
@@ -451,8 +478,11 @@ void restore_task_commit(struct ckpt_restart *rs);
 void ckpt_check_signal(struct ckpt_ctx *ctx, struct task_struct *t);
 int checkpoint_sigpending(struct ckpt_ctx *ctx, struct task_struct *t,
 			  bool shared);
+bool ckpt_cpu_timer_armed(const struct signal_struct *sig);
 int restore_signal_check(struct ckpt_restart *rs);
 void restore_signal_commit(struct ckpt_restart *rs);
+void restore_signal_finish(struct ckpt_restart *rs);
+void restore_signal_release(struct ckpt_restart *rs);
 
 /* ---- files.c, file.c --------------------------------------------------- */
 

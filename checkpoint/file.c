@@ -272,13 +272,14 @@ void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
 	const char *why;
 
 	if (!kind) {
-		ckpt_refuse(ctx, t, "%s -> %pD4: %ps cannot be saved yet", what,
-			    file, file->f_op);
+		ckpt_refuse(ctx, t, "%s -> %s: %ps cannot be saved yet", what,
+			    ckpt_log_path(&ctx->log, &file->f_path), file->f_op);
 		return;
 	}
 	why = ckpt_file_problem(ctx, t, file, kind);
 	if (why)
-		ckpt_refuse(ctx, t, "%s -> %pD4 %s", what, file, why);
+		ckpt_refuse(ctx, t, "%s -> %s %s", what,
+			    ckpt_log_path(&ctx->log, &file->f_path), why);
 }
 
 /* ---- writing --------------------------------------------------------------- */
@@ -597,6 +598,11 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return file;
 }
 
+static long ckpt_file_users(void *ptr)
+{
+	return file_count((struct file *)ptr);
+}
+
 static void ckpt_file_grab(void *ptr)
 {
 	get_file(ptr);
@@ -611,6 +617,7 @@ const struct ckpt_obj_ops ckpt_ops_FILE = {
 	.rec_type = CKPT_REC_FILE,
 	.grab = ckpt_file_grab,
 	.drop = ckpt_file_drop,
+	.users = ckpt_file_users,
 	.checkpoint = checkpoint_file,
 	.restore = restore_file,
 };

@@ -129,6 +129,32 @@ out:
 	return ret;
 }
 
+static int ckpt_collect_files(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct ckpt_fd_list list = {};
+	struct ckpt_obj *obj;
+	unsigned int i;
+	int err;
+
+	err = ckpt_fd_list_get(ptr, &list);
+	if (err)
+		return err;
+	for (i = 0; i < list.nr; i++) {
+		obj = ckpt_obj_collect(ctx, CKPT_OBJ_FILE, list.files[i], 1,
+				       &err);
+		if (obj)
+			obj->has_fd = true;
+		cond_resched();
+	}
+	ckpt_fd_list_free(&list);
+	return err;
+}
+
+static long ckpt_files_users(void *ptr)
+{
+	return atomic_read(&((struct files_struct *)ptr)->count);
+}
+
 static void ckpt_files_grab(void *ptr)
 {
 	atomic_inc(&((struct files_struct *)ptr)->count);
@@ -143,6 +169,8 @@ const struct ckpt_obj_ops ckpt_ops_FILES = {
 	.rec_type = CKPT_REC_FILES,
 	.grab = ckpt_files_grab,
 	.drop = ckpt_files_drop,
+	.users = ckpt_files_users,
+	.collect = ckpt_collect_files,
 	.checkpoint = checkpoint_files,
 };
 
@@ -324,8 +352,8 @@ void ckpt_check_fs(struct ckpt_ctx *ctx, struct task_struct *t)
 		ckpt_refuse(ctx, t,
 			    "has another root directory than you (chroot), which cannot be saved yet");
 	else if (d_unlinked(cwd.dentry))
-		ckpt_refuse(ctx, t, "is in the directory %pd4, which was deleted",
-			    cwd.dentry);
+		ckpt_refuse(ctx, t, "is in the directory %s, which was deleted",
+			    ckpt_log_path(&ctx->log, &cwd));
 	path_put(&mine);
 	path_put(&root);
 	path_put(&cwd);
@@ -359,6 +387,11 @@ static int checkpoint_fs(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	return 0;
 }
 
+static long ckpt_fs_users(void *ptr)
+{
+	return READ_ONCE(((struct fs_struct *)ptr)->users);
+}
+
 static void ckpt_fs_grab(void *ptr)
 {
 	struct fs_struct *fs = ptr;
@@ -384,6 +417,7 @@ const struct ckpt_obj_ops ckpt_ops_FS = {
 	.rec_type = CKPT_REC_FS,
 	.grab = ckpt_fs_grab,
 	.drop = ckpt_fs_drop,
+	.users = ckpt_fs_users,
 	.checkpoint = checkpoint_fs,
 };
 

@@ -5,8 +5,11 @@
  * Text is collected in memory and written when nothing is frozen any more: the
  * log may be a pipe that only a frozen task would drain.
  */
+#include <linux/dcache.h>
+#include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/stdarg.h>
 
@@ -70,6 +73,35 @@ void ckpt_log(struct ckpt_log *log, const char *fmt, ...)
 	va_end(args);
 	log->len += len;
 	log->buf[log->len++] = '\n';
+}
+
+/**
+ * ckpt_log_path - a path as the caller would write it, for the log
+ * @log: the log
+ * @path: the path
+ *
+ * What has no path gets the name that /proc/PID/fd shows. A newline, which would
+ * make two lines of one, is shown as an octal number.
+ *
+ * Context: may sleep.
+ * Return: text that is valid until the next call.
+ */
+const char *ckpt_log_path(struct ckpt_log *log, const struct path *path)
+{
+	char *name, *end;
+
+	if (!log->file)
+		return "";
+	name = d_path(path, log->name, sizeof(log->name));
+	if (!IS_ERR(name)) {
+		end = mangle_path(log->name, name, "\n");
+		if (end) {
+			*end = 0;
+			return log->name;
+		}
+	}
+	scnprintf(log->name, sizeof(log->name), ".../%pd", path->dentry);
+	return log->name;
 }
 
 static void ckpt_log_flush(struct ckpt_log *log)

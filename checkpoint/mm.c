@@ -159,11 +159,13 @@ static void ckpt_check_vma(struct ckpt_ctx *ctx, struct task_struct *t,
  * @file: under a reference
  * @start: first address of a mapping of it
  * @end: the end of that
+ * @nr: number of mappings in a row
  */
 struct ckpt_mapped {
 	struct file *file;
 	unsigned long start;
 	unsigned long end;
+	long nr;
 };
 
 static void ckpt_mapped_free(struct ckpt_mapped *list, unsigned int nr)
@@ -189,12 +191,15 @@ static int ckpt_mapped_files(struct mm_struct *mm, struct ckpt_mapped **listp)
 		return -ENOMEM;
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
-		if (!vma->vm_file || nr == room ||
-		    (nr && list[nr - 1].file == vma->vm_file))
+		if (!vma->vm_file)
 			continue;
-		list[nr++] = (struct ckpt_mapped) {
-			get_file(vma->vm_file), vma->vm_start, vma->vm_end
-		};
+		if (nr && list[nr - 1].file == vma->vm_file)
+			list[nr - 1].nr++;
+		else if (nr < room)
+			list[nr++] = (struct ckpt_mapped) {
+				get_file(vma->vm_file), vma->vm_start,
+				vma->vm_end, 1
+			};
 	}
 	mmap_read_unlock(mm);
 	*listp = list;
@@ -236,11 +241,6 @@ void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t)
 		ckpt_refuse(ctx, t, "has no memory: it exits or is a kernel thread");
 		return;
 	}
-	/* Threads are refused already; this is CLONE_VM without CLONE_THREAD. */
-	if (atomic_read(&mm->mm_users) > 2 && thread_group_empty(t) &&
-	    test_bit(MMF_MULTIPROCESS, &mm->flags))
-		ckpt_refuse(ctx, t,
-			    "may share its memory with another process (CLONE_VM), which cannot be saved yet");
 	if (mm->flags & ~(CKPT_MMF_SAVED | CKPT_MMF_IGNORED))
 		ckpt_refuse(ctx, t, "has memory flags 0x%lx, which cannot be saved",
 			    mm->flags & ~(CKPT_MMF_SAVED | CKPT_MMF_IGNORED));
@@ -409,6 +409,32 @@ static int checkpoint_mm(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	return checkpoint_vmas(ctx, mm, objref, rec);
 }
 
+static int ckpt_collect_mm(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct mm_struct *mm = ptr;
+	struct ckpt_mapped *list;
+	struct file *exe;
+	int i, nr, err = 0;
+
+	exe = get_mm_exe_file(mm);
+	ckpt_obj_collect(ctx, CKPT_OBJ_FILE, exe, 1, &err);
+	if (exe)
+		fput(exe);
+	nr = ckpt_mapped_files(mm, &list);
+	if (nr < 0)
+		return nr;
+	for (i = 0; i < nr; i++)
+		ckpt_obj_collect(ctx, CKPT_OBJ_FILE, list[i].file, list[i].nr,
+				 &err);
+	ckpt_mapped_free(list, nr);
+	return err;
+}
+
+static long ckpt_mm_users(void *ptr)
+{
+	return atomic_read(&((struct mm_struct *)ptr)->mm_users);
+}
+
 static void ckpt_mm_grab(void *ptr)
 {
 	mmget(ptr);
@@ -423,6 +449,8 @@ const struct ckpt_obj_ops ckpt_ops_MM = {
 	.rec_type = CKPT_REC_MM,
 	.grab = ckpt_mm_grab,
 	.drop = ckpt_mm_drop,
+	.users = ckpt_mm_users,
+	.collect = ckpt_collect_mm,
 	.checkpoint = checkpoint_mm,
 };
 
@@ -769,8 +797,8 @@ static int restore_exe(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		file = mine;
 	} else if (path_noexec(&file->f_path)) {
 		ret = ckpt_bad(rs, r, -EACCES,
-			       "the executable %pD4 lies on a file system mounted noexec",
-			       file);
+			       "the executable %s lies on a file system mounted noexec",
+			       ckpt_log_path(&rs->log, &file->f_path));
 	}
 	if (!ret && file)
 		ret = set_mm_exe_file(current->mm, file);
@@ -868,6 +896,9 @@ int restore_mm(struct ckpt_restart *rs, u32 objref)
 	rs->mm = mm_alloc();
 	if (!rs->mm)
 		return -ENOMEM;
+	/* Inherited from the restarter; MDWE stays, it is a restriction. */
+	clear_bit(MMF_DISABLE_THP, &rs->mm->flags);
+	clear_bit(MMF_VM_MERGE_ANY, &rs->mm->flags);
 	/* Nobody looks into what is half done. */
 	set_dumpable(rs->mm, SUID_DUMP_DISABLE);
 	rs->old_mm = current->mm;

@@ -147,6 +147,38 @@ out_free:
 }
 
 /**
+ * ckpt_obj_collect - count references of the tree to an object
+ * @ctx: the checkpoint
+ * @type: type of the object
+ * @ptr: the object, or NULL
+ * @refs: how many references
+ * @err: in and out: an error; nothing is done if it is set already
+ *
+ * What the object refers to is collected with it, once.
+ *
+ * Return: its entry, or NULL if there is none.
+ */
+struct ckpt_obj *ckpt_obj_collect(struct ckpt_ctx *ctx,
+				  enum ckpt_obj_type type, void *ptr,
+				  long refs, int *err)
+{
+	struct ckpt_obj *obj;
+	bool fresh;
+
+	if (*err || !ptr)
+		return NULL;
+	obj = ckpt_obj_get(&ctx->objs, type, ptr, &fresh);
+	if (IS_ERR(obj)) {
+		*err = PTR_ERR(obj);
+		return NULL;
+	}
+	obj->seen += refs;
+	if (fresh && ckpt_obj_ops(type)->collect)
+		*err = ckpt_obj_ops(type)->collect(ctx, ptr);
+	return obj;
+}
+
+/**
  * ckpt_obj_checkpoint - write an object unless that is done, and refer to it
  * @ctx: the checkpoint
  * @type: type of the object
@@ -162,17 +194,16 @@ u32 ckpt_obj_checkpoint(struct ckpt_ctx *ctx, enum ckpt_obj_type type,
 			void *ptr, int *err)
 {
 	struct ckpt_obj *obj;
-	bool fresh;
 
 	if (*err || !ptr)
 		return 0;
-	obj = ckpt_obj_get(&ctx->objs, type, ptr, &fresh);
+	obj = ckpt_obj_get(&ctx->objs, type, ptr, NULL);
 	if (IS_ERR(obj)) {
 		*err = PTR_ERR(obj);
 		return 0;
 	}
-	obj->seen++;
-	if (fresh) {
+	if (!obj->written) {
+		obj->written = true;
 		*err = ckpt_obj_ops(type)->checkpoint(ctx, ptr, obj->objref);
 		if (*err)
 			return 0;

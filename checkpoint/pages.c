@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
+#include <trace/events/checkpoint.h>
 
 #include "checkpoint.h"
 
@@ -182,7 +183,7 @@ static bool ckpt_vma_has_payload(const struct vm_area_struct *vma)
 }
 
 /* Fills @b from @b->next on; at the end of the address space next is 0. */
-static int ckpt_collect(struct mm_struct *mm, struct ckpt_batch *b)
+static int ckpt_batch_fill(struct mm_struct *mm, struct ckpt_batch *b)
 {
 	VMA_ITERATOR(vmi, mm, b->next);
 	struct vm_area_struct *vma;
@@ -286,7 +287,7 @@ int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
 		return -ENOMEM;
 	do {
 		b->swapped = false;
-		ret = ckpt_collect(mm, b);
+		ret = ckpt_batch_fill(mm, b);
 		if (!ret && b->swapped)
 			ret = ckpt_fault_in(mm, b->next);
 		else if (!ret)
@@ -573,6 +574,7 @@ int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
 	u32 type = 0;
 	int ret = 0;
 
+	rs->stats.meta_bytes = rs->in.offset;
 	pages = kcalloc(CKPT_BATCH, sizeof(*pages), GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return -ENOMEM;
@@ -582,6 +584,9 @@ int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
 			ret = PTR_ERR(r);
 			break;
 		}
+		if (type != r->type && r->type != CKPT_REC_PAGES &&
+		    (!type || type == CKPT_REC_PAGES))
+			trace_restart_stage(current, CKPT_STAGE_PAYLOAD_READ);
 		type = r->type;
 		switch (type) {
 		case CKPT_REC_PAGES:
@@ -608,5 +613,7 @@ int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
 		cond_resched();
 	}
 	kfree(pages);
+	rs->stats.pages_written = tally.pages;
+	rs->stats.image_bytes = rs->in.offset;
 	return ret;
 }

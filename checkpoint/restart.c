@@ -166,6 +166,8 @@ static int ckpt_add_object(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return -ENOMEM;
 	obj->rec = r;
 	obj->index = rs->nr_recs - 1;
+	rs->stats.objects++;
+	rs->max_objref = max(rs->max_objref, objref);
 	ret = xa_insert(&rs->objs, objref, obj, GFP_KERNEL_ACCOUNT);
 	if (ret) {
 		kfree(obj);
@@ -232,6 +234,11 @@ static int ckpt_check_meta_end(struct ckpt_restart *rs,
 	if (rec->nr_records != rs->in.records - 1)
 		return ckpt_bad(rs, r, -EINVAL, "%llu records are announced, %llu were there",
 				rec->nr_records, rs->in.records - 1);
+	if (rec->nr_objects != rs->stats.objects ||
+	    rec->nr_objects != rs->max_objref)
+		return ckpt_bad(rs, r, -EINVAL, "%u objects are announced, %u were there, up to number %u",
+				rec->nr_objects, rs->stats.objects,
+				rs->max_objref);
 	if (!rs->tree || !rs->tree_task || !rs->task || !rs->cpu || !rs->xstate)
 		return ckpt_bad(rs, r, -EINVAL, "a record of the task is missing");
 	return 0;
@@ -311,12 +318,8 @@ static int ckpt_check_caller(struct ckpt_restart *rs)
 		why = "has other threads";
 	else if (refcount_read(&ckpt_sighand(t)->count) > 1)
 		why = "shares its signal handlers with another process";
-	else if (!hlist_empty(&t->signal->posix_timers))
-		why = "has POSIX timers";
-#ifdef CONFIG_IO_URING
-	else if (t->io_uring)
-		why = "uses io_uring";
-#endif
+	else
+		why = ckpt_task_problem(t, 0);
 	if (why) {
 		ckpt_log(&rs->log, "the restarting process %s", why);
 		return -EBUSY;
@@ -535,13 +538,17 @@ static void ckpt_swap_files(struct ckpt_restart *rs)
 	/* Now they are the restarter's and go with @rs. */
 }
 
+/* One write, so that who reads a pipe gets all of it at once. */
 static void ckpt_say_done(struct ckpt_restart *rs)
 {
+	char message[1 + sizeof(rs->stats)] = {};
 	loff_t pos = 0;
-	char byte = 0;
 
-	if (rs->done_file)
-		kernel_write(rs->done_file, &byte, 1, &pos);
+	if (!rs->done_file)
+		return;
+	rs->stats.total_ns = ktime_get() - rs->start;
+	memcpy(message + 1, &rs->stats, rs->stats_len);
+	kernel_write(rs->done_file, message, 1 + rs->stats_len, &pos);
 }
 
 /*
@@ -572,6 +579,7 @@ long ckpt_do_restart(struct ckpt_restart *rs)
 {
 	long ret;
 
+	rs->start = ktime_get();
 	ret = ckpt_read_meta(rs);
 	if (!ret)
 		ret = ckpt_check_image(rs);
@@ -583,8 +591,13 @@ long ckpt_do_restart(struct ckpt_restart *rs)
 		ret = down_write_killable(&current->signal->exec_update_lock);
 	if (ret) {
 		restore_mm_abort(rs);
+		rs->stats.total_ns = ktime_get() - rs->start;
+		if (!rs->log.len)
+			ckpt_log(&rs->log, "the restart failed: %pe",
+				 ERR_PTR(ret));
 		return ret;
 	}
+	rs->stats.tasks = 1;
 	ckpt_commit(rs);
 	up_write(&current->signal->exec_update_lock);
 	rs->committed = true;
@@ -592,10 +605,11 @@ long ckpt_do_restart(struct ckpt_restart *rs)
 	ret = arch_ckpt_commit(ckpt_rec_as(rs->cpu, x86_cpu),
 			       ckpt_rec_as(rs->xstate, x86_xstate),
 			       rs->xstate->var);
-	/* A signal or limit that these run into is not the program's yet. */
+	restore_signal_commit(rs);
+	/* A limit that these run into is not the program's yet. */
 	ckpt_log_close(&rs->log);
 	ckpt_say_done(rs);
-	restore_signal_commit(rs);
+	restore_signal_finish(rs);
 	return ret;
 }
 
@@ -628,6 +642,7 @@ void ckpt_restart_release(struct ckpt_restart *rs)
 		put_files_struct(rs->files);
 	if (rs->fs)
 		ckpt_ops_FS.drop(rs->fs);
+	restore_signal_release(rs);
 	xa_for_each(&rs->objs, i, obj)
 		ckpt_robj_free(obj);
 	xa_destroy(&rs->objs);

@@ -101,6 +101,11 @@ static void restore_sighand(struct ckpt_restart *rs)
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
+static long ckpt_sighand_users(void *ptr)
+{
+	return refcount_read(&((struct sighand_struct *)ptr)->count);
+}
+
 static void ckpt_sighand_grab(void *ptr)
 {
 	refcount_inc(&((struct sighand_struct *)ptr)->count);
@@ -115,12 +120,19 @@ const struct ckpt_obj_ops ckpt_ops_SIGHAND = {
 	.rec_type = CKPT_REC_SIGHAND,
 	.grab = ckpt_sighand_grab,
 	.drop = ckpt_sighand_drop,
+	.users = ckpt_sighand_users,
 	.checkpoint = checkpoint_sighand,
 };
 
 /* ---- process state -------------------------------------------------------- */
 
-static bool ckpt_cpu_timer_armed(struct signal_struct *sig)
+/**
+ * ckpt_cpu_timer_armed - does a timer of CPU time run?
+ * @sig: of the process
+ *
+ * Return: true if ITIMER_VIRTUAL or ITIMER_PROF is armed.
+ */
+bool ckpt_cpu_timer_armed(const struct signal_struct *sig)
 {
 	return sig->it[CPUCLOCK_PROF].expires || sig->it[CPUCLOCK_VIRT].expires;
 }
@@ -136,11 +148,6 @@ void ckpt_check_signal(struct ckpt_ctx *ctx, struct task_struct *t)
 				   SIGNAL_GROUP_EXIT;
 	struct signal_struct *sig = t->signal;
 
-	if (!hlist_empty(&sig->posix_timers))
-		ckpt_refuse(ctx, t, "has POSIX timers (timer_create), which cannot be saved yet");
-	if (ckpt_cpu_timer_armed(sig))
-		ckpt_refuse(ctx, t,
-			    "has ITIMER_VIRTUAL or ITIMER_PROF armed, which cannot be saved yet");
 	if (sig->group_stop_count)
 		ckpt_refuse(ctx, t, "is just being stopped; try again");
 	if (sig->flags & ~known)
@@ -379,8 +386,10 @@ static int restore_pending_check(struct ckpt_restart *rs,
 		return 0;
 	rec = ckpt_rec_as(r, sigpending);
 	info = r->var;
-	if (r->var_len / sizeof(*info) < rec->nr)
+	if (rec->shared > 1 || r->var_len / sizeof(*info) < rec->nr)
 		return ckpt_bad(rs, r, -EINVAL, "%u queued signals do not fit", rec->nr);
+	if (rec->set & sigmask(SIGKILL))
+		return ckpt_bad(rs, r, -EINVAL, "a killed process cannot be brought back");
 	for (i = 0; i < rec->nr; i++) {
 		int sig = info[i].si_signo;
 
@@ -398,42 +407,44 @@ static int restore_pending_check(struct ckpt_restart *rs,
 }
 
 /*
- * Signals are sent again in their order; masks and handlers are in place. A bit
- * without siginfo is one that found the queue full.
+ * The queue is made before the point of no return, since it takes memory and
+ * counts against RLIMIT_SIGPENDING.
  */
-static void restore_pending(const struct ckpt_rec *r)
+static int restore_pending_prepare(struct ckpt_restart *rs,
+				   const struct ckpt_rec *r,
+				   struct sigpending *queue)
 {
 	const struct ckpt_rec_sigpending *rec;
 	const siginfo_t *info;
-	u64 seen = 0;
-	int sig;
 	u32 i;
 
 	if (!r)
-		return;
+		return 0;
 	rec = ckpt_rec_as(r, sigpending);
 	info = r->var;
 	for (i = 0; i < rec->nr; i++) {
-		kernel_siginfo_t ki;
+		struct sigqueue *q = sigqueue_alloc();
 
-		memcpy(&ki, &info[i], sizeof(ki));
-		sig = ki.si_signo;
-		if (sig == SIGKILL)
-			continue;
-		seen |= sigmask(sig);
-		if (do_send_sig_info(sig, &ki, current, rec->shared ?
-				     PIDTYPE_TGID : PIDTYPE_PID))
-			pr_notice_ratelimited("pid %d: queued signal %d was lost: the limit of queued signals is reached\n",
-					      task_pid_nr(current), sig);
+		if (!q)
+			return ckpt_bad(rs, r, -EAGAIN,
+					"no room for its %u queued signals: out of memory, or more than your limit (ulimit -i)",
+					rec->nr);
+		/* No timer keeps it: it goes when the signal is delivered. */
+		q->flags &= ~SIGQUEUE_PREALLOC;
+		memcpy(&q->info, &info[i], sizeof(q->info));
+		list_add_tail(&q->list, &queue->list);
 	}
-	spin_lock_irq(&ckpt_sighand(current)->siglock);
-	for (sig = 1; sig <= _NSIG; sig++) {
-		if (sig == SIGKILL || !(rec->set & ~seen & sigmask(sig)))
-			continue;
-		sigaddset(rec->shared ? &current->signal->shared_pending.signal :
-			  &current->pending.signal, sig);
-	}
-	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+	queue->signal.sig[0] = rec->set;
+	return 0;
+}
+
+/* The saved signals come before those that were sent meanwhile. */
+static void restore_pending(struct sigpending *saved, struct sigpending *to)
+{
+	lockdep_assert_held(&ckpt_sighand(current)->siglock);
+	list_splice_init(&saved->list, &to->list);
+	sigorsets(&to->signal, &to->signal, &saved->signal);
+	sigemptyset(&saved->signal);
 }
 
 /* ---- restart ------------------------------------------------------------------ */
@@ -442,7 +453,7 @@ static void restore_pending(const struct ckpt_rec *r)
  * restore_signal_check - look for all that may be wrong in the signal records
  * @rs: the restart
  *
- * Context: before the point of no return; changes nothing.
+ * Context: before the point of no return; changes nothing of current.
  * Return: 0 or a negative errno, with the reason logged.
  */
 int restore_signal_check(struct ckpt_restart *rs)
@@ -467,7 +478,8 @@ int restore_signal_check(struct ckpt_restart *rs)
 	    rec->itimer[ITIMER_REAL].interval > KTIME_MAX)
 		return ckpt_bad(rs, rs->signal, -EINVAL, "impossible timer");
 	if (rec->flags & ~(CKPT_SIGNAL_SUBREAPER | CKPT_SIGNAL_STOPPED) ||
-	    rec->stop_code > _NSIG)
+	    (rec->flags & CKPT_SIGNAL_STOPPED &&
+	     (rec->stop_code > _NSIG || !sig_kernel_stop(rec->stop_code))))
 		return ckpt_bad(rs, rs->signal, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
 
 	ret = restore_rlimits_check(rs);
@@ -477,44 +489,103 @@ int restore_signal_check(struct ckpt_restart *rs)
 		ret = restore_pending_check(rs, rs->pending[0]);
 	if (!ret)
 		ret = restore_pending_check(rs, rs->pending[1]);
+	if (!ret)
+		ret = restore_pending_prepare(rs, rs->pending[0], &rs->queue[0]);
+	if (!ret)
+		ret = restore_pending_prepare(rs, rs->pending[1], &rs->queue[1]);
 	return ret;
 }
 
 /**
- * restore_signal_commit - take over the saved signal state
+ * restore_signal_release - let go of signals that were not delivered
+ * @rs: the restart
+ */
+void restore_signal_release(struct ckpt_restart *rs)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rs->queue); i++)
+		flush_sigqueue(&rs->queue[i]);
+}
+
+/**
+ * restore_signal_commit - take over handlers, mask and signals of the process
  * @rs: the restart, all of it checked
+ *
+ * What others send from now on is meant for the program.
  *
  * Context: past the point of no return; cannot fail.
  */
 void restore_signal_commit(struct ckpt_restart *rs)
 {
-	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
 	const struct ckpt_rec_task *task = ckpt_rec_as(rs->task, task);
 	sigset_t mask = { .sig[0] = task->blocked };
 
-	/* What was sent to the restarter was not meant for the program. */
+	restore_sighand(rs);
+	set_current_blocked(&mask);
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	/* What was sent to the restarter was not meant for the program. */
 	if (!fatal_signal_pending(current)) {
 		flush_sigqueue(&current->pending);
 		flush_sigqueue(&current->signal->shared_pending);
 	}
+	restore_pending(&rs->queue[1], &current->signal->shared_pending);
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
-
-	restore_process(rs);
-	restore_sighand(rs);
-	set_current_blocked(&mask);
-	restore_pending(rs->pending[1]);
-	restore_pending(rs->pending[0]);
 
 	if (task->flags & CKPT_TASK_RESTORE_SIGMASK) {
 		current->saved_sigmask.sig[0] = task->saved_sigmask &
 			~(sigmask(SIGKILL) | sigmask(SIGSTOP));
 		set_restore_sigmask();
 	}
-	/*
-	 * A stopped program stops again before it executes an instruction. Only
-	 * SIGSTOP does that whatever its handlers and its process group are.
-	 */
+}
+
+/*
+ * A stopped program stops again before it executes an instruction, for the same
+ * signal: get_signal() finds a stop that it has to take part in. A signal would
+ * not do, which might be handled, blocked or without effect on an orphan.
+ */
+static void restore_stop(int sig)
+{
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	if (task_set_jobctl_pending(current, sig | JOBCTL_STOP_PENDING |
+				    JOBCTL_STOP_CONSUME)) {
+		current->signal->group_exit_code = sig;
+		current->signal->group_stop_count = 1;
+	}
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+}
+
+/* Log or parent may be gone when they are written to: not the program's affair. */
+static void restore_drop_write_errors(void)
+{
+	struct sigpending *own = &current->pending, dropped;
+	struct sigqueue *q, *n;
+
+	init_sigpending(&dropped);
+	lockdep_assert_held(&ckpt_sighand(current)->siglock);
+	list_for_each_entry_safe(q, n, &own->list, list)
+		if (q->info.si_signo == SIGPIPE || q->info.si_signo == SIGXFSZ)
+			list_move(&q->list, &dropped.list);
+	sigdelsetmask(&own->signal, sigmask(SIGPIPE) | sigmask(SIGXFSZ));
+	flush_sigqueue(&dropped);
+}
+
+/**
+ * restore_signal_finish - take over limits, timers and signals of the thread
+ * @rs: the restart, committed; nothing is written to any file after this
+ *
+ * Context: past the point of no return; cannot fail.
+ */
+void restore_signal_finish(struct ckpt_restart *rs)
+{
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
+
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	restore_drop_write_errors();
+	restore_pending(&rs->queue[0], &current->pending);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+
+	restore_process(rs);
 	if (rec->flags & CKPT_SIGNAL_STOPPED)
-		do_send_sig_info(SIGSTOP, SEND_SIG_PRIV, current, PIDTYPE_TGID);
+		restore_stop(rec->stop_code);
 }

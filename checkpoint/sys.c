@@ -166,8 +166,8 @@ static struct file *ckpt_output(struct ckpt_log *log, int fd)
 		return ERR_PTR(-EBADF);
 	}
 	if (!file->f_op->write_iter || !(file->f_mode & FMODE_CAN_WRITE)) {
-		ckpt_log(log, "%pD4 cannot be the output: it takes no data through write_iter",
-			 file);
+		ckpt_log(log, "%s cannot be the output: it takes no data through write_iter",
+			 ckpt_log_path(log, &file->f_path));
 		fput(file);
 		return ERR_PTR(-EINVAL);
 	}
@@ -443,6 +443,9 @@ SYSCALL_DEFINE5(restart, pid_t, pid, int, fd, unsigned long, flags,
 	rs->flags = flags;
 	xa_init_flags(&rs->recs, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->objs, XA_FLAGS_ACCOUNT);
+	init_sigpending(&rs->queue[0]);
+	init_sigpending(&rs->queue[1]);
+	rs->stats_len = min_t(u32, args.stats_size, sizeof(rs->stats));
 	ret = ckpt_log_open(&rs->log, args.log_fd);
 	if (ret)
 		goto out;
@@ -453,6 +456,10 @@ SYSCALL_DEFINE5(restart, pid_t, pid, int, fd, unsigned long, flags,
 		ret = restart_done_file(rs, args.done_fd);
 	if (!ret)
 		ret = ckpt_do_restart(rs);
+	/* After the commit that memory is the program's. */
+	if (!rs->committed && put_result(args.stats, args.stats_size,
+					 &rs->stats, sizeof(rs->stats)))
+		ckpt_log(&rs->log, "warning: the statistics could not be stored");
 	ckpt_restart_release(rs);
 	restart_put_files(rs);
 	ckpt_log_close(&rs->log);

@@ -62,22 +62,32 @@ static const struct ckpt_flag_name ckpt_pfa_refused[] = {
 	{ BIT(PFA_SPEC_SSB_NOEXEC), "has PR_SET_SPECULATION_CTRL (store bypass until exec)" },
 };
 
-static void ckpt_check_flags(struct ckpt_ctx *ctx, struct task_struct *t,
-			     unsigned long flags, unsigned long known,
-			     const struct ckpt_flag_name *refused,
-			     unsigned int nr, const char *what)
+/* The bits of @flags that are in no table, and those that refuse. */
+static unsigned long ckpt_unknown_flags(unsigned long flags,
+					unsigned long known,
+					const struct ckpt_flag_name *refused,
+					unsigned int nr)
 {
-	unsigned int i;
+	while (nr--)
+		known |= refused[nr].bit;
+	return flags & ~known;
+}
 
-	for (i = 0; i < nr; i++) {
-		if (flags & refused[i].bit)
-			ckpt_refuse(ctx, t, "%s, which cannot be saved yet",
-				    refused[i].why);
-		known |= refused[i].bit;
-	}
-	if (flags & ~known)
-		ckpt_refuse(ctx, t, "has unknown %s 0x%lx", what,
-			    flags & ~known);
+static void ckpt_check_flags(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	unsigned long unknown;
+
+	unknown = ckpt_unknown_flags(t->flags, CKPT_PF_IGNORED | CKPT_PF_SAVED,
+				     ckpt_pf_refused,
+				     ARRAY_SIZE(ckpt_pf_refused));
+	if (unknown)
+		ckpt_refuse(ctx, t, "has unknown task flags 0x%lx", unknown);
+	unknown = ckpt_unknown_flags(t->atomic_flags,
+				     CKPT_PFA_IGNORED | CKPT_PFA_SAVED,
+				     ckpt_pfa_refused,
+				     ARRAY_SIZE(ckpt_pfa_refused));
+	if (unknown)
+		ckpt_refuse(ctx, t, "has unknown task attributes 0x%lx", unknown);
 }
 
 /* ---- what refuses -------------------------------------------------------- */
@@ -109,7 +119,7 @@ static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 		ckpt_refuse(ctx, t, "is the init of the machine");
 }
 
-static void ckpt_check_sched(struct ckpt_ctx *ctx, struct task_struct *t)
+static bool ckpt_has_policy(struct task_struct *t)
 {
 	switch (t->policy) {
 	case SCHED_NORMAL:
@@ -117,56 +127,140 @@ static void ckpt_check_sched(struct ckpt_ctx *ctx, struct task_struct *t)
 	case SCHED_IDLE:
 	case SCHED_FIFO:
 	case SCHED_RR:
-		break;
-	default:
-		ckpt_refuse(ctx, t, "has scheduling policy %u, which cannot be saved yet",
-			    t->policy);
+		return false;
 	}
+	return true;
+}
+
+static bool ckpt_has_uclamp(struct task_struct *t)
+{
 #ifdef CONFIG_UCLAMP_TASK
-	if (t->uclamp_req[UCLAMP_MIN].user_defined ||
-	    t->uclamp_req[UCLAMP_MAX].user_defined)
-		ckpt_refuse(ctx, t, "has utilisation clamps, which cannot be saved yet");
+	return t->uclamp_req[UCLAMP_MIN].user_defined ||
+	       t->uclamp_req[UCLAMP_MAX].user_defined;
 #endif
+	return false;
+}
+
+static bool ckpt_has_core_cookie(struct task_struct *t)
+{
 #ifdef CONFIG_SCHED_CORE
-	if (t->core_cookie)
-		ckpt_refuse(ctx, t, "has a core scheduling cookie, which cannot be saved yet");
+	return t->core_cookie;
 #endif
+	return false;
+}
+
+static bool ckpt_has_mempolicy(struct task_struct *t)
+{
 #ifdef CONFIG_NUMA
-	if (t->mempolicy)
-		ckpt_refuse(ctx, t, "has a memory policy, which cannot be saved yet");
+	return t->mempolicy;
 #endif
+	return false;
+}
+
+static bool ckpt_has_user_dispatch(struct task_struct *t)
+{
+	return test_task_syscall_work(t, SYSCALL_USER_DISPATCH);
+}
+
+static bool ckpt_has_io_uring(struct task_struct *t)
+{
+#ifdef CONFIG_IO_URING
+	return t->io_uring;
+#endif
+	return false;
+}
+
+static bool ckpt_has_pi_state(struct task_struct *t)
+{
+#ifdef CONFIG_FUTEX
+	return !list_empty(&t->pi_state_list);
+#endif
+	return false;
+}
+
+static bool ckpt_has_sem_undo(struct task_struct *t)
+{
+#ifdef CONFIG_SYSVIPC
+	return t->sysvsem.undo_list;
+#endif
+	return false;
+}
+
+static bool ckpt_has_user_events(struct task_struct *t)
+{
+#ifdef CONFIG_USER_EVENTS
+	return t->user_event_mm;
+#endif
+	return false;
+}
+
+static bool ckpt_has_uprobes(struct task_struct *t)
+{
+#ifdef CONFIG_UPROBES
+	return t->utask;
+#endif
+	return false;
+}
+
+static bool ckpt_has_posix_timers(struct task_struct *t)
+{
+	return !hlist_empty(&t->signal->posix_timers);
+}
+
+static bool ckpt_has_cpu_itimer(struct task_struct *t)
+{
+	return ckpt_cpu_timer_armed(t->signal);
+}
+
+/* What is in no record: it could not come back, nor would a restart end it. */
+static const struct {
+	bool (*has)(struct task_struct *t);
+	const char *what;
+} ckpt_task_problems[] = {
+	{ ckpt_has_policy,	"has scheduling policy SCHED_DEADLINE or SCHED_EXT" },
+	{ ckpt_has_uclamp,	"has utilisation clamps" },
+	{ ckpt_has_core_cookie,	"has a core scheduling cookie" },
+	{ ckpt_has_mempolicy,	"has a memory policy" },
+	{ ckpt_has_user_dispatch, "has PR_SET_SYSCALL_USER_DISPATCH" },
+	{ ckpt_has_io_uring,	"uses io_uring" },
+	{ ckpt_has_pi_state,	"owns a priority-inheritance futex that others wait for" },
+	{ ckpt_has_sem_undo,	"has SysV semaphores with SEM_UNDO" },
+	{ ckpt_has_user_events,	"has user events" },
+	{ ckpt_has_uprobes,	"has been hit by a uprobe" },
+	{ ckpt_has_posix_timers, "has POSIX timers (timer_create)" },
+	{ ckpt_has_cpu_itimer,	"has ITIMER_VIRTUAL or ITIMER_PROF armed" },
+};
+
+/**
+ * ckpt_task_problem - what of a task neither an image holds nor a restart ends
+ * @t: the task: frozen, or current
+ * @n: 0 for the first such thing, 1 for the second...
+ *
+ * Return: its name, to follow the name of the task; NULL if there are no more.
+ */
+const char *ckpt_task_problem(struct task_struct *t, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_task_problems); i++)
+		if (ckpt_task_problems[i].has(t) && !n--)
+			return ckpt_task_problems[i].what;
+	for (i = 0; i < ARRAY_SIZE(ckpt_pf_refused); i++)
+		if ((t->flags & ckpt_pf_refused[i].bit) && !n--)
+			return ckpt_pf_refused[i].why;
+	for (i = 0; i < ARRAY_SIZE(ckpt_pfa_refused); i++)
+		if ((t->atomic_flags & ckpt_pfa_refused[i].bit) && !n--)
+			return ckpt_pfa_refused[i].why;
+	return NULL;
 }
 
 static void ckpt_check_attached(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	if (t->seccomp.mode != SECCOMP_MODE_DISABLED)
 		ckpt_refuse(ctx, t, "runs under seccomp, which cannot be saved yet");
-	if (test_task_syscall_work(t, SYSCALL_USER_DISPATCH))
-		ckpt_refuse(ctx, t, "has PR_SET_SYSCALL_USER_DISPATCH, which cannot be saved yet");
-#ifdef CONFIG_IO_URING
-	if (t->io_uring)
-		ckpt_refuse(ctx, t, "uses io_uring, which cannot be saved yet");
-#endif
 #ifdef CONFIG_PERF_EVENTS
 	if (t->perf_event_ctxp)
-		ckpt_refuse(ctx, t, "has performance events");
-#endif
-#ifdef CONFIG_UPROBES
-	if (t->utask)
-		ckpt_refuse(ctx, t, "has been hit by a uprobe");
-#endif
-#ifdef CONFIG_FUTEX
-	if (!list_empty(&t->pi_state_list))
-		ckpt_refuse(ctx, t,
-			    "owns a priority-inheritance futex that others wait for, which cannot be saved yet");
-#endif
-#ifdef CONFIG_SYSVIPC
-	if (t->sysvsem.undo_list)
-		ckpt_refuse(ctx, t, "has SysV semaphores with SEM_UNDO, which cannot be saved yet");
-#endif
-#ifdef CONFIG_USER_EVENTS
-	if (t->user_event_mm)
-		ckpt_refuse(ctx, t, "has user events");
+		ckpt_refuse(ctx, t, "has performance events, which cannot be saved yet");
 #endif
 }
 
@@ -230,16 +324,12 @@ void ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *t)
 	const char *why;
 	unsigned int n;
 
-	ckpt_check_flags(ctx, t, t->flags, CKPT_PF_IGNORED | CKPT_PF_SAVED,
-			 ckpt_pf_refused, ARRAY_SIZE(ckpt_pf_refused),
-			 "task flags");
-	ckpt_check_flags(ctx, t, t->atomic_flags,
-			 CKPT_PFA_IGNORED | CKPT_PFA_SAVED, ckpt_pfa_refused,
-			 ARRAY_SIZE(ckpt_pfa_refused), "task attributes");
+	ckpt_check_flags(ctx, t);
 	ckpt_check_relatives(ctx, t);
-	ckpt_check_sched(ctx, t);
 	ckpt_check_attached(ctx, t);
 	ckpt_check_namespaces(ctx, t);
+	for (n = 0; (why = ckpt_task_problem(t, n)); n++)
+		ckpt_refuse(ctx, t, "%s, which cannot be saved yet", why);
 	for (n = 0; (why = arch_ckpt_refusal(t, n)); n++)
 		ckpt_refuse(ctx, t, "cannot be saved yet: %s", why);
 }
@@ -484,7 +574,8 @@ static void ckpt_task_fill(struct task_struct *t, struct ckpt_rec_task *rec)
 	rec->rseq_sig = t->rseq_sig;
 #endif
 	task_lock(t);
-	rec->ioprio = __get_task_ioprio(t);
+	/* Not what follows from the nice value where nobody set it. */
+	rec->ioprio = t->io_context ? t->io_context->ioprio : IOPRIO_DEFAULT;
 	task_unlock(t);
 	rec->start_time = t->start_time;
 	task_cputime_adjusted(t, &utime, &stime);
@@ -665,14 +756,19 @@ static void restore_sched(struct ckpt_restart *rs,
 		attr.sched_flags |= SCHED_FLAG_RESET_ON_FORK;
 	if (sched_setattr_nocheck(current, &attr))
 		ckpt_log(&rs->log, "warning: the scheduling policy could not be restored");
-	if (rec->cpus_len && zalloc_cpumask_var(&mask, GFP_KERNEL)) {
-		memcpy(cpumask_bits(mask), rs->task->var,
-		       min_t(size_t, rec->cpus_len, cpumask_size()));
+	/* Without a mask it ran wherever it might; the restarter's does not stay. */
+	if ((rec->cpus_len || current->user_cpus_ptr) &&
+	    zalloc_cpumask_var(&mask, GFP_KERNEL)) {
+		if (rec->cpus_len)
+			memcpy(cpumask_bits(mask), rs->task->var,
+			       min_t(size_t, rec->cpus_len, cpumask_size()));
+		else
+			cpumask_copy(mask, cpu_possible_mask);
 		if (sched_setaffinity(0, mask))
 			ckpt_log(&rs->log, "warning: the CPU affinity could not be restored");
 		free_cpumask_var(mask);
 	}
-	if (rec->ioprio != IOPRIO_DEFAULT &&
+	if ((rec->ioprio != IOPRIO_DEFAULT || current->io_context) &&
 	    set_task_ioprio(current, rec->ioprio))
 		ckpt_log(&rs->log, "warning: the I/O priority could not be restored");
 }
@@ -736,6 +832,10 @@ void restore_task_commit(struct ckpt_restart *rs)
 #ifdef CONFIG_COMPAT
 	t->compat_robust_list = (void __user *)(unsigned long)rec->compat_robust_list;
 #endif
+#endif
+#ifdef CONFIG_FAULT_INJECTION
+	t->make_it_fail = 0;
+	t->fail_nth = 0;
 #endif
 	if (rec->flags & CKPT_TASK_NO_NEW_PRIVS)
 		task_set_no_new_privs(t);

@@ -41,9 +41,6 @@
 #define EXIT_FAILED	125
 /* Time for a killed task to go. */
 #define DEATH_MS	5000
-/* Time for the kernel to write its log when the restart is done. */
-#define LOG_MS		1000
-
 /**
  * struct bringup - one run of the program
  * @file: -i
@@ -66,6 +63,7 @@
  * @pidout: the pidfile before it has its name
  * @go: pipe, from us to the task
  * @done: pipe, from the task to us
+ * @stats: of the restart
  * @job: the program
  */
 struct bringup {
@@ -90,6 +88,7 @@ struct bringup {
 	struct output pidout;
 	int go[2];
 	int done[2];
+	struct ckpt_stats stats;
 	struct job job;
 };
 
@@ -102,6 +101,16 @@ struct report {
 	int failed;
 	int err;
 };
+
+/**
+ * struct done - what the kernel says when the program runs
+ * @zero: the byte that says it
+ * @stats: statistics, as many as the kernel knows
+ */
+struct done {
+	char zero;
+	struct ckpt_stats stats;
+} __attribute__((packed));
 
 /* report.failed */
 enum {
@@ -358,6 +367,7 @@ static void become_program(const struct mk_task *task, void *arg)
 		.prefix_len = b->tree->prefix_len,
 		.nr_inherit = b->nr_inherit,
 		.inherit = (uintptr_t)b->inherit,
+		.stats_size = sizeof(struct ckpt_stats),
 		.done_fd = b->done[1],
 	};
 	char go;
@@ -480,31 +490,22 @@ static void explain_report(struct bringup *b, const struct report *report)
 		    "process group", strerror(report->err));
 }
 
-/*
- * The kernel writes its log after the byte and lets go of the pipe after the
- * log.
- */
-static void wait_for_log(struct bringup *b)
-{
-	struct pollfd pfd = { .fd = b->done[0] };
-
-	poll(&pfd, 1, LOG_MS);
-}
-
 /* Returns 0 if the program runs, -1 after a message. */
 static int read_outcome(struct bringup *b)
 {
 	union {
 		struct report report;
-		char byte;
-	} u = { .report = { 0 } };
+		struct done done;
+	} u;
 	ssize_t n;
+
+	memset(&u, 0, sizeof(u));
 
 	do {
 		n = read(b->done[0], &u, sizeof(u));
 	} while (n < 0 && errno == EINTR);
-	if (n >= 1 && !u.report.failed) {
-		wait_for_log(b);
+	if (n >= 1 && !u.done.zero) {
+		b->stats = u.done.stats;
 		return 0;
 	}
 	if (n == sizeof(u.report))
@@ -540,6 +541,18 @@ static int wait_for_program(struct bringup *b)
 	}
 }
 
+static void show_stats(const struct ckpt_stats *st)
+{
+	char a[32], b[32], c[32];
+
+	msg("image of %s: %s of metadata, %llu pages",
+	    size_text(st->image_bytes, a, sizeof(a)),
+	    size_text(st->meta_bytes, b, sizeof(b)), st->pages_written);
+	msg("%u task%s, %u objects, restored in %s", st->tasks,
+	    st->tasks == 1 ? "" : "s", st->objects,
+	    time_text(st->total_ns, c, sizeof(c)));
+}
+
 static int report_running(struct bringup *b)
 {
 	klog_show(&b->log);
@@ -547,8 +560,10 @@ static int report_running(struct bringup *b)
 		msg("the program runs as process %d nevertheless", b->job.pid);
 		return -1;
 	}
-	if (b->verbose)
+	if (b->verbose) {
 		msg("%s runs as process %d", b->image, b->job.pid);
+		show_stats(&b->stats);
+	}
 	return 0;
 }
 

@@ -51,8 +51,8 @@
  * DOC: checkpoint flags
  *
  * CHECKPOINT_SUBTREE
- *	the tree is not a whole container: skip the test that nobody outside
- *	shares its objects
+ *	the tree is not a whole container: open files that it shares with
+ *	processes outside do not refuse, and are parted from them at restart
  * CHECKPOINT_CHECK
  *	find every reason that would refuse a checkpoint, log each, write
  *	nothing; @fd is ignored
@@ -199,13 +199,15 @@ struct ckpt_inherit_fd {
  * @prefix_len: their number, at most CKPT_PREFIX_MAX
  * @nr_inherit: number of entries in @inherit, at most CKPT_INHERIT_MAX
  * @inherit: user pointer to an array of struct ckpt_inherit_fd
- * @stats: out, user pointer to a struct ckpt_stats in the caller's memory. Only
- *	filled in where the caller survives the call, that is on failure
- * @stats_size: size of *@stats as the caller knows it
+ * @stats: out, user pointer to a struct ckpt_stats, or 0. Filled in on failure;
+ *	on success the memory of the caller is gone, see @done_fd
+ * @stats_size: size of struct ckpt_stats as the caller knows it
  * @done_fd: descriptor, or -1 for none, to which one byte of value 0 is written
  *	when the restart can no longer fail: it tells the parent of the caller
- *	that the program runs again. All descriptors of the caller are closed
- *	after that, and the log is complete when this one is
+ *	that the program runs again. In the same write follow as many bytes of
+ *	a struct ckpt_stats as @stats_size says and the kernel knows. All
+ *	descriptors of the caller are closed after that, and the log is complete
+ *	when this one is
  */
 struct restart_args {
 	__s32 log_fd;

@@ -759,7 +759,7 @@ struct ckpt_rec_vma {
  * @rt_priority: of SCHED_FIFO and SCHED_RR
  * @exit_code: of a zombie
  * @pdeath_signal: PR_SET_PDEATHSIG
- * @ioprio: as ioprio_get() returns it
+ * @ioprio: as ioprio_set() takes it, 0: follows from the nice value
  * @cpus_len: bytes of the affinity mask that follow; 0: all CPUs
  * @timer_slack_ns: PR_SET_TIMERSLACK
  * @default_timer_slack_ns: what PR_SET_TIMERSLACK of 0 sets

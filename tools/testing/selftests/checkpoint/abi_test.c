@@ -57,7 +57,8 @@ FIXTURE_TEARDOWN(abi)
 
 static int cp(pid_t pid, int fd, unsigned long flags, void *args, size_t size)
 {
-	long ret = sys_checkpoint(pid, fd, flags, args, size);
+	long ret = sys_checkpoint(pid, fd, flags | CHECKPOINT_SUBTREE, args,
+				  size);
 
 	return ret < 0 ? -errno : ret > 0;
 }

@@ -148,7 +148,8 @@ TEST_F(basic, check_only)
 {
 	struct checkpoint_args args = { .log_fd = -1 };
 
-	EXPECT_EQ(0, sys_checkpoint(self->pid, -1, CHECKPOINT_CHECK |
+	EXPECT_EQ(0, sys_checkpoint(self->pid, -1, CHECKPOINT_SUBTREE |
+				    CHECKPOINT_CHECK |
 				    CHECKPOINT_ARGS, &args, sizeof(args)));
 	EXPECT_EQ(42, ckpt_wait(self->pid, 20000));
 	EXPECT_TRUE(steps_are_right());
@@ -160,7 +161,8 @@ TEST_F(basic, hold_then_thaw)
 	struct checkpoint_args args = { .log_fd = -1, .context_fd = -1 };
 	struct stat before, after;
 
-	ASSERT_LT(0, sys_checkpoint(self->pid, out, CHECKPOINT_HOLD |
+	ASSERT_LT(0, sys_checkpoint(self->pid, out, CHECKPOINT_SUBTREE |
+				    CHECKPOINT_HOLD |
 				    CHECKPOINT_ARGS, &args, sizeof(args)));
 	ASSERT_LE(0, args.context_fd);
 	ASSERT_EQ(0, stat(STEP_LOG, &before));
@@ -182,7 +184,8 @@ TEST_F(basic, hold_then_kill)
 	int out = open("/dev/null", O_WRONLY);
 	struct checkpoint_args args = { .log_fd = -1, .context_fd = -1 };
 
-	ASSERT_LT(0, sys_checkpoint(self->pid, out, CHECKPOINT_HOLD |
+	ASSERT_LT(0, sys_checkpoint(self->pid, out, CHECKPOINT_SUBTREE |
+				    CHECKPOINT_HOLD |
 				    CHECKPOINT_ARGS, &args, sizeof(args)));
 	ASSERT_EQ(0, ioctl(args.context_fd, CKPT_CONTEXT_KILL));
 	EXPECT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));

@@ -32,7 +32,7 @@ static void saves_itself(void *arg)
 	long ret;
 
 	step = 1;
-	ret = sys_checkpoint(a->by_pid ? getpid() : 0, a->fd, 0, NULL, 0);
+	ret = sys_checkpoint(a->by_pid ? getpid() : 0, a->fd, CHECKPOINT_SUBTREE, NULL, 0);
 	if (on_stack != 0x1122334455667788UL || x != 1.5 || step != 1)
 		_exit(30);
 	/* Only the process that went on sees this. */
@@ -192,7 +192,7 @@ static void cannot_save(void *arg)
 {
 	struct self_args *a = arg;
 
-	step = sys_checkpoint(0, a->fd, 0, NULL, 0);
+	step = sys_checkpoint(0, a->fd, CHECKPOINT_SUBTREE, NULL, 0);
 	_exit(step == -1 ? errno : 0);
 }
 

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The collect pass: every shared object of the tree goes into the object hash,
+ * and the references that the tree holds are counted. An object that has more
+ * is shared with somebody outside, from whom a restart would part it.
+ *
+ * That holds always for address spaces, tables and handlers. An open file is
+ * nearly always shared with whoever started the program (its terminal, its
+ * log), so it counts only for a tree that is said to be whole, that is without
+ * CHECKPOINT_SUBTREE; and only if it has a descriptor: a mapping has nothing of
+ * an open file that could be shared.
+ */
+#include <linux/delay.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/fs_struct.h>
+#include <linux/ptrace.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+
+#include "checkpoint.h"
+
+/* A reader of /proc or a call in flight holds a reference for a moment. */
+#define CKPT_LEAK_TRIES		500
+#define CKPT_LEAK_LOOKS		100
+#define CKPT_LEAK_WAIT_US	500
+
+static int ckpt_collect_task(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	struct files_struct *files;
+	struct sighand_struct *sighand;
+	struct mm_struct *mm = get_task_mm(t);
+	struct fs_struct *fs;
+	int err = 0;
+
+	/* SIGKILL may take them away at any time. */
+	task_lock(t);
+	files = t->files;
+	if (files)
+		ckpt_ops_FILES.grab(files);
+	fs = t->fs;
+	if (fs)
+		ckpt_ops_FS.grab(fs);
+	task_unlock(t);
+	rcu_read_lock();
+	sighand = rcu_dereference(t->sighand);
+	if (sighand && !refcount_inc_not_zero(&sighand->count))
+		sighand = NULL;
+	rcu_read_unlock();
+
+	ckpt_obj_collect(ctx, CKPT_OBJ_FILES, files, 1, &err);
+	ckpt_obj_collect(ctx, CKPT_OBJ_FS, fs, 1, &err);
+	ckpt_obj_collect(ctx, CKPT_OBJ_SIGHAND, sighand, 1, &err);
+	ckpt_obj_collect(ctx, CKPT_OBJ_MM, mm, 1, &err);
+
+	if (files)
+		ckpt_ops_FILES.drop(files);
+	if (fs)
+		ckpt_ops_FS.drop(fs);
+	if (sighand)
+		ckpt_ops_SIGHAND.drop(sighand);
+	if (mm)
+		mmput(mm);
+	return err;
+}
+
+/**
+ * ckpt_collect - put all shared objects of the tree into the object hash
+ * @ctx: the checkpoint; the tree is frozen
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ckpt_collect(struct ckpt_ctx *ctx)
+{
+	return ckpt_collect_task(ctx, ctx->root_task);
+}
+
+/* References that nobody in the tree holds. */
+static long ckpt_excess(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
+{
+	const struct ckpt_obj_ops *ops = ckpt_obj_ops(obj->type);
+	long known = obj->seen + 1; /* the hash */
+
+	if (!ops->users)
+		return 0;
+	if (obj->type == CKPT_OBJ_FILE) {
+		if ((ctx->flags & CHECKPOINT_SUBTREE) || !obj->has_fd)
+			return 0;
+		/* What this very call holds. */
+		known += obj->ptr == ctx->out.file;
+		known += obj->ptr == ctx->log.file;
+	}
+	return ops->users(obj->ptr) - known;
+}
+
+static bool ckpt_task_has_file(struct task_struct *p, const struct file *wanted)
+{
+	struct file *file;
+	unsigned int fd;
+
+	for (fd = 0; (file = task_lookup_next_fdget_rcu(p, &fd)); fd++) {
+		fput(file);
+		if (file == wanted)
+			return true;
+	}
+	return false;
+}
+
+static bool ckpt_task_holds(struct task_struct *p, const struct ckpt_obj *obj)
+{
+	switch (obj->type) {
+	case CKPT_OBJ_FILE:
+		return ckpt_task_has_file(p, obj->ptr);
+	case CKPT_OBJ_FILES:
+		return READ_ONCE(p->files) == obj->ptr;
+	case CKPT_OBJ_FS:
+		return READ_ONCE(p->fs) == obj->ptr;
+	case CKPT_OBJ_SIGHAND:
+		return rcu_access_pointer(p->sighand) == obj->ptr;
+	case CKPT_OBJ_MM:
+		return READ_ONCE(p->mm) == obj->ptr;
+	default:
+		return false;
+	}
+}
+
+/* Some process outside that the caller may look into and that holds the object. */
+static struct task_struct *ckpt_find_holder(struct ckpt_ctx *ctx,
+					    const struct ckpt_obj *obj)
+{
+	struct task_struct *p, *found = NULL;
+
+	rcu_read_lock();
+	for_each_process(p) {
+		if (p == ctx->root_task || !task_pid_vnr(p) ||
+		    !ckpt_task_holds(p, obj))
+			continue;
+		if (!ptrace_may_access(p, PTRACE_MODE_READ_REALCREDS))
+			continue;
+		found = get_task_struct(p);
+		break;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static void ckpt_refuse_leak(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
+{
+	struct task_struct *t = ctx->root_task;
+	struct task_struct *holder = ckpt_find_holder(ctx, obj);
+	char who[64] = "somebody outside";
+
+	if (holder) {
+		snprintf(who, sizeof(who), "pid %d (%*pE), which is outside",
+			 task_pid_vnr(holder),
+			 (int)strnlen(holder->comm, sizeof(holder->comm)),
+			 holder->comm);
+		put_task_struct(holder);
+	}
+	if (obj->type == CKPT_OBJ_FILE)
+		ckpt_refuse(ctx, t,
+			    "has the open file %s in common with %s; with CHECKPOINT_SUBTREE a restart parts them",
+			    ckpt_log_path(&ctx->log, &((struct file *)obj->ptr)->f_path),
+			    who);
+	else
+		ckpt_refuse(ctx, t, "shares its %s with %s",
+			    ckpt_obj_name(obj->type), who);
+}
+
+/* Only what stays is a leak: look often, at times that nobody can be in step with. */
+static int ckpt_leak_stays(struct ckpt_ctx *ctx, const struct ckpt_obj *obj,
+			   unsigned int *tries)
+{
+	unsigned int i;
+
+	for (; *tries < CKPT_LEAK_TRIES; ++*tries) {
+		for (i = 0; i < CKPT_LEAK_LOOKS; i++) {
+			if (ckpt_excess(ctx, obj) <= 0)
+				return 0;
+			cpu_relax();
+		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		usleep_range(CKPT_LEAK_WAIT_US, 2 * CKPT_LEAK_WAIT_US);
+	}
+	return ckpt_excess(ctx, obj) > 0;
+}
+
+/**
+ * ckpt_check_leaks - refuse objects that somebody outside of the tree shares
+ * @ctx: the checkpoint, after ckpt_collect()
+ *
+ * Context: sleeps for half a second or so if there are such.
+ * Return: 0, with ctx->refusals counted up, or -EINTR.
+ */
+int ckpt_check_leaks(struct ckpt_ctx *ctx)
+{
+	struct ckpt_obj *obj;
+	unsigned int tries = 0;
+	unsigned long i;
+	int ret;
+
+	xa_for_each(&ctx->objs.list, i, obj) {
+		ret = ckpt_leak_stays(ctx, obj, &tries);
+		if (ret < 0)
+			return ret;
+		if (ret)
+			ckpt_refuse_leak(ctx, obj);
+		cond_resched();
+	}
+	return 0;
+}
