@@ -19,6 +19,7 @@
 #include <linux/sched/debug.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
 #include <linux/sched/wake_q.h>
 #include <linux/stdarg.h>
 #include <linux/time_namespace.h>
@@ -189,6 +190,12 @@ static int ckpt_freeze(struct ckpt_ctx *ctx)
 	} while (1);
 
 	ret = ckpt_task_wait_off_cpu(ctx->root_task);
+	/* SIGKILL may end the task at any time; its registers must not go. */
+	if (!ret) {
+		ctx->root_stack = try_get_task_stack(ctx->root_task);
+		if (!ctx->root_stack)
+			ret = -ESRCH;
+	}
 	if (ret == -ESRCH)
 		ckpt_refuse(ctx, ctx->root_task, "exited meanwhile");
 	ctx->stats.freeze_ns = ktime_get() - ctx->freeze_start;
@@ -323,13 +330,13 @@ static int ckpt_write_payload(struct ckpt_ctx *ctx)
 	return 0;
 }
 
-/* SIGKILL and the OOM killer take a frozen task, too. */
-static int ckpt_still_there(struct ckpt_ctx *ctx)
+/*
+ * SIGKILL and the OOM killer take a frozen task, too. It may be in the trap
+ * still, about to die.
+ */
+static bool ckpt_was_killed(struct task_struct *t)
 {
-	if (ckpt_task_frozen(ctx->root_task) && !ctx->root_task->exit_state)
-		return 0;
-	ckpt_refuse(ctx, ctx->root_task, "was killed while it was being saved");
-	return -ESRCH;
+	return !ckpt_task_frozen(t) || t->exit_state || fatal_signal_pending(t);
 }
 
 static int ckpt_write_out(struct ckpt_ctx *ctx)
@@ -346,9 +353,9 @@ static int ckpt_write_out(struct ckpt_ctx *ctx)
 	if (ret)
 		goto failed;
 	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_PAYLOAD_WRITTEN);
-	ret = ckpt_still_there(ctx);
-	if (ret)
-		return ret;
+	/* What was captured of it may be what it was in death. */
+	if (ckpt_was_killed(ctx->root_task))
+		return -ESRCH;
 	ret = ckpt_out_finish(out, meta_offset, ctx->uuid);
 	if (ret)
 		goto failed;
@@ -364,10 +371,9 @@ static int ckpt_write_out(struct ckpt_ctx *ctx)
 	return 0;
 
 failed:
-	if (!ckpt_still_there(ctx))
-		ckpt_log(&ctx->log,
-			 "writing the image failed at offset %llu: %pe; the processes go on",
-			 out->offset, ERR_PTR(ret));
+	ckpt_log(&ctx->log,
+		 "writing the image failed at offset %llu: %pe; the processes go on",
+		 out->offset, ERR_PTR(ret));
 	return ret;
 }
 
@@ -405,6 +411,11 @@ static int ckpt_begin(struct ckpt_ctx *ctx, pid_t pid)
 	ret = ckpt_check_root(ctx);
 	if (ret)
 		return ret;
+	ctx->root_pid = get_task_pid(ctx->root_task, PIDTYPE_PID);
+	if (!ctx->root_pid) {
+		ckpt_refuse(ctx, ctx->root_task, "has exited");
+		return -ESRCH;
+	}
 	/* A tracer would keep a stopped task from ever coming to the trap. */
 	if (ckpt_refuse_traced(ctx, ctx->root_task))
 		return -EOPNOTSUPP;
@@ -452,8 +463,17 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
 		if (!ret && (ctx->flags & CHECKPOINT_KILL))
 			ckpt_kill_tree(ctx->root_task);
 	}
+	/* Whatever else was found wrong with it came of that. */
+	if (ret && ctx->root_stack && ckpt_was_killed(ctx->root_task)) {
+		ckpt_refuse(ctx, ctx->root_task,
+			    "was killed while it was being saved");
+		ret = -ESRCH;
+	}
 	if (ret || !(ctx->flags & CHECKPOINT_HOLD))
 		ckpt_release_tree(ctx);
+	if (ctx->root_stack)
+		put_task_stack(ctx->root_task);
+	put_pid(ctx->root_pid);
 	ctx->stats.total_ns = ktime_get() - start;
 	if (ret && !ctx->log.len)
 		ckpt_log(&ctx->log, "pid %d could not be saved: %pe", pid,

@@ -294,6 +294,8 @@ const char *ckpt_rec_name(u32 type);
  * @objs: shared objects
  * @fz: holds the tree
  * @root_task: root of the tree
+ * @root_pid: its pid, which outlives it
+ * @root_stack: a reference to its stack, and so to its registers, is held
  * @root: root directory of the root task
  * @refusals: reasons found that refuse the checkpoint
  * @uuid: of the image
@@ -310,6 +312,8 @@ struct ckpt_ctx {
 	struct ckpt_objhash objs;
 	struct ckpt_freezer *fz;
 	struct task_struct *root_task;
+	struct pid *root_pid;
+	bool root_stack;
 	struct path root;
 	unsigned int refusals;
 	u8 uuid[CKPT_UUID_LEN];

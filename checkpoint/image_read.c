@@ -108,6 +108,8 @@ static int ckpt_in_result(ssize_t n)
 
 static int ckpt_in_iter(struct ckpt_in *in, struct iov_iter *iter)
 {
+	size_t len;
+
 	while (in->prefix_len && iov_iter_count(iter)) {
 		size_t n = copy_to_iter(in->prefix, in->prefix_len, iter);
 
@@ -117,12 +119,16 @@ static int ckpt_in_iter(struct ckpt_in *in, struct iov_iter *iter)
 		in->prefix_len -= n;
 		in->offset += n;
 	}
-	while (iov_iter_count(iter)) {
+	len = iov_iter_count(iter);
+	while (len) {
 		ssize_t n = vfs_iter_read(in->file, iter, &in->pos, 0);
 
 		if (n <= 0)
 			return ckpt_in_result(n);
 		in->offset += n;
+		len -= n;
+		/* Some cut it to what they gave. */
+		iov_iter_reexpand(iter, len);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();

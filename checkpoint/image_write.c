@@ -147,6 +147,8 @@ static int ckpt_out_iter(struct ckpt_out *out, struct iov_iter *iter)
 		if (n <= 0)
 			break;
 		done += n;
+		/* Some cut it to what they took, as at RLIMIT_FSIZE. */
+		iov_iter_reexpand(iter, len - done);
 		if (fatal_signal_pending(current))
 			break;
 		cond_resched();

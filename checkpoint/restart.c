@@ -605,9 +605,9 @@ long ckpt_do_restart(struct ckpt_restart *rs)
 	ret = arch_ckpt_commit(ckpt_rec_as(rs->cpu, x86_cpu),
 			       ckpt_rec_as(rs->xstate, x86_xstate),
 			       rs->xstate->var);
-	restore_signal_commit(rs);
-	/* A limit that these run into is not the program's yet. */
+	/* A limit or signal that the log runs into is not the program's yet. */
 	ckpt_log_close(&rs->log);
+	restore_signal_commit(rs);
 	ckpt_say_done(rs);
 	restore_signal_finish(rs);
 	return ret;

@@ -177,12 +177,15 @@ static void restore_nanosleep(const struct ckpt_rec_restart_block *rec,
 static struct task_struct *cpu_clock_task(struct task_struct *t,
 					  clockid_t clock)
 {
+	struct pid_namespace *ns = task_active_pid_ns(t);
 	bool thread = CPUCLOCK_PERTHREAD(clock);
 	pid_t nr = CPUCLOCK_PID(clock);
 
 	if (!nr)
 		return t;
-	return pid_task(find_pid_ns(nr, task_active_pid_ns(t)),
+	if (!ns)
+		return NULL;
+	return pid_task(find_pid_ns(nr, ns),
 			thread ? PIDTYPE_PID : PIDTYPE_TGID);
 }
 

@@ -179,6 +179,7 @@ static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	struct signal_struct *sig = ptr;
 	struct ckpt_rec_signal *rec;
 	struct ckpt_rlimit *rlim;
+	unsigned long flags;
 	int i;
 
 	rec = ckpt_rec_new(ctx, signal, CKPT_REC_SIGNAL,
@@ -198,7 +199,8 @@ static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	}
 	task_unlock(t->group_leader);
 
-	spin_lock_irq(&ckpt_sighand(t)->siglock);
+	if (!lock_task_sighand(t, &flags))
+		return -ESRCH;
 	if (sig->is_child_subreaper)
 		rec->flags |= CKPT_SIGNAL_SUBREAPER;
 	if (sig->flags & SIGNAL_STOP_STOPPED) {
@@ -214,7 +216,7 @@ static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 		rec->itimer[ITIMER_REAL].value = max_t(s64, left, 1);
 	}
 	ckpt_signal_times(t, rec);
-	spin_unlock_irq(&ckpt_sighand(t)->siglock);
+	unlock_task_sighand(t, &flags);
 	return 0;
 }
 
@@ -508,37 +510,6 @@ void restore_signal_release(struct ckpt_restart *rs)
 		flush_sigqueue(&rs->queue[i]);
 }
 
-/**
- * restore_signal_commit - take over handlers, mask and signals of the process
- * @rs: the restart, all of it checked
- *
- * What others send from now on is meant for the program.
- *
- * Context: past the point of no return; cannot fail.
- */
-void restore_signal_commit(struct ckpt_restart *rs)
-{
-	const struct ckpt_rec_task *task = ckpt_rec_as(rs->task, task);
-	sigset_t mask = { .sig[0] = task->blocked };
-
-	restore_sighand(rs);
-	set_current_blocked(&mask);
-	spin_lock_irq(&ckpt_sighand(current)->siglock);
-	/* What was sent to the restarter was not meant for the program. */
-	if (!fatal_signal_pending(current)) {
-		flush_sigqueue(&current->pending);
-		flush_sigqueue(&current->signal->shared_pending);
-	}
-	restore_pending(&rs->queue[1], &current->signal->shared_pending);
-	spin_unlock_irq(&ckpt_sighand(current)->siglock);
-
-	if (task->flags & CKPT_TASK_RESTORE_SIGMASK) {
-		current->saved_sigmask.sig[0] = task->saved_sigmask &
-			~(sigmask(SIGKILL) | sigmask(SIGSTOP));
-		set_restore_sigmask();
-	}
-}
-
 /*
  * A stopped program stops again before it executes an instruction, for the same
  * signal: get_signal() finds a stop that it has to take part in. A signal would
@@ -555,37 +526,62 @@ static void restore_stop(int sig)
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
-/* Log or parent may be gone when they are written to: not the program's affair. */
-static void restore_drop_write_errors(void)
-{
-	struct sigpending *own = &current->pending, dropped;
-	struct sigqueue *q, *n;
-
-	init_sigpending(&dropped);
-	lockdep_assert_held(&ckpt_sighand(current)->siglock);
-	list_for_each_entry_safe(q, n, &own->list, list)
-		if (q->info.si_signo == SIGPIPE || q->info.si_signo == SIGXFSZ)
-			list_move(&q->list, &dropped.list);
-	sigdelsetmask(&own->signal, sigmask(SIGPIPE) | sigmask(SIGXFSZ));
-	flush_sigqueue(&dropped);
-}
-
 /**
- * restore_signal_finish - take over limits, timers and signals of the thread
- * @rs: the restart, committed; nothing is written to any file after this
+ * restore_signal_commit - take over the saved signal state
+ * @rs: the restart, all of it checked
+ *
+ * What others send from now on is meant for the program.
  *
  * Context: past the point of no return; cannot fail.
  */
-void restore_signal_finish(struct ckpt_restart *rs)
+void restore_signal_commit(struct ckpt_restart *rs)
 {
 	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
+	const struct ckpt_rec_task *task = ckpt_rec_as(rs->task, task);
+	sigset_t mask = { .sig[0] = task->blocked };
 
+	restore_sighand(rs);
+	set_current_blocked(&mask);
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
-	restore_drop_write_errors();
+	/* What was sent to the restarter was not meant for the program. */
+	if (!fatal_signal_pending(current)) {
+		flush_sigqueue(&current->pending);
+		flush_sigqueue(&current->signal->shared_pending);
+	}
+	restore_pending(&rs->queue[1], &current->signal->shared_pending);
 	restore_pending(&rs->queue[0], &current->pending);
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 
+	if (task->flags & CKPT_TASK_RESTORE_SIGMASK) {
+		current->saved_sigmask.sig[0] = task->saved_sigmask &
+			~(sigmask(SIGKILL) | sigmask(SIGSTOP));
+		set_restore_sigmask();
+	}
 	restore_process(rs);
 	if (rec->flags & CKPT_SIGNAL_STOPPED)
 		restore_stop(rec->stop_code);
+}
+
+/**
+ * restore_signal_finish - take away what writing to the parent has raised
+ * @rs: the restart, committed
+ *
+ * That the parent is gone is not the program's affair.
+ */
+void restore_signal_finish(struct ckpt_restart *rs)
+{
+	struct sigpending *own = &current->pending, dropped;
+	unsigned long mask = sigmask(SIGPIPE) | sigmask(SIGXFSZ);
+	struct sigqueue *q, *n;
+
+	if (rs->pending[0])
+		mask &= ~ckpt_rec_as(rs->pending[0], sigpending)->set;
+	init_sigpending(&dropped);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	list_for_each_entry_safe(q, n, &own->list, list)
+		if (sigmask(q->info.si_signo) & mask)
+			list_move(&q->list, &dropped.list);
+	sigdelsetmask(&own->signal, mask);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+	flush_sigqueue(&dropped);
 }

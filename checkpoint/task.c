@@ -106,7 +106,7 @@ static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 		ckpt_refuse(ctx, t,
 			    "has a child, pid %d (%s); a tree of several processes cannot be saved yet",
 			    task_pid_vnr(child), child->comm);
-	reaper = !is_global_init(t) && is_child_reaper(task_pid(t));
+	reaper = !is_global_init(t) && is_child_reaper(ctx->root_pid);
 	if (t->vfork_done)
 		ckpt_refuse(ctx, t, "was made by vfork() and its parent waits for it");
 	if (!list_empty(&t->ptraced))
@@ -276,6 +276,7 @@ static void ckpt_check_ns(struct ckpt_ctx *ctx, struct task_struct *t,
 static void ckpt_check_namespaces(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	const struct cred *cred = get_task_cred(t);
+	struct pid_namespace *pid_ns = ns_of_pid(ctx->root_pid);
 	struct nsproxy *ns, *mine = current->nsproxy;
 
 	task_lock(t);
@@ -291,9 +292,8 @@ static void ckpt_check_namespaces(struct ckpt_ctx *ctx, struct task_struct *t)
 	ckpt_check_ns(ctx, t, ns->ipc_ns == mine->ipc_ns, "IPC");
 	ckpt_check_ns(ctx, t, ns->net_ns == mine->net_ns, "network");
 	ckpt_check_ns(ctx, t, ns->cgroup_ns == mine->cgroup_ns, "cgroup");
-	ckpt_check_ns(ctx, t, task_active_pid_ns(t) ==
-		      task_active_pid_ns(current), "pid");
-	if (ns->pid_ns_for_children != task_active_pid_ns(t))
+	ckpt_check_ns(ctx, t, pid_ns == task_active_pid_ns(current), "pid");
+	if (ns->pid_ns_for_children != pid_ns)
 		ckpt_refuse(ctx, t,
 			    "has asked for a new pid namespace for its children, which cannot be saved yet");
 #ifdef CONFIG_TIME_NS
@@ -345,7 +345,7 @@ void ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *t)
 int checkpoint_tree(struct ckpt_ctx *ctx)
 {
 	struct task_struct *t = ctx->root_task;
-	struct pid_namespace *ns = task_active_pid_ns(t);
+	struct pid_namespace *ns = ns_of_pid(ctx->root_pid);
 	struct ckpt_rec_tree_task *rec;
 	struct ckpt_rec_tree *tree;
 	struct ckpt_tree_ids *ids;
@@ -430,7 +430,7 @@ static void ckpt_task_namespaces(struct ckpt_ctx *ctx, struct task_struct *t,
 {
 	struct ns_common *all[] = {
 		[CKPT_NS_MNT - 1]	= from_mnt_ns(ns->mnt_ns),
-		[CKPT_NS_PID - 1]	= &task_active_pid_ns(t)->ns,
+		[CKPT_NS_PID - 1]	= &ns_of_pid(ctx->root_pid)->ns,
 		[CKPT_NS_USER - 1]	= &task_cred_xxx(t, user_ns)->ns,
 #ifdef CONFIG_UTS_NS
 		[CKPT_NS_UTS - 1]	= &ns->uts_ns->ns,

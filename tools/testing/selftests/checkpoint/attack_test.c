@@ -1,0 +1,614 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Everything fails once, at every place where it can: allocations and accesses
+ * to user memory, the output, and those concerned, who are killed at each step.
+ * After each attack the program runs on or is dead with its image complete;
+ * nothing stays frozen, and the next checkpoint or restart works.
+ *
+ * A feature extends this by a line in program(): what it keeps there is part of
+ * every attack from then on.
+ */
+#include "ckpt_test.h"
+
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#define KILL_POINT	"/sys/kernel/debug/checkpoint/kill"
+#define SMALL_FS	"/tmp/attack.fs"
+#define OPEN_FILE	"/tmp/attack.open"
+#define FULL_IMG	"/tmp/attack.full"
+#define PATTERN		64		/* pages */
+#define MAX_FAULTS	5000
+/* That many calls that came through: there is no n-th fault any more. */
+#define UNHARMED	25
+#define PAGE		4096UL
+
+/* ---- the program ----------------------------------------------------------- */
+
+/* Waits for SIGUSR1; exits with 42 if all that it has is there. */
+static void program(void *arg)
+{
+	unsigned long *p, i, n = PATTERN * PAGE / sizeof(*p);
+	int fd = open(OPEN_FILE, O_RDWR), sig;
+	union sigval value = { .sival_int = 7 };
+	siginfo_t info;
+	sigset_t set;
+
+	p = mmap(NULL, PATTERN * PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (i = 0; i < n; i++)
+		p[i] = i * 0x9e3779b97f4a7c15UL;
+	lseek(fd, 3, SEEK_SET);
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigqueue(getpid(), SIGRTMIN, value);
+	sigdelset(&set, SIGRTMIN);
+	if (write(*(int *)arg, "r", 1) != 1)
+		_exit(1);
+	close(*(int *)arg);
+	if (sigwait(&set, &sig))
+		_exit(2);
+
+	for (i = 0; i < n; i++)
+		if (p[i] != i * 0x9e3779b97f4a7c15UL)
+			_exit(3);
+	if (lseek(fd, 0, SEEK_CUR) != 3)
+		_exit(4);
+	sigaddset(&set, SIGRTMIN);
+	if (sigwaitinfo(&set, &info) != SIGRTMIN || info.si_value.sival_int != 7)
+		_exit(5);
+	_exit(42);
+}
+
+static pid_t start_program(void)
+{
+	int fds[2];
+	pid_t pid;
+	char c;
+
+	close(open(OPEN_FILE, O_RDWR | O_CREAT, 0600));
+	if (pipe2(fds, O_CLOEXEC))
+		return -1;
+	pid = ckpt_spawn(program, &fds[1], fds[1]);
+	close(fds[1]);
+	if (read(fds[0], &c, 1) != 1)
+		return -1;
+	close(fds[0]);
+	return pid;
+}
+
+static bool ends_well(pid_t pid)
+{
+	return !kill(pid, SIGUSR1) && ckpt_wait(pid, 10000) == 42;
+}
+
+/* A frozen process would not do as it is told. */
+static bool stops_and_goes_on(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGSTOP);
+	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
+		return false;
+	kill(pid, SIGCONT);
+	return true;
+}
+
+/* ---- faults -------------------------------------------------------------------- */
+
+static bool put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == strlen(text);
+
+	close(fd);
+	return ok;
+}
+
+static bool faults_on(void)
+{
+#define FAULT "/sys/kernel/debug/"
+	return put(FAULT "failslab/ignore-gfp-wait", "N") &&
+	       put(FAULT "failslab/verbose", "0") &&
+	       put(FAULT "fail_page_alloc/ignore-gfp-wait", "N") &&
+	       put(FAULT "fail_page_alloc/ignore-gfp-highmem", "N") &&
+	       put(FAULT "fail_page_alloc/min-order", "0") &&
+	       put(FAULT "fail_page_alloc/verbose", "0") &&
+	       put(FAULT "fail_usercopy/verbose", "0");
+}
+
+/* What a call came to whose n-th allocation or user access failed. */
+struct outcome {
+	long ret;
+	bool struck;
+};
+
+/* In a child of its own, so that no fault hits the test. */
+static struct outcome save_with_fault(pid_t pid, unsigned long flags, int n)
+{
+	struct checkpoint_args args = { .log_fd = ckpt_log_begin() };
+	struct outcome o = { .ret = -ECHILD };
+	struct ckpt_stats stats;
+	char text[16];
+	int fds[2], out;
+	pid_t child;
+
+	args.stats = (uintptr_t)&stats;
+	args.stats_size = sizeof(stats);
+	out = open(CKPT_IMG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (out < 0 || pipe(fds))
+		return o;
+	child = fork();
+	if (!child) {
+		int nth = open("/proc/thread-self/fail-nth", O_RDWR);
+
+		snprintf(text, sizeof(text), "%d", n);
+		if (write(nth, text, strlen(text)) < 0)
+			_exit(1);
+		o.ret = sys_checkpoint(pid, out, flags | CHECKPOINT_SUBTREE |
+				       CHECKPOINT_ARGS, &args, sizeof(args));
+		if (o.ret < 0)
+			o.ret = -errno;
+		memset(text, 0, sizeof(text));
+		pread(nth, text, sizeof(text) - 1, 0);
+		pwrite(nth, "0", 1, 0);
+		o.struck = atoi(text) == 0;
+		if (write(fds[1], &o, sizeof(o)) != sizeof(o))
+			_exit(1);
+		_exit(0);
+	}
+	close(fds[1]);
+	if (read(fds[0], &o, sizeof(o)) != sizeof(o))
+		o.ret = -ECHILD;
+	close(fds[0]);
+	close(out);
+	waitpid(child, NULL, 0);
+	ckpt_log_end(args.log_fd);
+	return o;
+}
+
+static void restart_with_fault(int in, int log, int done, pid_t pid, int n)
+{
+	struct restart_args args = {
+		.log_fd = log, .context_fd = -1, .done_fd = done,
+	};
+	int nth = open("/proc/thread-self/fail-nth", O_RDWR);
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", n);
+	setsid();
+	if (n && write(nth, text, strlen(text)) < 0)
+		_exit(255);
+	sys_restart(0, in, RESTART_TASKSELF | RESTART_ARGS, &args, sizeof(args));
+	n = errno;
+	pwrite(nth, "0", 1, 0);
+	_exit(n < 255 ? n : 254);
+}
+
+/*
+ * Restarts from CKPT_IMG; @n: as above, or 0. Returns 0 if the program runs,
+ * else what the restarter died of: -errno, or 256 + a signal. @stage: the step
+ * at which the restarter is killed, or NULL.
+ */
+static int restart_attacked(pid_t pid, int n, const char *stage)
+{
+	struct clone_args ca = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+	int in = open(CKPT_IMG, O_RDONLY | O_CLOEXEC), log = ckpt_log_begin();
+	int done[2], go[2], status = 0;
+	char byte, text[64];
+	ssize_t got;
+	pid_t child;
+
+	if (pipe2(done, O_CLOEXEC) || pipe2(go, O_CLOEXEC))
+		return -errno;
+	child = syscall(SYS_clone3, &ca, sizeof(ca));
+	if (!child) {
+		close(go[1]);
+		if (read(go[0], &byte, 1) == 1)
+			restart_with_fault(in, log, done[1], pid, n);
+		_exit(255);
+	}
+	if (child != pid)
+		return -errno;
+	snprintf(text, sizeof(text), "%s %d", stage ?: "", pid);
+	if (!stage || put(KILL_POINT, text))
+		if (write(go[1], "g", 1) != 1)
+			return -errno;
+	close(go[0]);
+	close(go[1]);
+	close(done[1]);
+	close(in);
+	got = read(done[0], &byte, 1);
+	close(done[0]);
+	if (got != 1)
+		waitpid(pid, &status, 0);
+	ckpt_log_end(log);
+	if (got == 1)
+		return 0;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+
+FIXTURE(attack)
+{
+	pid_t pid;
+};
+
+FIXTURE_SETUP(attack)
+{
+	self->pid = start_program();
+	ASSERT_LT(0, self->pid);
+	put(KILL_POINT, "\n");
+}
+
+FIXTURE_TEARDOWN(attack)
+{
+	ckpt_kill(self->pid);
+	unlink(CKPT_IMG);
+	unlink(OPEN_FILE);
+	unlink(FULL_IMG);
+}
+
+TEST_F_TIMEOUT(attack, faults_in_checkpoint, 250)
+{
+	int n, struck = 0, failed = 0, through = 0;
+
+	if (!faults_on())
+		SKIP(return, "no fault injection in this kernel");
+	for (n = 1; n < MAX_FAULTS && through < UNHARMED; n++) {
+		struct outcome o = save_with_fault(self->pid, 0, n);
+
+		ASSERT_NE(-ECHILD, o.ret);
+		struck += o.struck;
+		through = o.struck ? 0 : through + 1;
+		if (o.ret > 0)
+			continue;
+		failed++;
+		/* No fault, no failure. */
+		ASSERT_TRUE(o.struck)
+			TH_LOG("%d: %ld: %s", n, o.ret, ckpt_log_text);
+		ASSERT_TRUE(o.ret == -ENOMEM || o.ret == -EFAULT ||
+			    o.ret == -EOPNOTSUPP)
+			TH_LOG("%d: %ld: %s", n, o.ret, ckpt_log_text);
+		if (n % 16 == 0)
+			ASSERT_TRUE(stops_and_goes_on(self->pid));
+	}
+	TH_LOG("%d faults, %d calls failed", struck, failed);
+	EXPECT_LT(n, MAX_FAULTS);
+	EXPECT_LT(20, failed);
+	EXPECT_TRUE(ends_well(self->pid));
+}
+
+/* Killed if and only if there is an image that brings it back. */
+TEST_F_TIMEOUT(attack, faults_in_checkpoint_and_kill, 250)
+{
+	int n, killed = 0, through = 0;
+
+	if (!faults_on())
+		SKIP(return, "no fault injection in this kernel");
+	for (n = 1; n < MAX_FAULTS && through < UNHARMED; n += 3) {
+		struct outcome o;
+
+		o = save_with_fault(self->pid, CHECKPOINT_KILL, n);
+		through = o.struck ? 0 : through + 1;
+		if (o.ret <= 0) {
+			ASSERT_TRUE(stops_and_goes_on(self->pid))
+				TH_LOG("%d: %ld: %s", n, o.ret, ckpt_log_text);
+			continue;
+		}
+		killed++;
+		ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+		ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid))
+			TH_LOG("%d: %s", n, ckpt_log_text);
+	}
+	EXPECT_LT(0, killed);
+	EXPECT_TRUE(ends_well(self->pid));
+}
+
+TEST_F_TIMEOUT(attack, faults_in_restart, 280)
+{
+	int n, failed = 0, through = 0;
+
+	if (!faults_on())
+		SKIP(return, "no fault injection in this kernel");
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL))
+		TH_LOG("%s", ckpt_log_text);
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	for (n = 1; n < MAX_FAULTS && through < UNHARMED; n++) {
+		int ret = restart_attacked(self->pid, n, NULL);
+
+		if (!ret) {
+			through++;
+			ASSERT_TRUE(ends_well(self->pid))
+				TH_LOG("%d: %s", n, ckpt_log_text);
+			continue;
+		}
+		failed++;
+		through = 0;
+		/* An errno to a restarter that could still tell it. */
+		ASSERT_GT(0, ret)
+			TH_LOG("%d: signal %d: %s", n, ret - 256, ckpt_log_text);
+		ASSERT_TRUE(ret == -ENOMEM || ret == -EFAULT || ret == -EAGAIN ||
+			    ret == -EBUSY || ret == -EINVAL)
+			TH_LOG("%d: %d: %s", n, ret, ckpt_log_text);
+	}
+	TH_LOG("%d calls failed", failed);
+	EXPECT_LT(n, MAX_FAULTS);
+	EXPECT_LT(50, failed);
+	ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid))
+		TH_LOG("%s", ckpt_log_text);
+	EXPECT_TRUE(ends_well(self->pid));
+}
+
+/* ---- death at each step -------------------------------------------------------- */
+
+static const char *const save_stages[] = {
+	"freeze", "frozen", "checked", "captured", "meta-written",
+	"payload-written", "written", "thaw",
+};
+
+static const char *const restart_stages[] = {
+	"meta-read", "checked-image", "objects", "mapped", "payload-read",
+	"verified", "committed",
+};
+
+/* Saves in a child; returns its exit: 0 saved, an errno, or 256 + signal. */
+static int save_in_child(pid_t pid, unsigned long flags, const char *stage,
+			 bool kill_saver)
+{
+	int out = open(CKPT_IMG, O_WRONLY | O_CREAT | O_TRUNC, 0600), go[2];
+	char text[64], byte;
+	pid_t child;
+
+	if (out < 0 || pipe(go))
+		return -1;
+	child = fork();
+	if (!child) {
+		close(go[1]);
+		if (read(go[0], &byte, 1) != 1)
+			_exit(255);
+		if (sys_checkpoint(pid, out, flags | CHECKPOINT_SUBTREE, NULL,
+				   0) > 0)
+			_exit(0);
+		_exit(errno);
+	}
+	close(out);
+	close(go[0]);
+	snprintf(text, sizeof(text), "%s %d", stage, kill_saver ? child : pid);
+	if (put(KILL_POINT, text) && write(go[1], "g", 1) != 1)
+		return -1;
+	close(go[1]);
+	return ckpt_wait(child, 20000);
+}
+
+static int kill_point_left(void)
+{
+	char text[16] = "";
+	int fd = open(KILL_POINT, O_RDONLY);
+
+	pread(fd, text, sizeof(text) - 1, 0);
+	close(fd);
+	return atoi(text);
+}
+
+TEST_F(attack, saver_killed)
+{
+	unsigned int i, kill;
+
+	if (access(KILL_POINT, F_OK))
+		SKIP(return, "no kill points in this kernel");
+	for (i = 0; i < sizeof(save_stages) / sizeof(*save_stages); i++) {
+		for (kill = 0; kill < 2; kill++) {
+			int ret = save_in_child(self->pid, kill ? CHECKPOINT_KILL : 0,
+						save_stages[i], true);
+			int gone;
+
+			ASSERT_EQ(256 + SIGKILL, ret)
+				TH_LOG("%s", save_stages[i]);
+			ASSERT_EQ(0, kill_point_left());
+			gone = kill ? ckpt_wait(self->pid, 300) : -1;
+			if (gone == -1) {
+				ASSERT_TRUE(stops_and_goes_on(self->pid))
+					TH_LOG("%s", save_stages[i]);
+				continue;
+			}
+			/* Killed: then there must be an image. */
+			ASSERT_EQ(256 + SIGKILL, gone);
+			ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid))
+				TH_LOG("%s: %s", save_stages[i], ckpt_log_text);
+		}
+	}
+	EXPECT_TRUE(ends_well(self->pid));
+}
+
+TEST_F(attack, target_killed)
+{
+	unsigned int i;
+
+	if (access(KILL_POINT, F_OK))
+		SKIP(return, "no kill points in this kernel");
+	for (i = 0; i < sizeof(save_stages) / sizeof(*save_stages); i++) {
+		int ret = save_in_child(self->pid, 0, save_stages[i], false);
+
+		ASSERT_EQ(0, kill_point_left());
+		ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000))
+			TH_LOG("%s", save_stages[i]);
+		/* An image is complete, or the death is told. */
+		if (ret) {
+			ASSERT_EQ(ESRCH, ret)
+				TH_LOG("%s", save_stages[i]);
+			self->pid = start_program();
+			ASSERT_LT(0, self->pid);
+			continue;
+		}
+		ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid))
+			TH_LOG("%s: %s", save_stages[i], ckpt_log_text);
+	}
+	EXPECT_TRUE(ends_well(self->pid));
+}
+
+TEST_F(attack, restarter_killed)
+{
+	unsigned int i;
+
+	if (access(KILL_POINT, F_OK))
+		SKIP(return, "no kill points in this kernel");
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	for (i = 0; i < sizeof(restart_stages) / sizeof(*restart_stages); i++) {
+		int ret = restart_attacked(self->pid, 0, restart_stages[i]);
+
+		ASSERT_EQ(0, kill_point_left());
+		/* Behind the commit it may say that it was done. */
+		if (!ret)
+			ret = ckpt_wait(self->pid, 5000);
+		ASSERT_EQ(256 + SIGKILL, ret)
+			TH_LOG("%s: %s", restart_stages[i], ckpt_log_text);
+		ASSERT_EQ(-1, kill(self->pid, 0));
+		ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid))
+			TH_LOG("%s: %s", restart_stages[i], ckpt_log_text);
+		ASSERT_TRUE(ends_well(self->pid))
+			TH_LOG("%s", restart_stages[i]);
+	}
+}
+
+/* ---- output that fails ----------------------------------------------------------- */
+
+#define MAX_BOUNDS	1000
+
+/* Offsets at which records and payloads of the image end. */
+static int image_bounds(const char *path, off_t *bounds)
+{
+	struct ckpt_rec_pages pages;
+	struct ckpt_hdr h;
+	off_t off = 0;
+	int nr = 0, fd;
+
+	fd = open(path, O_RDONLY);
+	while (nr < MAX_BOUNDS && pread(fd, &h, sizeof(h), off) == sizeof(h)) {
+		bounds[nr++] = off;
+		if (h.type == CKPT_REC_PAGES &&
+		    pread(fd, &pages, sizeof(pages), off) == sizeof(pages)) {
+			off = (off + h.len + PAGE - 1) & ~(PAGE - 1);
+			bounds[nr++] = off;
+			off += pages.data_len;
+		} else {
+			off += h.len;
+		}
+	}
+	close(fd);
+	return nr;
+}
+
+static int save_limited(pid_t pid, off_t limit)
+{
+	pid_t child = fork();
+	int out;
+
+	if (child)
+		return ckpt_wait(child, 20000);
+	signal(SIGXFSZ, SIG_IGN);
+	out = open(FULL_IMG, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	setrlimit(RLIMIT_FSIZE, &(struct rlimit){ limit, limit });
+	if (sys_checkpoint(pid, out, CHECKPOINT_KILL | CHECKPOINT_SUBTREE,
+			   NULL, 0) > 0)
+		_exit(0);
+	_exit(errno);
+}
+
+/* A reader that takes @limit bytes and goes. */
+static int save_to_reader(pid_t pid, off_t limit)
+{
+	char buf[4096];
+	int fds[2];
+	pid_t child;
+	ssize_t n;
+
+	if (pipe(fds))
+		return -1;
+	child = fork();
+	if (!child) {
+		close(fds[0]);
+		signal(SIGPIPE, SIG_IGN);
+		fcntl(fds[1], F_SETPIPE_SZ, 4096);
+		if (sys_checkpoint(pid, fds[1], CHECKPOINT_KILL |
+				   CHECKPOINT_SUBTREE, NULL, 0) > 0)
+			_exit(0);
+		_exit(errno);
+	}
+	close(fds[1]);
+	while (limit > 0) {
+		n = read(fds[0], buf, limit < sizeof(buf) ? limit : sizeof(buf));
+		if (n <= 0)
+			break;
+		limit -= n;
+	}
+	close(fds[0]);
+	return ckpt_wait(child, 20000);
+}
+
+TEST_F_TIMEOUT(attack, output_fails_at_each_record, 120)
+{
+	static off_t bounds[MAX_BOUNDS];
+	int i, nr, ret;
+
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0));
+	nr = image_bounds(CKPT_IMG, bounds);
+	ASSERT_LT(30, nr);
+	for (i = 0; i < nr; i++) {
+		/* One byte more or less than up to the boundary. */
+		off_t limit = bounds[i] + i % 3 - (i > 0);
+
+		ret = save_limited(self->pid, limit);
+		ASSERT_EQ(EFBIG, ret)
+			TH_LOG("limit %ld", (long)limit);
+		ret = save_to_reader(self->pid, limit);
+		/* What fits into the pipe is gone before the reader. */
+		ASSERT_TRUE(ret == EPIPE ||
+			    (!ret && limit + 4096 >= bounds[nr - 1]))
+			TH_LOG("reader of %ld bytes: %d", (long)limit, ret);
+		if (!ret) {
+			ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+			self->pid = start_program();
+			ASSERT_LT(0, self->pid);
+		}
+		if (i % 8 == 0)
+			ASSERT_TRUE(stops_and_goes_on(self->pid));
+	}
+	EXPECT_TRUE(ends_well(self->pid));
+}
+
+TEST_F_TIMEOUT(attack, no_space_left, 120)
+{
+	char opts[64];
+	struct stat st;
+	int i, out;
+
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0));
+	ASSERT_EQ(0, stat(CKPT_IMG, &st));
+	mkdir(SMALL_FS, 0700);
+	ASSERT_EQ(0, mount("none", SMALL_FS, "tmpfs", 0, "size=4k"));
+	for (i = 1; i < st.st_size / PAGE; i += 3) {
+		snprintf(opts, sizeof(opts), "size=%dk", i * 4);
+		ASSERT_EQ(0, mount(NULL, SMALL_FS, NULL, MS_REMOUNT, opts));
+		out = open(SMALL_FS "/image", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		ASSERT_LE(0, out);
+		ASSERT_EQ(-ENOSPC, ckpt_save_fd(self->pid, out, CHECKPOINT_KILL,
+						NULL));
+		ASSERT_NE(NULL, strstr(ckpt_log_text, "writing the image failed at offset"))
+			TH_LOG("%s", ckpt_log_text);
+		close(out);
+		unlink(SMALL_FS "/image");
+	}
+	ASSERT_EQ(0, umount(SMALL_FS));
+	rmdir(SMALL_FS);
+	EXPECT_TRUE(ends_well(self->pid));
+}
+
+TEST_HARNESS_MAIN
