@@ -419,13 +419,6 @@ static int ckpt_begin(struct ckpt_ctx *ctx, pid_t pid)
 	/* A tracer would keep a stopped task from ever coming to the trap. */
 	if (ckpt_refuse_traced(ctx, ctx->root_task))
 		return -EOPNOTSUPP;
-	/* A tree that writes to a pipe that only it reads never gets on. */
-	if (ctx->root_task == current && ctx->out.file &&
-	    S_ISFIFO(file_inode(ctx->out.file)->i_mode) &&
-	    (ctx->out.file->f_mode & FMODE_READ)) {
-		ckpt_log(&ctx->log, "the output is a pipe whose other end only the caller has");
-		return -EDEADLK;
-	}
 
 	get_fs_root(current->fs, &ctx->root);
 	get_random_bytes(ctx->uuid, sizeof(ctx->uuid));
@@ -454,6 +447,8 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
 		ret = ckpt_freeze(ctx);
 	if (!ret)
 		ret = ckpt_collect(ctx);
+	if (!ret)
+		ret = ckpt_check_output(ctx);
 	if (!ret)
 		ret = ckpt_check(ctx);
 	if (!ret && !(ctx->flags & CHECKPOINT_CHECK)) {

@@ -467,6 +467,7 @@ void ckpt_restart_release(struct ckpt_restart *rs);
 
 int ckpt_collect(struct ckpt_ctx *ctx);
 int ckpt_check_leaks(struct ckpt_ctx *ctx);
+int ckpt_check_output(struct ckpt_ctx *ctx);
 
 /* ---- task.c ------------------------------------------------------------ */
 

@@ -14,6 +14,7 @@
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/ptrace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -76,22 +77,26 @@ int ckpt_collect(struct ckpt_ctx *ctx)
 	return ckpt_collect_task(ctx, ctx->root_task);
 }
 
-/* References that nobody in the tree holds. */
-static long ckpt_excess(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
+/* References that neither the tree nor this very call holds. */
+static long ckpt_held_outside(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 {
-	const struct ckpt_obj_ops *ops = ckpt_obj_ops(obj->type);
 	long known = obj->seen + 1; /* the hash */
 
-	if (!ops->users)
-		return 0;
 	if (obj->type == CKPT_OBJ_FILE) {
-		if ((ctx->flags & CHECKPOINT_SUBTREE) || !obj->has_fd)
-			return 0;
-		/* What this very call holds. */
 		known += obj->ptr == ctx->out.file;
 		known += obj->ptr == ctx->log.file;
 	}
-	return ops->users(obj->ptr) - known;
+	return ckpt_obj_ops(obj->type)->users(obj->ptr) - known;
+}
+
+static long ckpt_excess(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
+{
+	if (!ckpt_obj_ops(obj->type)->users)
+		return 0;
+	if (obj->type == CKPT_OBJ_FILE &&
+	    ((ctx->flags & CHECKPOINT_SUBTREE) || !obj->has_fd))
+		return 0;
+	return ckpt_held_outside(ctx, obj);
 }
 
 static bool ckpt_task_has_file(struct task_struct *p, const struct file *wanted)
@@ -210,4 +215,36 @@ int ckpt_check_leaks(struct ckpt_ctx *ctx)
 		cond_resched();
 	}
 	return 0;
+}
+
+/**
+ * ckpt_check_output - will anybody read what is written?
+ * @ctx: the checkpoint, after ckpt_collect()
+ *
+ * Return: 0, or -EDEADLK if the output is a pipe whose readers are all frozen.
+ */
+int ckpt_check_output(struct ckpt_ctx *ctx)
+{
+	struct pipe_inode_info *pipe;
+	struct ckpt_obj *obj;
+	unsigned int frozen = 0;
+	unsigned long i;
+
+	pipe = ctx->out.file ? get_pipe_info(ctx->out.file, false) : NULL;
+	if (!pipe)
+		return 0;
+	xa_for_each(&ctx->objs.list, i, obj) {
+		struct file *file = obj->ptr;
+
+		if (obj->type == CKPT_OBJ_FILE &&
+		    (file->f_mode & FMODE_READ) &&
+		    get_pipe_info(file, false) == pipe &&
+		    ckpt_held_outside(ctx, obj) <= 0)
+			frozen++;
+	}
+	if (!frozen || READ_ONCE(pipe->readers) > frozen)
+		return 0;
+	ckpt_log(&ctx->log, "the output %s is a pipe that only the frozen processes read",
+		 ckpt_log_path(&ctx->log, &ctx->out.file->f_path));
+	return -EDEADLK;
 }

@@ -236,6 +236,8 @@ void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t)
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 	struct file *exe;
+	u32 vdso_len, vdso_crc;
+	u64 vdso;
 
 	if (!mm) {
 		ckpt_refuse(ctx, t, "has no memory: it exits or is a kernel thread");
@@ -256,6 +258,9 @@ void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t)
 		fput(exe);
 	}
 
+	if (arch_ckpt_vdso_info(mm, &vdso, &vdso_len, &vdso_crc) == -EOPNOTSUPP)
+		ckpt_refuse(ctx, t,
+			    "has moved or changed parts of its vdso, which cannot be saved");
 	ckpt_check_mapped(ctx, t, mm);
 
 	vma_iter_init(&vmi, mm, 0);
@@ -404,8 +409,7 @@ static int checkpoint_mm(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	if (!ret)
 		rec->flags |= CKPT_MM_HAS_VDSO;
 	else if (ret != -ENOENT)
-		return ckpt_refuse(ctx, ctx->root_task,
-				   "has moved or changed parts of its vdso, which cannot be saved");
+		return ret;
 	return checkpoint_vmas(ctx, mm, objref, rec);
 }
 

@@ -254,6 +254,23 @@ const char *ckpt_task_problem(struct task_struct *t, unsigned int n)
 	return NULL;
 }
 
+/* A block that no interrupted call refers to has run out. */
+static bool ckpt_has_restart_block(struct task_struct *t)
+{
+	return t != current &&
+	       syscall_get_error(t, task_pt_regs(t)) == -ERESTART_RESTARTBLOCK;
+}
+
+static void ckpt_check_call(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	struct ckpt_rec_restart_block rec = {};
+
+	if (ckpt_has_restart_block(t) && ckpt_restart_block_save(t, &rec))
+		ckpt_refuse(ctx, t,
+			    "waits in a system call that goes on by %ps, which cannot be saved",
+			    t->restart_block.fn);
+}
+
 static void ckpt_check_attached(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	if (t->seccomp.mode != SECCOMP_MODE_DISABLED)
@@ -326,6 +343,7 @@ void ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *t)
 
 	ckpt_check_flags(ctx, t);
 	ckpt_check_relatives(ctx, t);
+	ckpt_check_call(ctx, t);
 	ckpt_check_attached(ctx, t);
 	ckpt_check_namespaces(ctx, t);
 	for (n = 0; (why = ckpt_task_problem(t, n)); n++)
@@ -512,21 +530,11 @@ out:
 static int checkpoint_restart_block(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	struct ckpt_rec_restart_block *rec;
-	int ret;
 
 	rec = ckpt_rec_new(ctx, restart_block, CKPT_REC_RESTART_BLOCK, 0);
 	if (!rec)
 		return -ENOMEM;
-	/* A block that no interrupted call refers to has run out. */
-	if (t == current ||
-	    syscall_get_error(t, task_pt_regs(t)) != -ERESTART_RESTARTBLOCK)
-		return 0;
-	ret = ckpt_restart_block_save(t, rec);
-	if (ret)
-		ckpt_refuse(ctx, t,
-			    "waits in a system call that goes on by %ps, which cannot be saved",
-			    t->restart_block.fn);
-	return ret;
+	return ckpt_has_restart_block(t) ? ckpt_restart_block_save(t, rec) : 0;
 }
 
 static int checkpoint_cpu(struct ckpt_ctx *ctx, struct task_struct *t)
@@ -754,6 +762,8 @@ static void restore_sched(struct ckpt_restart *rs,
 
 	if (rec->flags & CKPT_TASK_SCHED_RESET)
 		attr.sched_flags |= SCHED_FLAG_RESET_ON_FORK;
+	/* The policies that have no use for a nice value keep one, too. */
+	set_user_nice(current, rec->nice);
 	if (sched_setattr_nocheck(current, &attr))
 		ckpt_log(&rs->log, "warning: the scheduling policy could not be restored");
 	/* Without a mask it ran wherever it might; the restarter's does not stay. */
