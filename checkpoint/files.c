@@ -197,7 +197,7 @@ static int restore_fd_files(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		struct file *file;
 
 		if (fds[i].fd >= INT_MAX || fds[i].flags & ~CKPT_FD_CLOEXEC ||
-		    (i && fds[i].fd <= fds[i - 1].fd))
+		    fds[i].__reserved || (i && fds[i].fd <= fds[i - 1].fd))
 			return ckpt_bad(rs, r, -EINVAL, "descriptor %u is out of order", fds[i].fd);
 		in = ckpt_inherited(rs, fds[i].fd);
 		if (in) {

@@ -17,49 +17,55 @@
 
 /*
  * All types of records that a reader meets: name, least length of the fixed
- * part in version 1. The length today is that of the struct.
+ * part in version 1, and whether it has a reserved field, which must be zero.
+ * The length today is that of the struct.
  */
 #define CKPT_REC_TYPES(x)				\
-	x(HEADER,	header,		384)		\
-	x(TREE,		tree,		24)		\
-	x(TREE_TASK,	tree_task,	40)		\
-	x(META_END,	meta_end,	32)		\
-	x(PAGES,	pages,		40)		\
-	x(INDEX,	index,		24)		\
-	x(TAIL,		tail,		80)		\
-	x(NS,		ns,		32)		\
-	x(CRED,		cred,		104)		\
-	x(FILE,		file,		136)		\
-	x(FILES,	files,		24)		\
-	x(FS,		fs,		32)		\
-	x(SIGHAND,	sighand,	24)		\
-	x(SIGNAL,	signal,		160)		\
-	x(MM,		mm,		208)		\
-	x(VMA,		vma,		64)		\
-	x(TASK,		task,		248)		\
-	x(SIGPENDING,	sigpending,	32)		\
-	x(RESTART_BLOCK, restart_block,	72)		\
-	x(X86_CPU,	x86_cpu,	264)		\
-	x(X86_XSTATE,	x86_xstate,	40)		\
-	x(X86_FEATURES,	x86_features,	32)
+	x(HEADER, header, 384, none)				\
+	x(TREE, tree, 24, none)					\
+	x(TREE_TASK, tree_task, 40, none)			\
+	x(META_END, meta_end, 32, zeros)			\
+	x(PAGES, pages, 40, zeros)				\
+	x(INDEX, index, 24, zeros)				\
+	x(TAIL, tail, 80, none)					\
+	x(NS, ns, 32, zeros)					\
+	x(CRED, cred, 104, none)				\
+	x(FILE, file, 136, none)				\
+	x(FILES, files, 24, none)				\
+	x(FS, fs, 32, none)					\
+	x(SIGHAND, sighand, 24, none)				\
+	x(SIGNAL, signal, 160, none)				\
+	x(MM, mm, 208, zeros)					\
+	x(VMA, vma, 64, none)					\
+	x(TASK, task, 248, zeros)				\
+	x(SIGPENDING, sigpending, 32, none)			\
+	x(RESTART_BLOCK, restart_block, 72, none)		\
+	x(X86_CPU, x86_cpu, 264, zeros)				\
+	x(X86_XSTATE, x86_xstate, 40, zeros)			\
+	x(X86_FEATURES, x86_features, 32, none)
 
 struct ckpt_rec_info {
 	u32 type;
 	u16 min_fixed;
 	u16 fixed;
+	u16 reserved;
 	const char *name;
 };
 
+#define CKPT_RESERVED_none(low)		0
+#define CKPT_RESERVED_zeros(low)	offsetof(struct ckpt_rec_##low, __reserved)
+
 /* The first version stays readable: the least length is the one it had. */
-#define CKPT_REC_ASSERT(up, low, min)					\
+#define CKPT_REC_ASSERT(up, low, min, reserved)				\
 	static_assert(sizeof(struct ckpt_rec_##low) >= (min));		\
 	static_assert(sizeof(struct ckpt_rec_##low) % 8 == 0);
 CKPT_REC_TYPES(CKPT_REC_ASSERT)
 
-#define CKPT_REC_INFO(up, low, min) {					\
+#define CKPT_REC_INFO(up, low, min, zero) {				\
 	.type = CKPT_REC_##up,						\
 	.min_fixed = (min),						\
 	.fixed = sizeof(struct ckpt_rec_##low),				\
+	.reserved = CKPT_RESERVED_##zero(low),				\
 	.name = #up,							\
 },
 static const struct ckpt_rec_info ckpt_rec_infos[] = {
@@ -243,6 +249,12 @@ static struct ckpt_rec *ckpt_in_one(struct ckpt_in *in, struct ckpt_log *log,
 	}
 	in->records++;
 
+	if (h.type == CKPT_REC_PAD && memchr_inv(raw + 1, 0, h.len - sizeof(h))) {
+		ret = -EINVAL;
+		ckpt_log(log, "image offset %llu: record PAD is not all zeros",
+			 offset);
+		goto err;
+	}
 	*skip = h.type == CKPT_REC_PAD ||
 		(!info && (h.type & CKPT_REC_MAY_IGNORE));
 	if (*skip)
@@ -261,6 +273,13 @@ static struct ckpt_rec *ckpt_in_one(struct ckpt_in *in, struct ckpt_log *log,
 		ckpt_log(log,
 			 "image offset %llu: record %s has a fixed part of %u bytes that this kernel cannot use (it knows %u): %pe",
 			 offset, info->name, h.fixed, info->fixed, ERR_PTR(ret));
+		goto err;
+	}
+	if (info->reserved && *(u32 *)((u8 *)mem->rec.h + info->reserved)) {
+		ret = -EPROTONOSUPPORT;
+		ckpt_log(log,
+			 "image offset %llu: record %s uses a field that this kernel does not know",
+			 offset, info->name);
 		goto err;
 	}
 	return &mem->rec;

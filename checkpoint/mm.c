@@ -836,8 +836,9 @@ static void restore_mm_layout(const struct ckpt_rec *r)
 	mm->mmap_compat_base = rec->mmap_compat_base;
 	mm->mmap_compat_legacy_base = rec->mmap_compat_legacy_base;
 #endif
-	mm->task_size = rec->flags & CKPT_MM_COMPAT ? IA32_PAGE_OFFSET :
-						      TASK_SIZE_MAX;
+	/* Lower than that with ADDR_LIMIT_3GB. */
+	mm->task_size = min_t(u64, rec->task_size, rec->flags & CKPT_MM_COMPAT ?
+			      IA32_PAGE_OFFSET : TASK_SIZE_MAX);
 	memcpy(mm->saved_auxv, r->var, rec->auxv_len);
 	/* As the specification of the vector requires. */
 	mm->saved_auxv[AT_VECTOR_SIZE - 2] = AT_NULL;

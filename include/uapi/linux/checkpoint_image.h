@@ -733,12 +733,10 @@ struct ckpt_rec_vma {
 #define CKPT_TASK_NO_NEW_PRIVS	(1U << 0)
 #define CKPT_TASK_RESTORE_SIGMASK (1U << 1)	/* @saved_sigmask counts */
 #define CKPT_TASK_SCHED_RESET	(1U << 2)	/* SCHED_RESET_ON_FORK */
-#define CKPT_TASK_RANDOMIZED	(1U << 3)	/* reserved */
-#define CKPT_TASK_DIRTY_SIGMASK	(1U << 4)	/* reserved */
-#define CKPT_TASK_MCE_PROCESS	(1U << 5)	/* PR_MCE_KILL_SET was used */
-#define CKPT_TASK_MCE_EARLY	(1U << 6)	/* PR_MCE_KILL_EARLY */
-#define CKPT_TASK_SELF		(1U << 7)	/* it called checkpoint() itself */
-#define CKPT_TASK_FLAGS_ALL	0xffU
+#define CKPT_TASK_MCE_PROCESS	(1U << 3)	/* PR_MCE_KILL_SET was used */
+#define CKPT_TASK_MCE_EARLY	(1U << 4)	/* PR_MCE_KILL_EARLY */
+#define CKPT_TASK_SELF		(1U << 5)	/* it called checkpoint() itself */
+#define CKPT_TASK_FLAGS_ALL	0x3fU
 
 /**
  * struct ckpt_rec_task - a thread

@@ -728,6 +728,7 @@ TEST_F_TIMEOUT(image, hostile_task, 120)
 	REF(cred, mm);
 	field_at("task.ns[0]", t, offsetof(struct ckpt_rec_task, ns), 4, mm, EINVAL);
 	FIELD(t, task, flags, 0x80000000, EOPNOTSUPP);
+	FIELD(t, task, __reserved, 1, EPROTONOSUPPORT);
 	FIELD(t, task, policy, 99, EINVAL);
 	FIELD(t, task, policy, 6, EINVAL);
 	FIELD(t, task, policy, 1, EINVAL);
@@ -780,7 +781,7 @@ TEST_F_TIMEOUT(image, hostile_task, 120)
 	FIELD(x, x86_xstate, size, 0xffffffff, EINVAL);
 	FIELD(x, x86_xstate, size, AS(x86_xstate, x)->size + 64, EINVAL);
 	FIELD(x, x86_xstate, xfeatures, ~0ULL, EINVAL);
-	FIELD(x, x86_xstate, __reserved, 1, EINVAL);
+	FIELD(x, x86_xstate, __reserved, 1, EPROTONOSUPPORT);
 
 #define REG(n, v, err)							\
 	field_at("regs[" #n "]", c, offsetof(struct ckpt_rec_x86_cpu, regs) + 8 * (n), 8, v, err)
@@ -794,7 +795,7 @@ TEST_F_TIMEOUT(image, hostile_task, 120)
 	FIELD(c, x86_cpu, gs_base, KERNEL_ADDR, EINVAL);
 	FIELD(c, x86_cpu, fs_base, 1ULL << 56, EINVAL);
 	FIELD(c, x86_cpu, flags, 0x80000000, 0);
-	FIELD(c, x86_cpu, __reserved, 1, EINVAL);
+	FIELD(c, x86_cpu, __reserved, 1, EPROTONOSUPPORT);
 	FIELD(c, x86_cpu, fs, 0x10, EINVAL);
 	FIELD(c, x86_cpu, ds, 0x10, EINVAL);
 	EXPECT_CASES();
