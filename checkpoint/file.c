@@ -556,6 +556,8 @@ static const struct cred *ckpt_file_cred(struct ckpt_restart *rs,
 
 static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
+	/* What open() does not take or this function adds. */
+	const unsigned int own = O_NONBLOCK | O_NOFOLLOW | O_DIRECTORY | O_LARGEFILE;
 	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
 	const struct cred *saved;
 	struct file *file;
@@ -581,8 +583,7 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return file;
 
 	spin_lock(&file->f_lock);
-	file->f_flags = (file->f_flags & ~(O_NONBLOCK | O_NOFOLLOW | O_NOCTTY)) |
-			(rec->f_flags & (O_NONBLOCK | O_NOFOLLOW));
+	file->f_flags = (file->f_flags & ~(own | O_NOCTTY)) | (rec->f_flags & own);
 	spin_unlock(&file->f_lock);
 	/* Some directories keep more than a number behind their position. */
 	if (rec->kind == CKPT_FILE_DIR && rec->pos && !(file->f_flags & O_PATH)) {

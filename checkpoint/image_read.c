@@ -201,6 +201,7 @@ static struct ckpt_rec *ckpt_in_one(struct ckpt_in *in, struct ckpt_log *log,
 	u64 offset = in->offset;
 	struct ckpt_hdr h, *raw;
 	size_t lead;
+	bool pad;
 	u32 crc;
 	int ret;
 
@@ -249,14 +250,14 @@ static struct ckpt_rec *ckpt_in_one(struct ckpt_in *in, struct ckpt_log *log,
 	}
 	in->records++;
 
-	if (h.type == CKPT_REC_PAD && memchr_inv(raw + 1, 0, h.len - sizeof(h))) {
+	pad = (h.type & ~CKPT_REC_MAY_IGNORE) == CKPT_REC_PAD;
+	if (pad && memchr_inv(raw + 1, 0, h.len - sizeof(h))) {
 		ret = -EINVAL;
 		ckpt_log(log, "image offset %llu: record PAD is not all zeros",
 			 offset);
 		goto err;
 	}
-	*skip = h.type == CKPT_REC_PAD ||
-		(!info && (h.type & CKPT_REC_MAY_IGNORE));
+	*skip = pad || (!info && (h.type & CKPT_REC_MAY_IGNORE));
 	if (*skip)
 		return &mem->rec;
 	if (!info) {
@@ -295,8 +296,8 @@ err:
  *
  * Context: may sleep as long as the input blocks, killable.
  * Return: the record, to be freed with ckpt_rec_free(), or an ERR_PTR():
- * -EBADMSG cut short or a wrong checksum, -ENOEXEC not an image, -EINVAL breaks
- * a rule, -EPROTONOSUPPORT unknown or newer than this kernel.
+ * -EBADMSG cut short, wrong lengths or a wrong checksum, -ENOEXEC not an image,
+ * -EINVAL a value breaks a rule, -EPROTONOSUPPORT newer than this kernel.
  */
 struct ckpt_rec *ckpt_in_record(struct ckpt_in *in, struct ckpt_log *log)
 {

@@ -88,12 +88,13 @@ static struct ckpt_chunk *ckpt_chunk_for(struct ckpt_meta *meta, size_t len)
  */
 void *ckpt_meta_add(struct ckpt_meta *meta, u32 type, size_t fixed, size_t var)
 {
-	size_t len = ALIGN(size_add(fixed, var), 8);
+	size_t len = size_add(fixed, var);
 	struct ckpt_chunk *chunk;
 	struct ckpt_hdr *h;
 
 	if (WARN_ON_ONCE(fixed & 7) || len > CKPT_REC_MAX_LEN)
 		return NULL;
+	len = ALIGN(len, 8);
 	chunk = ckpt_chunk_for(meta, len);
 	if (!chunk)
 		return NULL;

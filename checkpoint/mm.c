@@ -25,6 +25,7 @@
 #include <asm/checkpoint.h>
 #include <asm/tlb.h>
 
+#include "../mm/vma.h"
 #include "checkpoint.h"
 
 /* ---- flags: each is in one of these tables -------------------------------- */
@@ -631,7 +632,7 @@ static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
 
 	mmap_write_lock(current->mm);
 	vma = vma_lookup(current->mm, rec->start);
-	if (!vma || vma->vm_end < rec->end) {
+	if (!vma || vma->vm_start != rec->start || vma->vm_end != rec->end) {
 		ret = ckpt_bad(rs, r, -EINVAL, "mapping %llx is not there", rec->start);
 		goto out;
 	}
@@ -646,9 +647,6 @@ static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
 			       rec->start, rec->end, have, rec->flags);
 		goto out;
 	}
-	/* From here on only for mappings that did not merge with a neighbour. */
-	if (vma->vm_start != rec->start || vma->vm_end != rec->end)
-		goto out;
 	excess = have & ~rec->flags & CKPT_VMA_MAY;
 	vma_start_write(vma);
 	if (excess & CKPT_VMA_MAYREAD)
@@ -692,13 +690,37 @@ static int restore_vma_readonly(struct ckpt_restart *rs,
 			prev = vma;
 		vma_iter_init(&vmi, mm, rec->start);
 		vma_next(&vmi);
-		tlb_gather_mmu(&tlb, mm);
-		ret = mprotect_fixup(&vmi, &tlb, vma, &prev, rec->start,
-				     rec->end, vma->vm_flags & ~VM_WRITE);
-		tlb_finish_mmu(&tlb);
+		/* Without one its charge is taken back, see mprotect_fixup(). */
+		ret = vma_is_anonymous(vma) ? anon_vma_prepare(vma) : 0;
+		if (!ret) {
+			tlb_gather_mmu(&tlb, mm);
+			ret = mprotect_fixup(&vmi, &tlb, vma, &prev, rec->start,
+					     rec->end, vma->vm_flags & ~VM_WRITE);
+			tlb_finish_mmu(&tlb);
+		}
 	}
 	mmap_write_unlock(mm);
 	return ret ? ckpt_bad(rs, r, ret, "mapping %llx-%llx cannot be made read-only",
+			      rec->start, rec->end) : 0;
+}
+
+/*
+ * Neighbours that look alike may have been apart: pages of a parent, a mapping
+ * that was moved. mremap() and the next image tell the difference.
+ */
+static int restore_vma_apart(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	VMA_ITERATOR(vmi, current->mm, rec->start);
+	struct vm_area_struct *vma;
+	int ret = 0;
+
+	mmap_write_lock(current->mm);
+	vma = vma_find(&vmi, rec->end);
+	if (vma && vma->vm_start < rec->start)
+		ret = split_vma(&vmi, vma, rec->start, 1);
+	mmap_write_unlock(current->mm);
+	return ret ? ckpt_bad(rs, r, ret, "mapping %llx-%llx cannot be set apart",
 			      rec->start, rec->end) : 0;
 }
 
@@ -750,11 +772,16 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (restore_vma_was_writable(rec))
 		ret = restore_vma_readonly(rs, r);
 	if (!ret)
+		ret = restore_vma_apart(rs, r);
+	if (!ret)
 		ret = restore_vma_flags(rs, r);
 	if (!ret)
 		ret = restore_vma_advice(rs, r);
 	if (!ret)
 		ret = restore_vma_name(rs, r);
+	/* Each of these may have merged it again. */
+	if (!ret)
+		ret = restore_vma_apart(rs, r);
 	return ret;
 }
 
@@ -851,7 +878,7 @@ static int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 {
 	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
 	const struct ckpt_rec *vma;
-	u64 end = mmap_min_addr;
+	u64 end = 0;
 	int ret;
 	u32 i;
 

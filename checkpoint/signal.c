@@ -14,6 +14,7 @@
 #include <linux/security.h>
 #include <linux/signal.h>
 #include <linux/slab.h>
+#include <asm/ia32.h>
 
 #include "checkpoint.h"
 
@@ -43,6 +44,8 @@ static int checkpoint_sighand(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 
 		sa[i].handler = (unsigned long)from->sa_handler;
 		sa[i].flags = from->sa_flags & UAPI_SA_FLAGS;
+		if (from->sa_flags & SA_IA32_ABI)
+			sa[i].flags |= CKPT_SA_COMPAT;
 		sa[i].restorer = (unsigned long)from->sa_restorer;
 		sa[i].mask = from->sa_mask.sig[0];
 	}
@@ -64,10 +67,14 @@ static int restore_sighand_check(struct ckpt_restart *rs)
 			return ckpt_bad(rs, rs->sighand, -EINVAL,
 					"the handler of signal %d lies in the kernel",
 					i + 1);
-		if (sa[i].flags & ~(u64)UAPI_SA_FLAGS)
+		if (sa[i].flags & ~(u64)(UAPI_SA_FLAGS | CKPT_SA_COMPAT))
 			return ckpt_bad(rs, rs->sighand, -EINVAL,
 					"unknown flags 0x%llx for signal %d",
 					sa[i].flags, i + 1);
+		if ((sa[i].flags & CKPT_SA_COMPAT) && !ia32_enabled())
+			return ckpt_bad(rs, rs->sighand, -ENODEV,
+					"the handler of signal %d is for 32-bit frames, which this kernel lacks",
+					i + 1);
 		if (sig_kernel_only(i + 1) && sa[i].handler)
 			return ckpt_bad(rs, rs->sighand, -EINVAL,
 					"signal %d cannot have a handler",
@@ -92,12 +99,15 @@ static void restore_sighand(struct ckpt_restart *rs)
 		if (!sig_kernel_only(i + 1))
 			do_sigaction(i + 1, &ka, NULL);
 	}
-	/* do_sigaction() goes by the entry of this call, which is 64-bit. */
-	if (!(ckpt_rec_as(rs->tree_task, tree_task)->flags & CKPT_TREE_COMPAT))
-		return;
+	/* do_sigaction() goes by how this system call was entered. */
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
-	for (i = 0; i < _NSIG; i++)
-		ckpt_sighand(current)->action[i].sa.sa_flags |= SA_IA32_ABI;
+	for (i = 0; i < _NSIG; i++) {
+		struct sigaction *act = &ckpt_sighand(current)->action[i].sa;
+
+		act->sa_flags &= ~(SA_IA32_ABI | SA_X32_ABI);
+		if (sa[i].flags & CKPT_SA_COMPAT)
+			act->sa_flags |= SA_IA32_ABI;
+	}
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 

@@ -502,10 +502,13 @@ struct ckpt_rec_fs {
 	__u32 cwd;
 };
 
+/* &ckpt_sigaction.flags: set by a 32-bit call, so its frames are 32-bit. */
+#define CKPT_SA_COMPAT	(1ULL << 32)
+
 /**
  * struct ckpt_sigaction - what one signal does
  * @handler: user address, or 0 (SIG_DFL), 1 (SIG_IGN)
- * @flags: SA_*
+ * @flags: SA_*, CKPT_SA_COMPAT
  * @restorer: user address
  * @mask: signals blocked meanwhile, bit n - 1 is signal n
  */
