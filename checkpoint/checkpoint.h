@@ -483,7 +483,7 @@ void restore_task_commit(struct ckpt_restart *rs);
 void ckpt_check_signal(struct ckpt_ctx *ctx, struct task_struct *t);
 int checkpoint_sigpending(struct ckpt_ctx *ctx, struct task_struct *t,
 			  bool shared);
-bool ckpt_cpu_timer_armed(const struct signal_struct *sig);
+bool ckpt_cpu_timer_set(const struct signal_struct *sig);
 int restore_signal_check(struct ckpt_restart *rs);
 void restore_signal_commit(struct ckpt_restart *rs);
 void restore_signal_finish(struct ckpt_restart *rs);
@@ -495,6 +495,8 @@ void ckpt_check_files(struct ckpt_ctx *ctx, struct task_struct *t);
 void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
 		     const char *what, struct file *file);
 void ckpt_check_fs(struct ckpt_ctx *ctx, struct task_struct *t);
+const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
+			      const struct path *root);
 int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
 		    const struct path *root, u32 *objref);
 struct files_struct *restore_files(struct ckpt_restart *rs, u32 objref);

@@ -34,6 +34,17 @@
 #define CKPT_O_IGNORED	(O_NOCTTY | O_TRUNC | O_CREAT | O_EXCL | \
 			 O_CLOEXEC | __FMODE_EXEC)
 
+/* f_mode: what comes of the kind of file and of how it is opened. */
+#define CKPT_FMODE_DERIVED						\
+	(FMODE_READ | FMODE_WRITE | FMODE_LSEEK | FMODE_PREAD |		\
+	 FMODE_PWRITE | FMODE_EXEC | FMODE_CAN_ATOMIC_WRITE |		\
+	 FMODE_32BITHASH | FMODE_64BITHASH | FMODE_PATH |		\
+	 FMODE_ATOMIC_POS | FMODE_WRITER | FMODE_CAN_READ |		\
+	 FMODE_CAN_WRITE | FMODE_OPENED | FMODE_STREAM | FMODE_BACKING | \
+	 FMODE_NONOTIFY | FMODE_NONOTIFY_PERM | FMODE_NOWAIT |		\
+	 FMODE_CAN_ODIRECT | FMODE_RANDOM | FMODE_NOREUSE)
+#define CKPT_FMODE_SAVED	FMODE_CREATED
+
 /**
  * struct ckpt_file_ops - a kind of open file
  * @kind: enum ckpt_file_kind
@@ -156,13 +167,14 @@ static const struct ckpt_file_ops *ckpt_file_kind(struct ckpt_ctx *ctx,
 
 /* ---- paths --------------------------------------------------------------- */
 
-/* The path as the root task sees it; NULL if it cannot be reached from there. */
+/*
+ * The path as the root task sees it; NULL if it cannot be reached from there,
+ * ERR_PTR() if it is too long.
+ */
 static char *ckpt_path_name(struct ckpt_ctx *ctx, const struct path *path,
 			    const struct path *root, char *buf)
 {
-	char *name = __d_path(path, root, buf, CKPT_PATH_MAX);
-
-	return IS_ERR(name) ? NULL : name;
+	return __d_path(path, root, buf, CKPT_PATH_MAX);
 }
 
 /* Does the name lead back to where it came from? */
@@ -179,10 +191,17 @@ static bool ckpt_path_leads_back(const struct path *path,
 	return same;
 }
 
-/* NULL, or what is wrong with the path of an open file. */
-static const char *ckpt_path_problem(struct ckpt_ctx *ctx,
-				     const struct path *path,
-				     const struct path *root)
+/**
+ * ckpt_path_problem - what keeps a path from being found again by its name
+ * @ctx: the checkpoint
+ * @path: the path
+ * @root: what its name is relative to
+ *
+ * Context: may sleep.
+ * Return: the reason, to follow the path, or NULL.
+ */
+const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
+			      const struct path *root)
 {
 	const char *why = NULL;
 	char *buf, *name;
@@ -195,6 +214,8 @@ static const char *ckpt_path_problem(struct ckpt_ctx *ctx,
 	name = ckpt_path_name(ctx, path, root, buf);
 	if (!name)
 		why = "lies outside the root directory of the process";
+	else if (IS_ERR(name))
+		why = "has a path that is too long";
 	else if (!ckpt_path_leads_back(path, root, name))
 		why = "cannot be reached by its name: something is mounted over it";
 	kfree(buf);
@@ -245,14 +266,16 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 		return NULL;
 	if (file->f_flags & __O_TMPFILE)
 		return "was opened with O_TMPFILE, which cannot be saved yet";
+	if (ckpt_file_locked(t, file))
+		return "has file locks or leases, which cannot be saved yet";
 	if (ckpt_file_has_owner(file))
 		return "has an owner that gets SIGIO (F_SETOWN), which cannot be saved yet";
 	if (file->f_flags & FASYNC)
 		return "has O_ASYNC, which cannot be saved yet";
 	if (file->f_flags & ~(CKPT_O_SAVED | CKPT_O_IGNORED))
 		return "has open flags that this kernel does not know";
-	if (ckpt_file_locked(t, file))
-		return "has file locks or leases, which cannot be saved yet";
+	if (file->f_mode & ~(CKPT_FMODE_SAVED | CKPT_FMODE_DERIVED))
+		return "has a file mode (f_mode) that cannot be saved yet";
 	if (file->f_cred->user_ns != current_user_ns())
 		return "was opened in another user namespace";
 	return ckpt_path_problem(ctx, &file->f_path, &ctx->root);
@@ -320,7 +343,7 @@ static struct ckpt_rec_file *ckpt_new_file(struct ckpt_ctx *ctx,
 		return NULL;
 	if (path)
 		name = ckpt_path_name(ctx, path, root, buf);
-	if (name) {
+	if (!IS_ERR_OR_NULL(name)) {
 		size_t len = strlen(name) + 1;
 
 		rec = ckpt_rec_new(ctx, file, CKPT_REC_FILE, len);
@@ -391,6 +414,8 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	rec->objref = objref;
 	rec->kind = kind->kind;
 	rec->f_flags = file->f_flags & CKPT_O_SAVED;
+	if (file->f_mode & FMODE_CREATED)
+		rec->flags |= CKPT_FILE_F_CREATED;
 	rec->pos = file->f_pos;
 	rec->cred = cred;
 	return by_path ? ckpt_file_facts(&file->f_path, rec) : 0;
@@ -510,7 +535,7 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EINVAL, "the path is malformed");
 	if (rec->f_flags & ~CKPT_O_SAVED)
 		return ckpt_bad(rs, r, -EINVAL, "unknown open flags 0%o", rec->f_flags);
-	if (rec->flags & ~CKPT_FILE_F_PATH_ONLY)
+	if (rec->flags & ~CKPT_FILE_F_ALL)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown file flags 0x%x", rec->flags);
 	if ((rec->flags & CKPT_FILE_F_PATH_ONLY) && rec->kind != CKPT_FILE_DIR)
 		return ckpt_bad(rs, r, -EINVAL, "a location that is no directory");
@@ -584,6 +609,8 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 
 	spin_lock(&file->f_lock);
 	file->f_flags = (file->f_flags & ~(own | O_NOCTTY)) | (rec->f_flags & own);
+	if (rec->flags & CKPT_FILE_F_CREATED)
+		file->f_mode |= FMODE_CREATED;
 	spin_unlock(&file->f_lock);
 	/* Some directories keep more than a number behind their position. */
 	if (rec->kind == CKPT_FILE_DIR && rec->pos && !(file->f_flags & O_PATH)) {

@@ -5,6 +5,7 @@
  * Text is collected in memory and written when nothing is frozen any more: the
  * log may be a pipe that only a frozen task would drain.
  */
+#include <linux/ctype.h>
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/file.h>
@@ -57,7 +58,7 @@ int ckpt_log_open(struct ckpt_log *log, int fd)
  */
 void ckpt_log(struct ckpt_log *log, const char *fmt, ...)
 {
-	size_t room;
+	size_t room, end;
 	va_list args;
 	int len;
 
@@ -71,7 +72,10 @@ void ckpt_log(struct ckpt_log *log, const char *fmt, ...)
 	va_start(args, fmt);
 	len = vscnprintf(log->buf + log->len, CKPT_LOG_LINE - 1, fmt, args);
 	va_end(args);
-	log->len += len;
+	/* A name in an image must not look like a line of its own. */
+	for (end = log->len + len; log->len < end; log->len++)
+		if (iscntrl(log->buf[log->len]))
+			log->buf[log->len] = '?';
 	log->buf[log->len++] = '\n';
 }
 

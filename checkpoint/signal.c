@@ -137,14 +137,15 @@ const struct ckpt_obj_ops ckpt_ops_SIGHAND = {
 /* ---- process state -------------------------------------------------------- */
 
 /**
- * ckpt_cpu_timer_armed - does a timer of CPU time run?
+ * ckpt_cpu_timer_set - is there a timer of CPU time?
  * @sig: of the process
  *
- * Return: true if ITIMER_VIRTUAL or ITIMER_PROF is armed.
+ * Return: true if ITIMER_VIRTUAL or ITIMER_PROF is armed or has an interval.
  */
-bool ckpt_cpu_timer_armed(const struct signal_struct *sig)
+bool ckpt_cpu_timer_set(const struct signal_struct *sig)
 {
-	return sig->it[CPUCLOCK_PROF].expires || sig->it[CPUCLOCK_VIRT].expires;
+	return sig->it[CPUCLOCK_PROF].expires || sig->it[CPUCLOCK_PROF].incr ||
+	       sig->it[CPUCLOCK_VIRT].expires || sig->it[CPUCLOCK_VIRT].incr;
 }
 
 /**
@@ -156,6 +157,12 @@ void ckpt_check_signal(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	const unsigned int known = SIGNAL_STOP_MASK | SIGNAL_UNKILLABLE |
 				   SIGNAL_GROUP_EXIT;
+	/* Job control is SIGNAL_STOP_STOPPED; the rest comes and goes. */
+	const unsigned long jobctl = JOBCTL_STOP_SIGMASK |
+		JOBCTL_STOP_DEQUEUED | JOBCTL_PENDING_MASK |
+		JOBCTL_STOP_CONSUME | JOBCTL_TRAPPING | JOBCTL_LISTENING |
+		JOBCTL_TRAP_FREEZE | JOBCTL_PTRACE_FROZEN | JOBCTL_STOPPED |
+		JOBCTL_TRACED | JOBCTL_TRAP_CKPT | JOBCTL_CKPT_FROZEN;
 	struct signal_struct *sig = t->signal;
 
 	if (sig->group_stop_count)
@@ -163,6 +170,9 @@ void ckpt_check_signal(struct ckpt_ctx *ctx, struct task_struct *t)
 	if (sig->flags & ~known)
 		ckpt_refuse(ctx, t, "has unknown process flags 0x%x",
 			    sig->flags & ~known);
+	if (READ_ONCE(t->jobctl) & ~jobctl)
+		ckpt_refuse(ctx, t, "has unknown job control flags 0x%lx",
+			    READ_ONCE(t->jobctl) & ~jobctl);
 }
 
 static void ckpt_signal_times(struct task_struct *t,
@@ -288,6 +298,16 @@ static void restore_times(const struct ckpt_rec_signal *rec)
 {
 	struct signal_struct *sig = current->signal;
 
+#ifdef CONFIG_POSIX_TIMERS
+	/*
+	 * The clock of a restarter with RLIMIT_CPU runs already and would not
+	 * start from the times below; update_rlimit_cpu() starts it again.
+	 */
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	posix_cputimers_group_init(&sig->posix_cputimers, RLIM_INFINITY);
+	sig->cputimer.cputime_atomic = INIT_CPUTIME_ATOMIC;
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+#endif
 	write_seqlock_irq(&sig->stats_lock);
 	sig->utime = rec->utime;
 	sig->stime = rec->stime;

@@ -209,7 +209,51 @@ static bool ckpt_has_posix_timers(struct task_struct *t)
 
 static bool ckpt_has_cpu_itimer(struct task_struct *t)
 {
-	return ckpt_cpu_timer_armed(t->signal);
+	return ckpt_cpu_timer_set(t->signal);
+}
+
+static bool ckpt_has_keyring(struct task_struct *t)
+{
+	bool has = false;
+#ifdef CONFIG_KEYS
+	const struct cred *cred = get_task_cred(t);
+
+	has = cred->thread_keyring || cred->process_keyring;
+	put_cred(cred);
+#endif
+	return has;
+}
+
+static bool ckpt_has_key_authority(struct task_struct *t)
+{
+	bool has = false;
+#ifdef CONFIG_KEYS
+	const struct cred *cred = get_task_cred(t);
+
+	has = cred->request_key_auth;
+	put_cred(cred);
+#endif
+	return has;
+}
+
+/* Where ioprio_set() of one is that of the others. */
+static bool ckpt_shares_io(struct task_struct *t)
+{
+	bool shared = false;
+#ifdef CONFIG_BLOCK
+	task_lock(t);
+	shared = t->io_context && atomic_read(&t->io_context->active_ref) > 1;
+	task_unlock(t);
+#endif
+	return shared;
+}
+
+static bool ckpt_has_perf_events(struct task_struct *t)
+{
+#ifdef CONFIG_PERF_EVENTS
+	return t->perf_event_ctxp || !list_empty(&t->perf_event_list);
+#endif
+	return false;
 }
 
 /* What is in no record: it could not come back, nor would a restart end it. */
@@ -229,6 +273,10 @@ static const struct {
 	{ ckpt_has_uprobes,	"has been hit by a uprobe" },
 	{ ckpt_has_posix_timers, "has POSIX timers (timer_create)" },
 	{ ckpt_has_cpu_itimer,	"has ITIMER_VIRTUAL or ITIMER_PROF armed" },
+	{ ckpt_has_keyring,	"has a thread or process keyring" },
+	{ ckpt_has_key_authority, "has assumed authority over a key" },
+	{ ckpt_shares_io,	"shares its I/O context (CLONE_IO)" },
+	{ ckpt_has_perf_events,	"has performance events" },
 };
 
 /**
@@ -275,10 +323,6 @@ static void ckpt_check_attached(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	if (t->seccomp.mode != SECCOMP_MODE_DISABLED)
 		ckpt_refuse(ctx, t, "runs under seccomp, which cannot be saved yet");
-#ifdef CONFIG_PERF_EVENTS
-	if (t->perf_event_ctxp)
-		ckpt_refuse(ctx, t, "has performance events, which cannot be saved yet");
-#endif
 }
 
 static void ckpt_check_ns(struct ckpt_ctx *ctx, struct task_struct *t,
@@ -324,10 +368,6 @@ out:
 	ckpt_check_ns(ctx, t, cred->user_ns == current_user_ns(), "user");
 	if (rcu_access_pointer(t->cred) != cred)
 		ckpt_refuse(ctx, t, "acts under other credentials than its own");
-#ifdef CONFIG_KEYS
-	if (cred->thread_keyring || cred->process_keyring)
-		ckpt_refuse(ctx, t, "has a thread or process keyring, which cannot be saved yet");
-#endif
 	put_cred(cred);
 }
 

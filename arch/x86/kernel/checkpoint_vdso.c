@@ -44,6 +44,17 @@ static bool vma_untouched(const struct vm_area_struct *vma, unsigned long start,
 	       (vma->vm_flags & ~VM_SOFTDIRTY) == (flags | VM_DONTEXPAND);
 }
 
+static bool has_vdso(struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+
+	for_each_vma(vmi, vma)
+		if (arch_ckpt_vma_is_vdso(vma) || arch_ckpt_vma_is_vvar(vma))
+			return true;
+	return false;
+}
+
 static int check_mappings(struct mm_struct *mm, const struct vdso_image *image,
 			  unsigned long text)
 {
@@ -53,7 +64,7 @@ static int check_mappings(struct mm_struct *mm, const struct vdso_image *image,
 	mmap_assert_locked(mm);
 	vma = vma_lookup(mm, text);
 	if (!vma || !arch_ckpt_vma_is_vdso(vma))
-		return -ENOENT;
+		return has_vdso(mm) ? -EOPNOTSUPP : -ENOENT;
 	/* A debugger's breakpoints are in copies of its pages. */
 	if (!vma_untouched(vma, text, image->size, VDSO_FLAGS) || vma->anon_vma)
 		return -EOPNOTSUPP;
@@ -108,17 +119,6 @@ static const struct vdso_image *vdso_image_of(bool compat)
 		return &vdso_image_32;
 #endif
 	return compat ? NULL : &vdso_image_64;
-}
-
-static bool has_vdso(struct mm_struct *mm)
-{
-	VMA_ITERATOR(vmi, mm, 0);
-	struct vm_area_struct *vma;
-
-	for_each_vma(vmi, vma)
-		if (arch_ckpt_vma_is_vdso(vma) || arch_ckpt_vma_is_vvar(vma))
-			return true;
-	return false;
 }
 
 /* As map_vdso() does, but at this address or not at all. */

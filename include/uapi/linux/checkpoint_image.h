@@ -404,6 +404,8 @@ enum ckpt_file_kind {
 
 /* ckpt_rec_file.flags */
 #define CKPT_FILE_F_PATH_ONLY	(1U << 0)	/* a location, not an open file */
+#define CKPT_FILE_F_CREATED	(1U << 1)	/* its open() made the file */
+#define CKPT_FILE_F_ALL		0x3U
 
 /**
  * struct ckpt_rec_file - an open file, or a location (working directory...)
