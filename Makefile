@@ -35,7 +35,8 @@ help:
 	@echo 'make tools		only build the user tools (build/tools)'
 	@echo 'make lint		checkpatch, sparse, W=1, kernel-doc, shellcheck'
 	@echo 'make hooks		write hooks/*.patch from the edits in build/src'
-	@echo 'make hooks-check	are hooks and build/src in step, are hooks small?'
+	@echo 'make hooks-check	are hooks and build/src in step, are hooks small,'
+	@echo '			are all fields of structures accounted for?'
 	@echo 'make deps		install the Debian packages needed'
 	@echo 'make clean		remove build products (not the unpacked source)'
 	@echo 'make distclean		remove build/'
@@ -81,6 +82,7 @@ hooks: deps
 hooks-check: deps
 	@$(Q)/source.sh
 	@$(Q)/hooks.sh check
+	@$(Q)/fields.sh
 
 lint: deps
 	@$(Q)/build.sh kernel
@@ -88,6 +90,7 @@ lint: deps
 
 clean:
 	rm -rf $(B)/kernel* $(B)/headers $(B)/tools $(B)/selftests $(B)/test* \
+		$(B)/fields $(B)/fields-* \
 		$(B)/run.* $(B)/demo $(B)/*.cpio $(B)/*.log $(B)/programs.img*
 
 distclean:
