@@ -1,0 +1,944 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Credentials of a program that is saved and brought back: it may do what it
+ * might do before and no more, whoever restarts it. And nobody gets by saving
+ * or restarting what he may not have by other calls.
+ *
+ *	image of		restarted by		is
+ *	anybody			root			as it was
+ *	user 1000		user 1000		as it was
+ *	root, capabilities...	user 1000		refused, nothing changed
+ */
+#include "ckpt_test.h"
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#define LOG		"/tmp/cred.log"
+#define GO		"/tmp/cred.go"
+#define SECRET		"/tmp/cred.secret"
+#define USER_IMG	"/tmp/cred.img"
+#define GOOD		42
+#define USER		1000
+#define OTHER_USER	2000
+
+/* ---- in the program -------------------------------------------------- */
+
+static int log_fd;
+
+#define MUST(cond)						\
+do {								\
+	if (!(cond)) {						\
+		dprintf(log_fd, "line %d: %s (errno %d)\n",	\
+			__LINE__, #cond, errno);		\
+		_exit(43);					\
+	}							\
+} while (0)
+
+static void ready(void)
+{
+	MUST(write(log_fd, "ready\n", 6) == 6);
+}
+
+static void wait_go(void)
+{
+	while (access(GO, F_OK))
+		ckpt_sleep_ms(2);
+}
+
+static ssize_t read_text(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n = -1;
+
+	if (fd < 0)
+		return -1;
+	while (len < size - 1 && (n = read(fd, buf + len, size - 1 - len)) > 0)
+		len += n;
+	buf[len] = 0;
+	close(fd);
+	return n < 0 ? -1 : len;
+}
+
+struct caps {
+	__u64 effective;
+	__u64 permitted;
+	__u64 inheritable;
+};
+
+static void get_caps(struct caps *c)
+{
+	struct __user_cap_header_struct hdr = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+
+	MUST(!syscall(SYS_capget, &hdr, data));
+	c->effective = data[0].effective | (__u64)data[1].effective << 32;
+	c->permitted = data[0].permitted | (__u64)data[1].permitted << 32;
+	c->inheritable = data[0].inheritable |
+			 (__u64)data[1].inheritable << 32;
+}
+
+static void set_caps(__u64 effective, __u64 permitted, __u64 inheritable)
+{
+	struct __user_cap_header_struct hdr = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2] = {
+		{ effective, permitted, inheritable },
+		{ effective >> 32, permitted >> 32, inheritable >> 32 },
+	};
+
+	MUST(!syscall(SYS_capset, &hdr, data));
+}
+
+static void drop_bounding(int cap)
+{
+	MUST(!prctl(PR_CAPBSET_DROP, cap));
+}
+
+/* All that the calls tell about the credentials of the caller. */
+static void get_cred(char *buf, size_t size)
+{
+	gid_t groups[64], gid[3];
+	__u64 bounding = 0, ambient = 0;
+	struct caps c = {};
+	uid_t uid[3];
+	int cap, nr, i;
+	size_t len;
+
+	MUST(!getresuid(&uid[0], &uid[1], &uid[2]));
+	MUST(!getresgid(&gid[0], &gid[1], &gid[2]));
+	nr = getgroups(64, groups);
+	MUST(nr >= 0);
+	get_caps(&c);
+	for (cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (prctl(PR_CAPBSET_READ, cap) == 1)
+			bounding |= 1ULL << cap;
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1)
+			ambient |= 1ULL << cap;
+	}
+	len = snprintf(buf, size,
+		       "uid %u %u %u fs %u gid %u %u %u fs %u eff %llx perm %llx inh %llx bnd %llx amb %llx bits %x nnp %d dump %d groups",
+		       uid[0], uid[1], uid[2], (uid_t)setfsuid(-1), gid[0],
+		       gid[1], gid[2], (gid_t)setfsgid(-1), c.effective,
+		       c.permitted, c.inheritable, bounding, ambient,
+		       prctl(PR_GET_SECUREBITS),
+		       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
+		       prctl(PR_GET_DUMPABLE));
+	for (i = 0; i < nr; i++)
+		len += snprintf(buf + len, size - len, " %u", groups[i]);
+}
+
+static void become(uid_t uid)
+{
+	MUST(!setgroups(0, NULL));
+	MUST(!setresgid(uid, uid, uid));
+	MUST(!setresuid(uid, uid, uid));
+	/* Changing the user makes it unreadable for that user. */
+	MUST(!prctl(PR_SET_DUMPABLE, 1));
+}
+
+static bool can_read_secret(void)
+{
+	int fd = open(SECRET, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		MUST(errno == EACCES);
+	else
+		close(fd);
+	return fd >= 0;
+}
+
+/* ---- in the test ------------------------------------------------------ */
+
+static const char *log_text(void)
+{
+	static char text[4096];
+
+	if (read_text(LOG, text, sizeof(text)) < 0)
+		text[0] = 0;
+	return text;
+}
+
+static void begin(void)
+{
+	int fd;
+
+	unlink(GO);
+	unlink(LOG);
+	unlink(SECRET);
+	/* For everybody, whatever the umask. */
+	log_fd = open(LOG, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	fchmod(log_fd, 0666);
+	fd = open(SECRET, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (fchown(fd, 0, 77))
+		perror(SECRET);
+	close(fd);
+}
+
+static void end(pid_t pid)
+{
+	ckpt_kill(pid);
+	close(log_fd);
+	unlink(GO);
+	unlink(LOG);
+	unlink(SECRET);
+	unlink(CKPT_IMG);
+	unlink(USER_IMG);
+}
+
+static bool wait_ready(void)
+{
+	return ckpt_wait_size(LOG, 6, 10000) && !strncmp(log_text(), "ready", 5);
+}
+
+static pid_t start(struct __test_metadata *_metadata, void (*fn)(void *arg),
+		   const void *arg)
+{
+	pid_t pid = ckpt_spawn(fn, (void *)arg, log_fd);
+
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(wait_ready()) {
+		TH_LOG("%s", log_text());
+	}
+	return pid;
+}
+
+static void save(struct __test_metadata *_metadata, pid_t pid)
+{
+	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
+	/* So that others can try. */
+	ASSERT_EQ(0, chmod(CKPT_IMG, 0644));
+}
+
+static void go(void)
+{
+	close(open(GO, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+}
+
+static void ends_well(struct __test_metadata *_metadata, pid_t *pid)
+{
+	go();
+	EXPECT_EQ(GOOD, ckpt_wait(*pid, 10000)) {
+		TH_LOG("%s", log_text());
+	}
+	kill(*pid, SIGKILL);
+	*pid = 0;
+}
+
+/* The lines of /proc/PID/status that are about credentials. */
+static void cred_lines(pid_t pid, char *buf, size_t size)
+{
+	static const char *const names[] = {
+		"Uid:", "Gid:", "Groups:", "CapInh:", "CapPrm:", "CapEff:",
+		"CapBnd:", "CapAmb:", "NoNewPrivs:", "Umask:",
+	};
+	char path[64], line[512];
+	size_t len = 0;
+	FILE *f;
+	int i;
+
+	buf[0] = 0;
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		for (i = 0; i < ARRAY_SIZE(names); i++)
+			if (!strncmp(line, names[i], strlen(names[i])))
+				len += snprintf(buf + len, size - len, "%s",
+						line);
+	}
+	if (f)
+		fclose(f);
+}
+
+/* ---- root brings back anybody ----------------------------------------------- */
+
+static void set_nothing(void)
+{
+}
+
+static void set_user(void)
+{
+	const gid_t groups[] = { 5, 77, 100000, 4000000000U };
+
+	MUST(!setgroups(4, groups));
+	MUST(!setresgid(USER, USER, USER));
+	MUST(!setresuid(USER, USER, USER));
+}
+
+/* All ids are different, so that none is taken for another. */
+static void set_mixed(void)
+{
+	const gid_t groups[] = { 9 };
+
+	MUST(!setgroups(1, groups));
+	MUST(!setresgid(11, 12, 13));
+	setfsgid(14);
+	MUST(!setresuid(21, 0, 23));
+	setfsuid(24);
+	MUST((uid_t)setfsuid(-1) == 24 && (gid_t)setfsgid(-1) == 14);
+}
+
+static void set_saved_root(void)
+{
+	MUST(!setresuid(USER, USER, 0));
+}
+
+#define BIT_OF(cap)	(1ULL << (cap))
+
+/* Five sets that differ from each other. */
+static void set_user_with_caps(void)
+{
+	MUST(!prctl(PR_SET_KEEPCAPS, 1));
+	drop_bounding(CAP_SYS_MODULE);
+	MUST(!setresgid(USER, USER, USER));
+	MUST(!setresuid(USER, USER, USER));
+	set_caps(BIT_OF(CAP_NET_RAW),
+		 BIT_OF(CAP_NET_RAW) | BIT_OF(CAP_SYS_TIME) | BIT_OF(CAP_BPF),
+		 BIT_OF(CAP_SYS_TIME) | BIT_OF(CAP_BPF));
+	MUST(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_BPF, 0, 0));
+}
+
+static void set_root_without_caps(void)
+{
+	set_caps(0, 0, 0);
+}
+
+static void set_bounding(void)
+{
+	drop_bounding(CAP_SYS_BOOT);
+	drop_bounding(CAP_CHOWN);
+	drop_bounding(CAP_LAST_CAP);
+}
+
+static void set_securebits(void)
+{
+	MUST(!prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
+		    SECBIT_NO_SETUID_FIXUP | SECBIT_KEEP_CAPS |
+		    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED));
+}
+
+static void set_no_new_privs(void)
+{
+	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+static void cred_program(void *arg)
+{
+	char fresh[2048], was[2048], is[2048];
+	void (*set)(void) = arg;
+	bool could;
+
+	get_cred(fresh, sizeof(fresh));
+	set();
+	get_cred(was, sizeof(was));
+	MUST(set == set_nothing || strcmp(fresh, was));
+	could = can_read_secret();
+	ready();
+	wait_go();
+	get_cred(is, sizeof(is));
+	if (strcmp(was, is))
+		dprintf(log_fd, "was %s\nis  %s\n", was, is);
+	MUST(!strcmp(was, is));
+	MUST(could == can_read_secret());
+	_exit(GOOD);
+}
+
+FIXTURE(cred)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(cred)
+{
+	void (*set)(void);
+};
+
+#define CRED(name)				\
+FIXTURE_VARIANT_ADD(cred, name)			\
+{						\
+	.set = set_##name,			\
+}
+
+CRED(nothing);
+CRED(user);
+CRED(mixed);
+CRED(saved_root);
+CRED(user_with_caps);
+CRED(root_without_caps);
+CRED(bounding);
+CRED(securebits);
+CRED(no_new_privs);
+
+FIXTURE_SETUP(cred)
+{
+	begin();
+	ASSERT_LE(0, log_fd);
+}
+
+FIXTURE_TEARDOWN(cred)
+{
+	end(self->pid);
+}
+
+TEST_F(cred, comes_back)
+{
+	char was[1024], is[1024];
+
+	self->pid = start(_metadata, cred_program, variant->set);
+	cred_lines(self->pid, was, sizeof(was));
+	save(_metadata, self->pid);
+	ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	cred_lines(self->pid, is, sizeof(is));
+	ASSERT_NE(NULL, strstr(was, "CapAmb:"));
+	EXPECT_STREQ(was, is);
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- a user for himself -------------------------------------------------------- */
+
+FIXTURE(user)
+{
+	pid_t pid;
+};
+
+FIXTURE_SETUP(user)
+{
+	begin();
+	ASSERT_LE(0, log_fd);
+}
+
+FIXTURE_TEARDOWN(user)
+{
+	end(self->pid);
+}
+
+/* Runs as the user, who has no capability; 0 if all went well. */
+static int all_by_himself(void)
+{
+	struct caps c;
+	pid_t pid;
+	int in, ret;
+
+	become(USER);
+	get_caps(&c);
+	MUST(!c.effective && !c.permitted);
+	pid = ckpt_spawn(cred_program, set_nothing, log_fd);
+	MUST(pid > 0 && wait_ready());
+	ret = ckpt_save(pid, USER_IMG, CHECKPOINT_KILL);
+	if (ret <= 0) {
+		dprintf(log_fd, "save: %d %s\n", ret, ckpt_log_text);
+		return 1;
+	}
+	MUST(ckpt_wait(pid, 5000) == 256 + SIGKILL);
+	/* He may not choose the pid. */
+	MUST(ckpt_restart(USER_IMG, pid) == -EPERM);
+	in = open(USER_IMG, O_RDONLY | O_CLOEXEC);
+	pid = ckpt_restart_fd_opts(in, 0, 0, NULL, 0);
+	close(in);
+	if (pid <= 0) {
+		dprintf(log_fd, "restart: %d %s\n", pid, ckpt_log_text);
+		return 1;
+	}
+	go();
+	ret = ckpt_wait(pid, 5000);
+	if (ret != GOOD)
+		dprintf(log_fd, "exit %d\n", ret);
+	return ret != GOOD;
+}
+
+TEST_F(user, all_by_himself)
+{
+	self->pid = fork();
+	ASSERT_LE(0, self->pid);
+	if (!self->pid)
+		_exit(all_by_himself());
+	EXPECT_EQ(0, ckpt_wait(self->pid, 20000)) {
+		TH_LOG("%s", log_text());
+	}
+	self->pid = 0;
+}
+
+/* ---- who may save ---------------------------------------------------------------- */
+
+static void idle_as_root(void *arg)
+{
+	ready();
+	wait_go();
+	_exit(GOOD);
+}
+
+static void idle_as_other(void *arg)
+{
+	become(OTHER_USER);
+	idle_as_root(arg);
+}
+
+static void idle_as_user(void *arg)
+{
+	become(USER);
+	idle_as_root(arg);
+}
+
+static void idle_undumpable(void *arg)
+{
+	become(USER);
+	MUST(!prctl(PR_SET_DUMPABLE, 0));
+	idle_as_root(arg);
+}
+
+static void idle_with_caps(void *arg)
+{
+	set_user_with_caps();
+	MUST(!prctl(PR_SET_DUMPABLE, 1));
+	idle_as_root(arg);
+}
+
+static void idle_setuid(void *arg)
+{
+	MUST(!setresuid(USER, 0, 0));
+	MUST(!prctl(PR_SET_DUMPABLE, 1));
+	idle_as_root(arg);
+}
+
+FIXTURE(others)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(others)
+{
+	void (*program)(void *arg);
+	long ret;
+};
+
+FIXTURE_VARIANT_ADD(others, root)
+{
+	.program = idle_as_root,
+	.ret = -EPERM,
+};
+
+FIXTURE_VARIANT_ADD(others, another_user)
+{
+	.program = idle_as_other,
+	.ret = -EPERM,
+};
+
+FIXTURE_VARIANT_ADD(others, undumpable)
+{
+	.program = idle_undumpable,
+	.ret = -EPERM,
+};
+
+FIXTURE_VARIANT_ADD(others, more_capabilities)
+{
+	.program = idle_with_caps,
+	.ret = -EPERM,
+};
+
+FIXTURE_VARIANT_ADD(others, set_user_id)
+{
+	.program = idle_setuid,
+	.ret = -EPERM,
+};
+
+/* That it would go otherwise. */
+FIXTURE_VARIANT_ADD(others, own)
+{
+	.program = idle_as_user,
+	.ret = 1,
+};
+
+FIXTURE_SETUP(others)
+{
+	begin();
+	ASSERT_LE(0, log_fd);
+}
+
+FIXTURE_TEARDOWN(others)
+{
+	end(self->pid);
+}
+
+static int save_as_user(pid_t pid, long expected)
+{
+	struct checkpoint_args args = { .log_fd = -1 };
+	struct stat st;
+	long ret;
+
+	become(USER);
+	ret = ckpt_save(pid, USER_IMG, expected > 0 ? 0 : CHECKPOINT_KILL);
+	if (expected > 0)
+		return ret > 0 ? 0 : 1;
+	if (ret != expected) {
+		dprintf(log_fd, "save: %ld %s\n", ret, ckpt_log_text);
+		return 1;
+	}
+	MUST(strstr(ckpt_log_text, "may not be saved by you"));
+	MUST(!stat(USER_IMG, &st) && !st.st_size);
+	/* Nor can it be asked about. */
+	MUST(sys_checkpoint(pid, -1, CHECKPOINT_CHECK | CHECKPOINT_SUBTREE |
+			    CHECKPOINT_ARGS, &args, sizeof(args)) == -1);
+	MUST(errno == EPERM);
+	return 0;
+}
+
+TEST_F(others, saved_by_user)
+{
+	pid_t pid;
+
+	self->pid = start(_metadata, variant->program, NULL);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(save_as_user(self->pid, variant->ret));
+	EXPECT_EQ(0, ckpt_wait(pid, 10000)) {
+		TH_LOG("%s", log_text());
+	}
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- what a user may not get --------------------------------------------------------- */
+
+static void img_root(void)
+{
+}
+
+static void img_caps(void)
+{
+	set_user_with_caps();
+}
+
+static void img_effective_only(void)
+{
+	MUST(!prctl(PR_SET_KEEPCAPS, 1));
+	become(USER);
+	MUST(!prctl(PR_SET_KEEPCAPS, 0));
+	set_caps(0, BIT_OF(CAP_SYS_ADMIN), 0);
+}
+
+static void img_groups(void)
+{
+	const gid_t groups[] = { 77 };
+
+	MUST(!setgroups(1, groups));
+	MUST(!setresgid(USER, USER, USER));
+	MUST(!setresuid(USER, USER, USER));
+}
+
+static void img_gid(void)
+{
+	MUST(!setgroups(0, NULL));
+	MUST(!setresgid(USER, USER, 77));
+	MUST(!setresuid(USER, USER, USER));
+}
+
+static void img_fsgid(void)
+{
+	MUST(!setgroups(0, NULL));
+	MUST(!setresgid(USER, USER, USER));
+	setfsgid(77);
+	MUST(!setresuid(USER, USER, USER));
+}
+
+static void img_saved_uid(void)
+{
+	MUST(!setgroups(0, NULL));
+	MUST(!setresgid(USER, USER, USER));
+	MUST(!setresuid(USER, USER, 0));
+}
+
+static void img_fsuid(void)
+{
+	MUST(!prctl(PR_SET_KEEPCAPS, 1));
+	MUST(!setgroups(0, NULL));
+	MUST(!setresgid(USER, USER, USER));
+	MUST(!setresuid(USER, USER, USER));
+	set_caps(BIT_OF(CAP_SETUID), BIT_OF(CAP_SETUID), 0);
+	setfsuid(0);
+	MUST(!setfsuid(-1));
+	MUST(!prctl(PR_SET_KEEPCAPS, 0));
+	set_caps(0, 0, 0);
+}
+
+static void img_bounding(void)
+{
+	drop_bounding(CAP_SYS_BOOT);
+	become(USER);
+}
+
+static void img_securebits(void)
+{
+	MUST(!prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP));
+	become(USER);
+	set_caps(0, 0, 0);
+}
+
+static void img_limit(void)
+{
+	struct rlimit rl;
+
+	MUST(!getrlimit(RLIMIT_NOFILE, &rl));
+	rl.rlim_max++;
+	MUST(!setrlimit(RLIMIT_NOFILE, &rl));
+	become(USER);
+}
+
+static void img_nice(void)
+{
+	MUST(!setpriority(PRIO_PROCESS, 0, -1));
+	become(USER);
+}
+
+static void img_real_time(void)
+{
+	struct sched_param p = { .sched_priority = 1 };
+
+	MUST(!sched_setscheduler(0, SCHED_FIFO, &p));
+	become(USER);
+}
+
+static void img_ioprio(void)
+{
+	MUST(!syscall(SYS_ioprio_set, 1, 0, 1 << 13 | 4));
+	become(USER);
+}
+
+static void img_oom(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	MUST(write(fd, "-1", 2) == 2);
+	close(fd);
+	become(USER);
+}
+
+static void img_program(void *arg)
+{
+	void (*set)(void) = arg;
+
+	set();
+	ready();
+	wait_go();
+	_exit(GOOD);
+}
+
+FIXTURE(denied)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(denied)
+{
+	void (*set)(void);
+	const char *words;
+};
+
+#define DENIED(name, text)			\
+FIXTURE_VARIANT_ADD(denied, name)		\
+{						\
+	.set = img_##name,			\
+	.words = text,				\
+}
+
+DENIED(root, "you may not become user 0 ");
+DENIED(saved_uid, "you may not become user 1000 (effective 1000, saved 0)");
+DENIED(fsuid, "you may not become user 1000");
+DENIED(gid, "you may not become group 1000 (effective 1000, saved 77)");
+DENIED(fsgid, "you may not become group 1000");
+DENIED(groups, "you may not set its supplementary groups");
+DENIED(caps, "it has capabilities that you have not");
+DENIED(effective_only, "it has capabilities that you have not");
+DENIED(bounding, "its bounding set or securebits take CAP_SETPCAP");
+DENIED(securebits, "its bounding set or securebits take CAP_SETPCAP");
+DENIED(limit, "is higher than yours, which takes CAP_SYS_RESOURCE");
+DENIED(nice, "nice -1 takes CAP_SYS_NICE or RLIMIT_NICE");
+DENIED(real_time, "a real-time priority takes CAP_SYS_NICE");
+DENIED(ioprio, "I/O priority 0x2004 is not permitted");
+DENIED(oom, "oom_score_adj -1 takes CAP_SYS_RESOURCE");
+
+FIXTURE_SETUP(denied)
+{
+	begin();
+	ASSERT_LE(0, log_fd);
+}
+
+FIXTURE_TEARDOWN(denied)
+{
+	end(self->pid);
+}
+
+/* All that a failed restart must not have changed, beside the credentials. */
+static void get_standing(char *buf, size_t size)
+{
+	struct rlimit rl = {};
+	size_t len;
+
+	get_cred(buf, size);
+	getrlimit(RLIMIT_NOFILE, &rl);
+	len = strlen(buf);
+	snprintf(buf + len, size - len,
+		 " nice %d policy %d ioprio %ld files %llu", getpriority(0, 0),
+		 sched_getscheduler(0), syscall(SYS_ioprio_get, 1, 0),
+		 (unsigned long long)rl.rlim_max);
+}
+
+static int get_it_as_user(const char *words)
+{
+	struct restart_args args = {
+		.log_fd = ckpt_log_begin(), .context_fd = -1, .done_fd = -1,
+	};
+	char was[2048], is[2048];
+	long ret;
+	int in;
+
+	become(USER);
+	in = open(CKPT_IMG, O_RDONLY | O_CLOEXEC);
+	MUST(in >= 0);
+	get_standing(was, sizeof(was));
+	ret = sys_restart(0, in, RESTART_TASKSELF | RESTART_NO_PIDS |
+			  RESTART_ARGS, &args, sizeof(args));
+	MUST(ret == -1);
+	ret = errno;
+	ckpt_log_end(args.log_fd);
+	if (ret != EPERM || !strstr(ckpt_log_text, words)) {
+		dprintf(log_fd, "%s, expected: %s\n%s", strerror(ret), words,
+			ckpt_log_text);
+		return 1;
+	}
+	get_standing(is, sizeof(is));
+	MUST(!strcmp(was, is));
+	return 0;
+}
+
+TEST_F(denied, to_user)
+{
+	pid_t pid;
+
+	self->pid = start(_metadata, img_program, variant->set);
+	save(_metadata, self->pid);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(get_it_as_user(variant->words));
+	EXPECT_EQ(0, ckpt_wait(pid, 10000)) {
+		TH_LOG("%s", log_text());
+	}
+	/* Root may have it: nothing else is wrong with the image. */
+	ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- restarters with less than root has ------------------------------------------------ */
+
+static pid_t restart_as(pid_t pid, void (*set)(void))
+{
+	int in = open(CKPT_IMG, O_RDONLY | O_CLOEXEC), log = ckpt_log_begin();
+	struct clone_args ca = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+	struct ckpt_child c = { .in = in, .log = log };
+	struct pollfd p = { .events = POLLIN };
+	int status;
+	pid_t child;
+
+	if (pipe2(c.done, O_CLOEXEC))
+		return -errno;
+	child = syscall(SYS_clone3, &ca, sizeof(ca));
+	if (!child) {
+		set();
+		ckpt_child_restart(&c, pid);
+	}
+	close(c.done[1]);
+	p.fd = c.done[0];
+	poll(&p, 1, 5000);
+	if (!(p.revents & POLLIN) && child > 0) {
+		waitpid(child, &status, 0);
+		child = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+	}
+	close(c.done[0]);
+	close(in);
+	ckpt_log_end(log);
+	return child;
+}
+
+/* Bounding set and locks are not to be got rid of, no_new_privs neither. */
+TEST_F(user, restarter_has_less)
+{
+	self->pid = start(_metadata, cred_program, set_nothing);
+	save(_metadata, self->pid);
+	EXPECT_EQ(-EPERM, restart_as(self->pid, set_bounding));
+	EXPECT_NE(NULL, strstr(ckpt_log_text,
+			       "it has capabilities that you have not")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_EQ(-EPERM, restart_as(self->pid, set_root_without_caps));
+	EXPECT_NE(NULL, strstr(ckpt_log_text,
+			       "it has capabilities that you have not")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_EQ(-EPERM, restart_as(self->pid, set_securebits));
+	EXPECT_NE(NULL, strstr(ckpt_log_text,
+			       "its securebits differ from your locked ones")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid));
+	ends_well(_metadata, &self->pid);
+}
+
+static void expect_nnp(void *arg)
+{
+	MUST(!prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	ready();
+	wait_go();
+	MUST(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+	_exit(GOOD);
+}
+
+TEST_F(user, no_new_privs_stays)
+{
+	self->pid = start(_metadata, expect_nnp, NULL);
+	save(_metadata, self->pid);
+	ASSERT_EQ(self->pid, restart_as(self->pid, set_no_new_privs)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ends_well(_metadata, &self->pid);
+}
+
+/* More than the program has does not stay with it. */
+static void more_groups(void)
+{
+	const gid_t groups[] = { 0, 77, 99 };
+
+	MUST(!setgroups(3, groups));
+}
+
+static void own_program(void *arg)
+{
+	become(USER);
+	cred_program(set_nothing);
+}
+
+TEST_F(user, nothing_of_the_restarter)
+{
+	self->pid = start(_metadata, own_program, NULL);
+	save(_metadata, self->pid);
+	ASSERT_EQ(self->pid, restart_as(self->pid, more_groups)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ends_well(_metadata, &self->pid);
+}
+
+TEST_HARNESS_MAIN

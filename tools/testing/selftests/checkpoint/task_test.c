@@ -1,0 +1,1995 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What belongs to a task and its process comes back as the program had set it:
+ * name, scheduling, limits, prctl() settings, times. What cannot is refused by
+ * name, and the program goes on as if nothing had been asked.
+ *
+ *	program				test
+ *	sets, reads back: "was"
+ *	"ready"
+ *					checkpoint(KILL), restart()
+ *					makes the file GO
+ *	reads again, must be "was"
+ *	exits with 42
+ */
+#include "ckpt_test.h"
+
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/io_uring.h>
+#include <linux/perf_event.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <pthread.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+#include <sys/sem.h>
+#include <sys/time.h>
+#include <sys/times.h>
+
+#define LOG		"/tmp/task.log"
+#define GO		"/tmp/task.go"
+#define FIFO		"/tmp/task.fifo"
+#define DIRECTORY	"/tmp/task.dir"
+#define GOOD		42
+#define SKIPPED		4
+
+/* ---- in the program -------------------------------------------------- */
+
+static int log_fd;
+
+#define MUST(cond)						\
+do {								\
+	if (!(cond)) {						\
+		dprintf(log_fd, "line %d: %s (errno %d)\n",	\
+			__LINE__, #cond, errno);		\
+		_exit(43);					\
+	}							\
+} while (0)
+
+static void ready(pid_t target)
+{
+	MUST(dprintf(log_fd, "ready %d\n", target) > 0);
+}
+
+static void wait_go(void)
+{
+	while (access(GO, F_OK))
+		ckpt_sleep_ms(2);
+}
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	MUST(fd >= 0);
+	MUST(write(fd, text, strlen(text)) == strlen(text));
+	close(fd);
+}
+
+static ssize_t read_text(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n = -1;
+
+	if (fd < 0)
+		return -1;
+	while (len < size - 1 && (n = read(fd, buf + len, size - 1 - len)) > 0)
+		len += n;
+	buf[len] = 0;
+	close(fd);
+	return n < 0 ? -1 : len;
+}
+
+/* ---- in the test ------------------------------------------------------ */
+
+static const char *log_text(void)
+{
+	static char text[4096];
+
+	if (read_text(LOG, text, sizeof(text)) < 0)
+		text[0] = 0;
+	return text;
+}
+
+static void begin(void)
+{
+	unlink(GO);
+	unlink(LOG);
+	unlink(FIFO);
+	mkdir(DIRECTORY, 0755);
+	log_fd = open(LOG, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static void end(pid_t pid)
+{
+	ckpt_kill(pid);
+	close(log_fd);
+	unlink(GO);
+	unlink(LOG);
+	unlink(FIFO);
+	unlink(CKPT_IMG);
+	rmdir(DIRECTORY);
+}
+
+/* The process that the program wants to be saved goes to @target. */
+static pid_t start_other(struct __test_metadata *_metadata,
+			 void (*fn)(void *arg), const void *arg, pid_t *target)
+{
+	pid_t pid = ckpt_spawn(fn, (void *)arg, log_fd);
+
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
+	if (strcmp(log_text(), "skipped\n")) {
+		ASSERT_EQ(1, sscanf(log_text(), "ready %d", target)) {
+			TH_LOG("%s", log_text());
+		}
+	}
+	return pid;
+}
+
+static pid_t start(struct __test_metadata *_metadata, void (*fn)(void *arg),
+		   const void *arg)
+{
+	pid_t target, pid;
+
+	pid = start_other(_metadata, fn, arg, &target);
+	return pid;
+}
+
+static void save(struct __test_metadata *_metadata, pid_t pid)
+{
+	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
+}
+
+/* The last of its state comes after the news that it is there. */
+static void wait_resumed(struct __test_metadata *_metadata, pid_t pid)
+{
+	char path[64], text[256];
+	int i;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	for (i = 0; i < 2000; i++) {
+		if (read_text(path, text, sizeof(text)) > 0 &&
+		    strncmp(text, "running", 7) && atol(text) != __NR_restart)
+			return;
+		ckpt_sleep_ms(1);
+	}
+	ASSERT_TRUE(false);
+}
+
+static void bring_back(struct __test_metadata *_metadata, pid_t pid)
+{
+	ASSERT_EQ(pid, ckpt_restart(CKPT_IMG, pid)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	wait_resumed(_metadata, pid);
+}
+
+static void go(void)
+{
+	close(open(GO, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+}
+
+static void ends_well(struct __test_metadata *_metadata, pid_t *pid)
+{
+	go();
+	EXPECT_EQ(GOOD, ckpt_wait(*pid, 10000)) {
+		TH_LOG("%s", log_text());
+	}
+	kill(*pid, SIGKILL);
+	*pid = 0;
+}
+
+FIXTURE(task)
+{
+	pid_t pid;
+};
+
+FIXTURE_SETUP(task)
+{
+	begin();
+	ASSERT_LE(0, log_fd);
+}
+
+FIXTURE_TEARDOWN(task)
+{
+	end(self->pid);
+}
+
+/* ---- attributes ------------------------------------------------------------ */
+
+/*
+ * @set gives the caller a value that a fresh process has not, @get prints it.
+ * @stays: a program that has it not gets it from a restarter that has it.
+ * @alone: does not go together with others.
+ */
+struct attribute {
+	const char *name;
+	void (*set)(void);
+	void (*get)(char *buf, size_t size);
+	bool stays;
+	bool alone;
+};
+
+struct sched_attr_v0 {
+	__u32 size;
+	__u32 policy;
+	__u64 flags;
+	__s32 nice;
+	__u32 priority;
+	__u64 runtime;
+	__u64 deadline;
+	__u64 period;
+};
+
+struct sched_attr_v1 {
+	struct sched_attr_v0 v0;
+	__u32 util_min;
+	__u32 util_max;
+};
+
+#define FLAG_RESET_ON_FORK	0x01
+#define FLAG_UTIL_CLAMP_MIN	0x20
+
+static void set_sched(int policy, int nice, int priority, __u64 flags)
+{
+	struct sched_attr_v0 attr = {
+		.size = sizeof(attr),
+		.policy = policy,
+		.flags = flags,
+		.nice = nice,
+		.priority = priority,
+	};
+
+	MUST(!setpriority(PRIO_PROCESS, 0, nice));
+	MUST(!syscall(SYS_sched_setattr, 0, &attr, 0));
+}
+
+static void get_sched(char *buf, size_t size)
+{
+	struct sched_attr_v0 attr = { .size = sizeof(attr) };
+
+	MUST(!syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0));
+	snprintf(buf, size, "policy %u flags %llx priority %u nice %d",
+		 attr.policy, attr.flags, attr.priority,
+		 getpriority(PRIO_PROCESS, 0));
+}
+
+static void set_nice(void)
+{
+	MUST(!setpriority(PRIO_PROCESS, 0, 7));
+}
+
+static void set_negative_nice(void)
+{
+	MUST(!setpriority(PRIO_PROCESS, 0, -9));
+}
+
+static void set_batch(void)
+{
+	set_sched(SCHED_BATCH, 3, 0, 0);
+}
+
+static void set_idle(void)
+{
+	set_sched(SCHED_IDLE, 5, 0, 0);
+}
+
+static void set_fifo(void)
+{
+	set_sched(SCHED_FIFO, 4, 42, 0);
+}
+
+static void set_rr(void)
+{
+	set_sched(SCHED_RR, -3, 7, FLAG_RESET_ON_FORK);
+}
+
+/* All 16 bytes count but the last. */
+static void set_comm(void)
+{
+	MUST(!prctl(PR_SET_NAME, "a)\x01 (\xff\n\\\"b\x7f%s\t"));
+}
+
+static void get_comm(char *buf, size_t size)
+{
+	unsigned char comm[17] = "";
+	int i;
+
+	MUST(!prctl(PR_GET_NAME, comm));
+	for (i = 0; i < 16; i++)
+		snprintf(buf + 2 * i, size - 2 * i, "%02x", comm[i]);
+}
+
+static void set_affinity(void)
+{
+	cpu_set_t set;
+	int cpu;
+
+	/* The highest that there is. */
+	MUST(!sched_getaffinity(0, sizeof(set), &set));
+	for (cpu = CPU_SETSIZE - 1; !CPU_ISSET(cpu, &set); cpu--)
+		;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	MUST(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+static void get_affinity(char *buf, size_t size)
+{
+	unsigned long mask[16] = {};
+
+	MUST(syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask) > 0);
+	snprintf(buf, size, "%lx %lx", mask[0], mask[1]);
+}
+
+static void set_ioprio_value(int class, int level)
+{
+	MUST(!syscall(SYS_ioprio_set, 1, 0, class << 13 | level));
+}
+
+static void set_ioprio_be(void)
+{
+	set_ioprio_value(2, 6);
+}
+
+static void set_ioprio_rt(void)
+{
+	set_ioprio_value(1, 3);
+}
+
+static void set_ioprio_idle(void)
+{
+	set_ioprio_value(3, 0);
+}
+
+static void get_ioprio(char *buf, size_t size)
+{
+	long prio = syscall(SYS_ioprio_get, 1, 0);
+
+	MUST(prio >= 0);
+	snprintf(buf, size, "class %ld level %ld", prio >> 13, prio & 0x1fff);
+}
+
+static void set_slack(void)
+{
+	MUST(!prctl(PR_SET_TIMERSLACK, 123456));
+}
+
+/* The current value, and the one that 0 stands for. */
+static void get_slack(char *buf, size_t size)
+{
+	long now = prctl(PR_GET_TIMERSLACK), by_default;
+
+	MUST(!prctl(PR_SET_TIMERSLACK, 0));
+	by_default = prctl(PR_GET_TIMERSLACK);
+	MUST(!prctl(PR_SET_TIMERSLACK, now));
+	snprintf(buf, size, "%ld, by default %ld", now, by_default);
+}
+
+static void set_oom(void)
+{
+	write_text("/proc/self/oom_score_adj", "345");
+}
+
+static void set_oom_low(void)
+{
+	write_text("/proc/self/oom_score_adj", "-234");
+}
+
+static void get_oom(char *buf, size_t size)
+{
+	MUST(read_text("/proc/self/oom_score_adj", buf, size) > 0);
+}
+
+/* Without the capability it cannot go below what was set with it. */
+static void set_oom_min(void)
+{
+	struct __user_cap_header_struct hdr = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+
+	write_text("/proc/self/oom_score_adj", "100");
+	MUST(!syscall(SYS_capget, &hdr, data));
+	data[0].effective &= ~(1U << CAP_SYS_RESOURCE);
+	MUST(!syscall(SYS_capset, &hdr, data));
+}
+
+static void get_oom_min(char *buf, size_t size)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int below, same;
+
+	below = write(fd, "99", 2) < 0 ? errno : 0;
+	same = write(fd, "100", 3) < 0 ? errno : 0;
+	close(fd);
+	get_oom(buf, size);
+	snprintf(buf + strlen(buf), size - strlen(buf), "below %d same %d",
+		 below, same);
+}
+
+static void set_limits(void)
+{
+	struct rlimit rl;
+	int i;
+
+	for (i = 0; i < RLIM_NLIMITS; i++) {
+		MUST(!getrlimit(i, &rl));
+		if (rl.rlim_max == RLIM_INFINITY)
+			rl.rlim_max = (1ULL << 40) + i;
+		else if (rl.rlim_max > 1000)
+			rl.rlim_max -= i + 1;
+		else
+			rl.rlim_max += i + 2;
+		rl.rlim_cur = rl.rlim_max - 1;
+		if (rl.rlim_cur > 1ULL << 32 && i != RLIMIT_AS)
+			rl.rlim_cur = (1ULL << 32) + i;
+		MUST(!setrlimit(i, &rl));
+	}
+}
+
+static void get_limits(char *buf, size_t size)
+{
+	struct rlimit rl;
+	size_t len = 0;
+	int i;
+
+	for (i = 0; i < RLIM_NLIMITS; i++) {
+		MUST(!getrlimit(i, &rl));
+		len += snprintf(buf + len, size - len, "%llx/%llx ",
+				(unsigned long long)rl.rlim_cur,
+				(unsigned long long)rl.rlim_max);
+	}
+}
+
+static void set_personality(void)
+{
+	MUST(personality(ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT |
+			 STICKY_TIMEOUTS) >= 0);
+}
+
+static void get_personality(char *buf, size_t size)
+{
+	snprintf(buf, size, "%x", personality(0xffffffff));
+}
+
+static void set_pdeathsig(void)
+{
+	MUST(!prctl(PR_SET_PDEATHSIG, SIGUSR2));
+}
+
+static void get_pdeathsig(char *buf, size_t size)
+{
+	int sig = -1;
+
+	MUST(!prctl(PR_GET_PDEATHSIG, &sig));
+	snprintf(buf, size, "%d", sig);
+}
+
+static void set_subreaper(void)
+{
+	MUST(!prctl(PR_SET_CHILD_SUBREAPER, 1));
+}
+
+static void get_subreaper(char *buf, size_t size)
+{
+	int on = -1;
+
+	MUST(!prctl(PR_GET_CHILD_SUBREAPER, &on));
+	snprintf(buf, size, "%d", on);
+}
+
+static void set_undumpable(void)
+{
+	MUST(!prctl(PR_SET_DUMPABLE, 0));
+}
+
+static void get_dumpable(char *buf, size_t size)
+{
+	snprintf(buf, size, "%d", prctl(PR_GET_DUMPABLE));
+}
+
+static void set_nnp(void)
+{
+	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+static void get_nnp(char *buf, size_t size)
+{
+	snprintf(buf, size, "%d", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+}
+
+static void set_keepcaps(void)
+{
+	MUST(!prctl(PR_SET_KEEPCAPS, 1));
+}
+
+static void get_keepcaps(char *buf, size_t size)
+{
+	snprintf(buf, size, "%d", prctl(PR_GET_KEEPCAPS));
+}
+
+static void set_securebits(void)
+{
+	MUST(!prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP |
+		    SECBIT_NO_CAP_AMBIENT_RAISE));
+}
+
+static void get_securebits(char *buf, size_t size)
+{
+	snprintf(buf, size, "%x", prctl(PR_GET_SECUREBITS));
+}
+
+static void set_tsc(void)
+{
+	MUST(!prctl(PR_SET_TSC, PR_TSC_SIGSEGV));
+}
+
+static void get_tsc(char *buf, size_t size)
+{
+	int mode = -1;
+
+	MUST(!prctl(PR_GET_TSC, &mode));
+	snprintf(buf, size, "%d", mode);
+}
+
+static void set_mce_early(void)
+{
+	MUST(!prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));
+}
+
+static void set_mce_late(void)
+{
+	MUST(!prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_LATE, 0, 0));
+}
+
+static void get_mce(char *buf, size_t size)
+{
+	snprintf(buf, size, "%d", prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
+}
+
+static void set_no_thp(void)
+{
+	MUST(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+}
+
+static void get_no_thp(char *buf, size_t size)
+{
+	snprintf(buf, size, "%d", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+}
+
+static void set_umask(void)
+{
+	umask(0127);
+}
+
+static void get_umask(char *buf, size_t size)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	snprintf(buf, size, "%o", mask);
+}
+
+static void set_cwd(void)
+{
+	MUST(!chdir(DIRECTORY));
+}
+
+static void get_cwd(char *buf, size_t size)
+{
+	struct stat st;
+
+	MUST(getcwd(buf, size - 32));
+	MUST(!stat(".", &st));
+	snprintf(buf + strlen(buf), 32, " %lu", st.st_ino);
+}
+
+static void *my_robust_list[3] = { my_robust_list };
+
+static void set_robust(void)
+{
+	MUST(!syscall(SYS_set_robust_list, my_robust_list,
+		      sizeof(my_robust_list)));
+}
+
+static void get_robust(char *buf, size_t size)
+{
+	void *head = NULL;
+	size_t len = 0;
+
+	MUST(!syscall(SYS_get_robust_list, 0, &head, &len));
+	snprintf(buf, size, "%p %zu", head, len);
+}
+
+static int my_tid;
+
+static void set_tid_address(void)
+{
+	MUST(syscall(SYS_set_tid_address, &my_tid) == getpid());
+}
+
+static void get_tid_address(char *buf, size_t size)
+{
+	int *addr = NULL;
+
+	MUST(!prctl(PR_GET_TID_ADDRESS, &addr));
+	snprintf(buf, size, "%p", addr);
+}
+
+static void set_core_filter(void)
+{
+	write_text("/proc/self/coredump_filter", "0x55");
+}
+
+static void get_core_filter(char *buf, size_t size)
+{
+	MUST(read_text("/proc/self/coredump_filter", buf, size) > 0);
+}
+
+static const struct attribute attributes[] = {
+	{ "comm", set_comm, get_comm },
+	{ "nice", set_nice, get_sched, .alone = true },
+	{ "negative_nice", set_negative_nice, get_sched, .alone = true },
+	{ "batch", set_batch, get_sched, .alone = true },
+	{ "idle", set_idle, get_sched, .alone = true },
+	{ "fifo", set_fifo, get_sched, .alone = true },
+	{ "rr", set_rr, get_sched },
+	{ "affinity", set_affinity, get_affinity },
+	{ "ioprio_rt", set_ioprio_rt, get_ioprio, .alone = true },
+	{ "ioprio_idle", set_ioprio_idle, get_ioprio, .alone = true },
+	{ "ioprio_be", set_ioprio_be, get_ioprio },
+	/* A real-time task has no slack. */
+	{ "slack", set_slack, get_slack, .alone = true },
+	{ "oom", set_oom, get_oom, .alone = true },
+	{ "oom_low", set_oom_low, get_oom },
+	{ "oom_min", set_oom_min, get_oom_min, .alone = true },
+	{ "limits", set_limits, get_limits },
+	{ "personality", set_personality, get_personality },
+	{ "pdeathsig", set_pdeathsig, get_pdeathsig },
+	{ "subreaper", set_subreaper, get_subreaper },
+	{ "undumpable", set_undumpable, get_dumpable, .alone = true },
+	{ "no_new_privs", set_nnp, get_nnp, .stays = true },
+	{ "keepcaps", set_keepcaps, get_keepcaps, .alone = true },
+	{ "securebits", set_securebits, get_securebits },
+	/* No use of the clock in the vdso any more. */
+	{ "tsc", set_tsc, get_tsc, .alone = true },
+	{ "mce_early", set_mce_early, get_mce, .alone = true },
+	{ "mce_late", set_mce_late, get_mce },
+	{ "no_thp", set_no_thp, get_no_thp },
+	{ "umask", set_umask, get_umask },
+	{ "cwd", set_cwd, get_cwd },
+	{ "robust_list", set_robust, get_robust },
+	{ "tid_address", set_tid_address, get_tid_address },
+	{ "core_filter", set_core_filter, get_core_filter },
+};
+
+static const struct attribute *find_attribute(const char *name)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(attributes); i++)
+		if (!strcmp(attributes[i].name, name))
+			return &attributes[i];
+	return NULL;
+}
+
+static bool has_attribute(const struct attribute *a)
+{
+	if (a->get == get_affinity)
+		return sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	if (a->get == get_core_filter)
+		return !access("/proc/self/coredump_filter", F_OK);
+	return true;
+}
+
+static void one_attribute(void *arg)
+{
+	char fresh[1024] = "", was[1024] = "", is[1024] = "";
+	const struct attribute *a = arg;
+
+	a->get(fresh, sizeof(fresh));
+	a->set();
+	a->get(was, sizeof(was));
+	if (!strcmp(fresh, was)) {
+		dprintf(log_fd, "%s: %s at the beginning\n", a->name, was);
+		_exit(44);
+	}
+	ready(getpid());
+	wait_go();
+	a->get(is, sizeof(is));
+	if (strcmp(is, was)) {
+		dprintf(log_fd, "%s: was %s, is %s\n", a->name, was, is);
+		_exit(45);
+	}
+	_exit(GOOD);
+}
+
+FIXTURE(attribute)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(attribute)
+{
+	const char *name;
+};
+
+#define ATTRIBUTE(_name)			\
+FIXTURE_VARIANT_ADD(attribute, _name)		\
+{						\
+	.name = #_name,				\
+}
+
+ATTRIBUTE(comm);
+ATTRIBUTE(nice);
+ATTRIBUTE(negative_nice);
+ATTRIBUTE(batch);
+ATTRIBUTE(idle);
+ATTRIBUTE(fifo);
+ATTRIBUTE(rr);
+ATTRIBUTE(affinity);
+ATTRIBUTE(ioprio_rt);
+ATTRIBUTE(ioprio_idle);
+ATTRIBUTE(ioprio_be);
+ATTRIBUTE(slack);
+ATTRIBUTE(oom);
+ATTRIBUTE(oom_low);
+ATTRIBUTE(oom_min);
+ATTRIBUTE(limits);
+ATTRIBUTE(personality);
+ATTRIBUTE(pdeathsig);
+ATTRIBUTE(subreaper);
+ATTRIBUTE(undumpable);
+ATTRIBUTE(no_new_privs);
+ATTRIBUTE(keepcaps);
+ATTRIBUTE(securebits);
+ATTRIBUTE(tsc);
+ATTRIBUTE(mce_early);
+ATTRIBUTE(mce_late);
+ATTRIBUTE(no_thp);
+ATTRIBUTE(umask);
+ATTRIBUTE(cwd);
+ATTRIBUTE(robust_list);
+ATTRIBUTE(tid_address);
+ATTRIBUTE(core_filter);
+
+FIXTURE_SETUP(attribute)
+{
+	begin();
+	ASSERT_LE(0, log_fd);
+}
+
+FIXTURE_TEARDOWN(attribute)
+{
+	end(self->pid);
+}
+
+TEST_F(attribute, comes_back)
+{
+	const struct attribute *a = find_attribute(variant->name);
+
+	ASSERT_NE(NULL, a);
+	if (!has_attribute(a))
+		SKIP(return, "this machine has it not");
+	self->pid = start(_metadata, one_attribute, a);
+	save(_metadata, self->pid);
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- a restarter that has it, a program that has not ---------------------------- */
+
+static pid_t restart_after(pid_t pid, void (*set)(void))
+{
+	int in = open(CKPT_IMG, O_RDONLY | O_CLOEXEC), log = ckpt_log_begin();
+	struct clone_args ca = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+	struct ckpt_child c = { .in = in, .log = log };
+	struct pollfd p = { .events = POLLIN };
+	pid_t child;
+
+	if (pipe2(c.done, O_CLOEXEC))
+		return -errno;
+	child = syscall(SYS_clone3, &ca, sizeof(ca));
+	if (!child) {
+		set();
+		ckpt_child_restart(&c, pid);
+	}
+	close(c.done[1]);
+	p.fd = c.done[0];
+	poll(&p, 1, 5000);
+	if (!(p.revents & POLLIN)) {
+		waitpid(child, NULL, 0);
+		child = -1;
+	}
+	close(c.done[0]);
+	close(in);
+	ckpt_log_end(log);
+	return child;
+}
+
+static void plain_program(void *arg)
+{
+	char was[1024] = "", is[1024] = "";
+	const struct attribute *a = arg;
+
+	a->get(was, sizeof(was));
+	ready(getpid());
+	wait_go();
+	a->get(is, sizeof(is));
+	if (strcmp(is, was)) {
+		dprintf(log_fd, "%s: was %s, is %s\n", a->name, was, is);
+		_exit(45);
+	}
+	_exit(GOOD);
+}
+
+TEST_F(attribute, not_from_the_restarter)
+{
+	const struct attribute *a = find_attribute(variant->name);
+
+	ASSERT_NE(NULL, a);
+	if (!has_attribute(a))
+		SKIP(return, "this machine has it not");
+	self->pid = start(_metadata, plain_program, a);
+	save(_metadata, self->pid);
+	ASSERT_EQ(self->pid, restart_after(self->pid, a->set)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	wait_resumed(_metadata, self->pid);
+	go();
+	EXPECT_EQ(a->stays ? 45 : GOOD, ckpt_wait(self->pid, 10000)) {
+		TH_LOG("%s", log_text());
+	}
+	self->pid = 0;
+}
+
+/* ---- seen by others ------------------------------------------------------------ */
+
+/* Its memory and what the scheduler counts is of this life. */
+static const char *const status_may_differ[] = {
+	/* it polls */
+	"State:",
+	/* a table that is as large as it must be */
+	"FDSize:",
+	/* statistics, and pages that nobody has touched yet */
+	"VmPeak:", "VmHWM:", "VmRSS:", "RssAnon:", "RssFile:", "RssShmem:",
+	"VmPTE:", "voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:",
+};
+
+static char *without_lines(char *text, const char *const *names, int nr)
+{
+	char *from = text, *to = text, *next;
+	int i;
+
+	for (; *from; from = next) {
+		next = strchrnul(from, '\n');
+		if (*next)
+			next++;
+		for (i = 0; i < nr; i++)
+			if (!strncmp(from, names[i], strlen(names[i])))
+				break;
+		if (i < nr)
+			continue;
+		memmove(to, from, next - from);
+		to += next - from;
+	}
+	*to = 0;
+	return text;
+}
+
+/*
+ * Fields of /proc/PID/stat that may differ: state, flags of the kernel, page
+ * faults, times, start time, resident set, stack and instruction pointer, wchan, CPU, I/O delay.
+ */
+static const int stat_may_differ[] = {
+	3, 9, 10, 11, 12, 13, 14, 15, 16, 17, 22, 24, 29, 30, 35, 39, 42,
+};
+
+static void without_fields(char *text)
+{
+	char *p = strrchr(text, ')'), *to, *field, *save_ptr;
+	int nr = 3, i;
+
+	if (!p)
+		return;
+	to = p + 1;
+	for (field = strtok_r(p + 1, " ", &save_ptr); field;
+	     field = strtok_r(NULL, " ", &save_ptr), nr++) {
+		for (i = 0; i < ARRAY_SIZE(stat_may_differ); i++)
+			if (stat_may_differ[i] == nr)
+				break;
+		if (i < ARRAY_SIZE(stat_may_differ))
+			continue;
+		*to++ = ' ';
+		memmove(to, field, strlen(field) + 1);
+		to += strlen(to);
+	}
+}
+
+static const char *const proc_files[] = {
+	"status", "stat", "limits", "comm", "cmdline", "environ", "auxv",
+	"coredump_filter", "oom_score_adj", "oom_adj", "personality",
+	"timerslack_ns", "cpuset", "uid_map", "mountinfo", "cgroup",
+};
+
+static const char *const proc_links[] = { "exe", "cwd", "root" };
+
+#define NR_SEEN	(ARRAY_SIZE(proc_files) + ARRAY_SIZE(proc_links))
+
+static const char *seen_name(int i)
+{
+	return i < ARRAY_SIZE(proc_files) ? proc_files[i] :
+					    proc_links[i - ARRAY_SIZE(proc_files)];
+}
+
+static ssize_t see(pid_t pid, int i, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, seen_name(i));
+	if (i >= ARRAY_SIZE(proc_files)) {
+		n = readlink(path, buf, size - 1);
+		buf[n > 0 ? n : 0] = 0;
+		return n;
+	}
+	n = read_text(path, buf, size);
+	if (n <= 0)
+		return n;
+	if (!strcmp(seen_name(i), "status"))
+		without_lines(buf, status_may_differ,
+			      ARRAY_SIZE(status_may_differ));
+	else if (!strcmp(seen_name(i), "stat"))
+		without_fields(buf);
+	else
+		return n;
+	return strlen(buf);
+}
+
+static void all_attributes(void *arg)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(attributes); i++)
+		if (!attributes[i].alone && has_attribute(&attributes[i]))
+			attributes[i].set();
+	ready(getpid());
+	wait_go();
+	_exit(GOOD);
+}
+
+static void nothing_special(void *arg)
+{
+	ready(getpid());
+	wait_go();
+	_exit(GOOD);
+}
+
+static void same_for_others(struct __test_metadata *_metadata, pid_t pid)
+{
+	static char was[NR_SEEN][16384], is[16384];
+	ssize_t len[NR_SEEN];
+	int i, compared = 0;
+
+	for (i = 0; i < NR_SEEN; i++)
+		len[i] = see(pid, i, was[i], sizeof(was[i]));
+	save(_metadata, pid);
+	bring_back(_metadata, pid);
+	for (i = 0; i < NR_SEEN; i++) {
+		EXPECT_EQ(len[i], see(pid, i, is, sizeof(is))) {
+			TH_LOG("/proc/PID/%s", seen_name(i));
+		}
+		if (len[i] <= 0)
+			continue;
+		EXPECT_STREQ(was[i], is) {
+			TH_LOG("/proc/PID/%s", seen_name(i));
+		}
+		/* Some have bytes of zero in them. */
+		EXPECT_EQ(0, memcmp(was[i], is, len[i])) {
+			TH_LOG("/proc/PID/%s", seen_name(i));
+		}
+		compared++;
+	}
+	/* The kernel may lack one or two of the files. */
+	EXPECT_LE(NR_SEEN - 3, compared);
+}
+
+TEST_F(task, same_for_others)
+{
+	self->pid = start(_metadata, all_attributes, NULL);
+	same_for_others(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+TEST_F(task, same_for_others_if_plain)
+{
+	self->pid = start(_metadata, nothing_special, NULL);
+	same_for_others(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- rseq ----------------------------------------------------------------------- */
+
+#define RSEQ_SIGNATURE	0x53053053	/* what the C library registers with */
+#define RSEQ_LEN	32
+
+static struct rseq *my_rseq(void)
+{
+	return (struct rseq *)((char *)__builtin_thread_pointer() +
+			       __rseq_offset);
+}
+
+/* The kernel writes the number of the CPU when the task was preempted. */
+static void expect_rseq_alive(void)
+{
+	volatile struct rseq *rs = my_rseq();
+	unsigned int cpu, i;
+
+	for (i = 0; i < 100; i++) {
+		rs->cpu_id = 77;
+		rs->cpu_id_start = 77;
+		ckpt_sleep_ms(1);
+		MUST(!syscall(SYS_getcpu, &cpu, NULL, NULL));
+		if (rs->cpu_id == cpu && rs->cpu_id_start == cpu)
+			return;
+	}
+	MUST(rs->cpu_id == cpu);
+}
+
+static long call_rseq(int flags, __u32 len, __u32 sig)
+{
+	return syscall(SYS_rseq, my_rseq(), len, flags, sig);
+}
+
+static void rseq_program(void *arg)
+{
+	if (!__rseq_size) {
+		dprintf(log_fd, "skipped\n");
+		_exit(SKIPPED);
+	}
+	expect_rseq_alive();
+	/* What a checkpoint alone would not hide. */
+	my_rseq()->cpu_id = 77;
+	ready(getpid());
+	wait_go();
+
+	MUST(my_rseq()->cpu_id != 77);
+	expect_rseq_alive();
+	/* Only who knows how it was registered can take it back. */
+	MUST(call_rseq(0, RSEQ_LEN, RSEQ_SIGNATURE) == -1 && errno == EBUSY);
+	MUST(call_rseq(RSEQ_FLAG_UNREGISTER, RSEQ_LEN, 0x12345678) == -1 &&
+	     errno == EPERM);
+	MUST(call_rseq(RSEQ_FLAG_UNREGISTER, RSEQ_LEN * 2,
+		       RSEQ_SIGNATURE) == -1 && errno == EINVAL);
+	MUST(!call_rseq(RSEQ_FLAG_UNREGISTER, RSEQ_LEN, RSEQ_SIGNATURE));
+	MUST(!call_rseq(0, RSEQ_LEN, RSEQ_SIGNATURE));
+	expect_rseq_alive();
+	_exit(GOOD);
+}
+
+TEST_F(task, rseq)
+{
+	self->pid = start(_metadata, rseq_program, NULL);
+	if (!strcmp(log_text(), "skipped\n"))
+		SKIP(return, "no rseq()");
+	save(_metadata, self->pid);
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+/* One that has taken it back gets nothing from the restarter, which has one. */
+static void no_rseq_program(void *arg)
+{
+	volatile struct rseq *rs = my_rseq();
+
+	if (!__rseq_size) {
+		dprintf(log_fd, "skipped\n");
+		_exit(SKIPPED);
+	}
+	MUST(!call_rseq(RSEQ_FLAG_UNREGISTER, RSEQ_LEN, RSEQ_SIGNATURE));
+	rs->cpu_id = 77;
+	ready(getpid());
+	wait_go();
+	ckpt_sleep_ms(5);
+	MUST(rs->cpu_id == 77);
+	MUST(!call_rseq(0, RSEQ_LEN, RSEQ_SIGNATURE));
+	_exit(GOOD);
+}
+
+TEST_F(task, no_rseq)
+{
+	self->pid = start(_metadata, no_rseq_program, NULL);
+	if (!strcmp(log_text(), "skipped\n"))
+		SKIP(return, "no rseq()");
+	save(_metadata, self->pid);
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- times ---------------------------------------------------------------------- */
+
+struct usage {
+	struct rusage self;
+	struct rusage children;
+	struct tms tms;
+	long long cpu_ns;
+};
+
+static void get_usage(struct usage *u)
+{
+	struct timespec ts;
+
+	MUST(!getrusage(RUSAGE_SELF, &u->self));
+	MUST(!getrusage(RUSAGE_CHILDREN, &u->children));
+	MUST(times(&u->tms) != (clock_t)-1);
+	MUST(!clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts));
+	u->cpu_ns = ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static long long timeval_ms(struct timeval tv)
+{
+	return tv.tv_sec * 1000LL + tv.tv_usec / 1000;
+}
+
+/* CPU time that is more than a few clock ticks, in both modes. */
+static void use_cpu(int ms)
+{
+	struct rusage ru;
+	int i;
+
+	do {
+		for (i = 0; i < 100000; i++)
+			__asm__ volatile ("" : : : "memory");
+		for (i = 0; i < 300; i++)
+			syscall(SYS_getppid);
+		MUST(!getrusage(RUSAGE_SELF, &ru));
+	} while (timeval_ms(ru.ru_utime) < ms || timeval_ms(ru.ru_stime) < ms);
+}
+
+/* From what it was, a bit on: the restarter has used some. */
+static bool goes_on(long long was, long long is, long long slack)
+{
+	return was > 0 && is >= was && is <= was + slack;
+}
+
+#define MUST_GO_ON(_was, _is, _slack)				\
+do {								\
+	long long _a = _was, _b = _is;				\
+								\
+	if (!goes_on(_a, _b, _slack))				\
+		dprintf(log_fd, "was %lld, is %lld\n", _a, _b);	\
+	MUST(goes_on(_a, _b, _slack));				\
+} while (0)
+
+static void times_program(void *arg)
+{
+	struct usage was, is;
+	int status, i;
+	pid_t pid;
+
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		use_cpu(30);
+		_exit(0);
+	}
+	MUST(waitpid(pid, &status, 0) == pid && !status);
+	use_cpu(40);
+	for (i = 0; i < 50; i++)
+		usleep(100);
+	get_usage(&was);
+	ready(getpid());
+	wait_go();
+	get_usage(&is);
+	MUST_GO_ON(timeval_ms(was.self.ru_utime), timeval_ms(is.self.ru_utime),
+		   500);
+	MUST_GO_ON(timeval_ms(was.self.ru_stime), timeval_ms(is.self.ru_stime),
+		   500);
+	MUST_GO_ON(was.tms.tms_utime, is.tms.tms_utime, 50);
+	MUST_GO_ON(was.tms.tms_stime, is.tms.tms_stime, 50);
+	MUST_GO_ON(was.cpu_ns / 1000000, is.cpu_ns / 1000000, 1000);
+	MUST_GO_ON(was.self.ru_minflt, is.self.ru_minflt, 1000);
+	MUST_GO_ON(was.self.ru_nvcsw, is.self.ru_nvcsw, 1000);
+	MUST(is.self.ru_nivcsw >= was.self.ru_nivcsw);
+	MUST(is.self.ru_majflt >= was.self.ru_majflt);
+	/* It had no child since. */
+	MUST(timeval_ms(was.children.ru_utime) >= 30);
+	MUST(!memcmp(&is.children.ru_utime, &was.children.ru_utime,
+		     sizeof(is.children.ru_utime)));
+	MUST(!memcmp(&is.children.ru_stime, &was.children.ru_stime,
+		     sizeof(is.children.ru_stime)));
+	_exit(GOOD);
+}
+
+/* A field of /proc/PID/stat by its number in proc(5), from 3 on. */
+static long long stat_field(pid_t pid, int nr)
+{
+	char path[64], text[1024], *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (read_text(path, text, sizeof(text)) <= 0)
+		return -1;
+	p = strrchr(text, ')');
+	for (nr -= 2; p && nr--; )
+		p = strchr(p + 1, ' ');
+	return p ? atoll(p) : -1;
+}
+
+static void expect_times_go_on(struct __test_metadata *_metadata,
+			       FIXTURE_DATA(task) * self)
+{
+	long long utime, stime;
+
+	self->pid = start(_metadata, times_program, NULL);
+	utime = stat_field(self->pid, 14);
+	stime = stat_field(self->pid, 15);
+	EXPECT_LT(0, utime);
+	save(_metadata, self->pid);
+	bring_back(_metadata, self->pid);
+	EXPECT_TRUE(goes_on(utime, stat_field(self->pid, 14), 50));
+	EXPECT_TRUE(goes_on(stime, stat_field(self->pid, 15), 50));
+	ends_well(_metadata, &self->pid);
+}
+
+TEST_F(task, times_go_on)
+{
+	expect_times_go_on(_metadata, self);
+}
+
+/* With a limit there is a clock that runs all the time, the restarter's too. */
+TEST_F(task, times_go_on_with_a_limit)
+{
+	struct rlimit limit = { 1000, RLIM_INFINITY };
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_CPU, &limit));
+	expect_times_go_on(_metadata, self);
+}
+
+/* It is as old as it was: the time that it was dead does not count. */
+TEST_F(task, age)
+{
+	long long was, is, ticks = sysconf(_SC_CLK_TCK);
+	double saved, back;
+
+	self->pid = start(_metadata, nothing_special, NULL);
+	was = stat_field(self->pid, 22);
+	EXPECT_LT(0, was);
+	ckpt_sleep_ms(100);
+	saved = ckpt_now(CLOCK_BOOTTIME);
+	save(_metadata, self->pid);
+	ckpt_sleep_ms(500);
+	bring_back(_metadata, self->pid);
+	back = ckpt_now(CLOCK_BOOTTIME);
+	is = stat_field(self->pid, 22);
+	EXPECT_LE(was + ticks * 2 / 5, is);
+	EXPECT_GE(was + (back - saved) * ticks + 1, is);
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- effects of attributes --------------------------------------------------------- */
+
+/* The timer slack that 0 stands for comes from the first parent. */
+TEST_F(task, default_timer_slack)
+{
+	long own = prctl(PR_GET_TIMERSLACK);
+
+	ASSERT_EQ(0, prctl(PR_SET_TIMERSLACK, 77777));
+	self->pid = start(_metadata, plain_program, find_attribute("slack"));
+	ASSERT_EQ(0, prctl(PR_SET_TIMERSLACK, own));
+	ASSERT_NE(77777, own);
+	save(_metadata, self->pid);
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+static void die_with_parent(int sig)
+{
+	_exit(GOOD);
+}
+
+static void orphan_program(void *arg)
+{
+	signal(SIGUSR2, die_with_parent);
+	set_pdeathsig();
+	ready(getpid());
+	for (;;)
+		pause();
+}
+
+/* The parent is now who restarted it. */
+TEST_F(task, signal_at_parents_death)
+{
+	int status;
+	pid_t middle;
+
+	self->pid = start(_metadata, orphan_program, NULL);
+	save(_metadata, self->pid);
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	middle = fork();
+	ASSERT_LE(0, middle);
+	if (!middle)
+		_exit(ckpt_restart(CKPT_IMG, self->pid) == self->pid ? 0 : 1);
+	ASSERT_EQ(middle, waitpid(middle, &status, 0));
+	ASSERT_EQ(0, status);
+	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 5000));
+	self->pid = 0;
+}
+
+/* Who was a subreaper gets the orphans that come after. */
+static void reaper_program(void *arg)
+{
+	int fd[2], status;
+	pid_t pid, orphan;
+
+	set_subreaper();
+	ready(getpid());
+	wait_go();
+	MUST(!pipe(fd));
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		pid = fork();
+		if (!pid) {
+			/* Until its parent is gone. */
+			while (getppid() != *(pid_t *)arg)
+				ckpt_sleep_ms(1);
+			_exit(5);
+		}
+		_exit(write(fd[1], &pid, sizeof(pid)) != sizeof(pid));
+	}
+	MUST(waitpid(pid, &status, 0) == pid && !status);
+	MUST(read(fd[0], &orphan, sizeof(orphan)) == sizeof(orphan));
+	MUST(waitpid(orphan, &status, 0) == orphan);
+	MUST(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+	_exit(GOOD);
+}
+
+static void call_reaper(void *arg)
+{
+	pid_t self = getpid();
+
+	reaper_program(&self);
+}
+
+TEST_F(task, gets_orphans)
+{
+	self->pid = start(_metadata, call_reaper, NULL);
+	save(_metadata, self->pid);
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+/* Limits are in force, not only shown. */
+static void limited_program(void *arg)
+{
+	struct rlimit rl = { 8, 8 };
+
+	MUST(!setrlimit(RLIMIT_NOFILE, &rl));
+	rl.rlim_cur = rl.rlim_max = 1000;
+	MUST(!setrlimit(RLIMIT_FSIZE, &rl));
+	signal(SIGXFSZ, SIG_IGN);
+	umask(077);
+	ready(getpid());
+	wait_go();
+	MUST(dup2(0, 7) == 7);
+	MUST(dup2(0, 8) == -1 && errno == EBADF);
+	MUST(ftruncate(log_fd, 1001) == -1 && errno == EFBIG);
+	MUST(!mkdir(DIRECTORY "/x", 0777));
+	MUST(!access(DIRECTORY "/x", F_OK));
+	_exit(GOOD);
+}
+
+TEST_F(task, limits_in_force)
+{
+	struct stat st = {};
+
+	/* The log must be below the limit of descriptors. */
+	ASSERT_GT(8, log_fd);
+	self->pid = start(_metadata, limited_program, NULL);
+	save(_metadata, self->pid);
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+	EXPECT_EQ(0, stat(DIRECTORY "/x", &st));
+	EXPECT_EQ(0700, st.st_mode & 07777);
+	rmdir(DIRECTORY "/x");
+}
+
+/* ---- refused ------------------------------------------------------------------------ */
+
+static void skip_program(void)
+{
+	dprintf(log_fd, "skipped\n");
+	_exit(SKIPPED);
+}
+
+static void hold_on(pid_t target)
+{
+	ready(target);
+	wait_go();
+	_exit(GOOD);
+}
+
+static void *idle_thread(void *arg)
+{
+	*(volatile pid_t *)arg = syscall(SYS_gettid);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static pid_t start_thread(void)
+{
+	static volatile pid_t tid;
+	pthread_t thread;
+
+	MUST(!pthread_create(&thread, NULL, idle_thread, (void *)&tid));
+	while (!tid)
+		ckpt_sleep_ms(1);
+	return tid;
+}
+
+static pid_t start_child(void)
+{
+	pid_t pid = fork();
+
+	MUST(pid >= 0);
+	if (!pid) {
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
+	wait_go();
+	kill(pid, SIGKILL);
+	MUST(waitpid(pid, NULL, 0) == pid);
+	_exit(GOOD);
+}
+
+static void has_threads(void *arg)
+{
+	start_thread();
+	hold_on(getpid());
+}
+
+static void has_child(void *arg)
+{
+	pid_t pid = start_child();
+
+	ready(getpid());
+	end_child(pid);
+}
+
+static void is_thread(void *arg)
+{
+	hold_on(start_thread());
+}
+
+static pid_t start_zombie(void)
+{
+	siginfo_t si;
+	pid_t pid = fork();
+
+	MUST(pid >= 0);
+	if (!pid)
+		_exit(0);
+	MUST(!waitid(P_PID, pid, &si, WEXITED | WNOWAIT));
+	return pid;
+}
+
+static void has_zombie(void *arg)
+{
+	start_zombie();
+	hold_on(getpid());
+}
+
+static void is_zombie(void *arg)
+{
+	hold_on(start_zombie());
+}
+
+static void no_process(void *arg)
+{
+	pid_t pid = fork();
+
+	MUST(pid >= 0);
+	if (!pid)
+		_exit(0);
+	MUST(waitpid(pid, NULL, 0) == pid);
+	hold_on(pid);
+}
+
+static void kernel_thread(void *arg)
+{
+	char path[64], text[1024];
+	pid_t pid;
+
+	/* One that has no memory. */
+	for (pid = 2; pid < 100; pid++) {
+		snprintf(path, sizeof(path), "/proc/%d/status", pid);
+		if (read_text(path, text, sizeof(text)) > 0 &&
+		    strstr(text, "Kthread:\t1"))
+			hold_on(pid);
+	}
+	skip_program();
+}
+
+static void init_of_the_machine(void *arg)
+{
+	hold_on(1);
+}
+
+static void vforked(void *arg)
+{
+	int status;
+	pid_t pid;
+
+	/* The parent sleeps meanwhile. */
+	pid = vfork();
+	if (!pid) {
+		ready(getpid());
+		wait_go();
+		_exit(GOOD);
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
+	_exit(GOOD);
+}
+
+static void is_traced(void *arg)
+{
+	pid_t pid = start_child();
+
+	MUST(!ptrace(PTRACE_SEIZE, pid, 0, 0));
+	ready(pid);
+	end_child(pid);
+}
+
+static void is_tracing(void *arg)
+{
+	pid_t pid = start_child();
+
+	MUST(!ptrace(PTRACE_SEIZE, pid, 0, 0));
+	ready(getpid());
+	end_child(pid);
+}
+
+/* It may do no more than read and write. */
+static void seccomp_strict(void *arg)
+{
+	int fd = open(FIFO, O_RDWR | O_CLOEXEC);
+	char c = 0;
+
+	MUST(fd >= 0);
+	ready(getpid());
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT))
+		syscall(SYS_exit, 46);
+	while (read(fd, &c, 1) != 1 || c != 'x')
+		;
+	syscall(SYS_exit, GOOD);
+}
+
+static void seccomp_filter(void *arg)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog prog = { .len = 1, .filter = &allow };
+
+	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	MUST(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog));
+	hold_on(getpid());
+}
+
+static void io_uring(void *arg)
+{
+	struct io_uring_params p = {};
+
+	if (syscall(SYS_io_uring_setup, 4, &p) < 0)
+		skip_program();
+	hold_on(getpid());
+}
+
+static void perf_event(void *arg)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CONTEXT_SWITCHES,
+	};
+
+	if (syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0) < 0)
+		skip_program();
+	hold_on(getpid());
+}
+
+static void sem_undo(void *arg)
+{
+	struct sembuf op = { .sem_op = 1, .sem_flg = SEM_UNDO };
+	int id = semget(IPC_PRIVATE, 1, 0600);
+
+	MUST(id >= 0);
+	MUST(!semop(id, &op, 1));
+	MUST(!semctl(id, 0, IPC_RMID));
+	hold_on(getpid());
+}
+
+static void sched_deadline(void *arg)
+{
+	struct sched_attr_v0 attr = {
+		.size = sizeof(attr),
+		.policy = 6,
+		.runtime = 10000000,
+		.deadline = 100000000,
+		.period = 100000000,
+	};
+
+	MUST(!syscall(SYS_sched_setattr, 0, &attr, 0));
+	hold_on(getpid());
+}
+
+static void uclamp(void *arg)
+{
+	struct sched_attr_v1 attr = {
+		.v0.size = sizeof(attr),
+		.v0.flags = FLAG_UTIL_CLAMP_MIN,
+		.util_min = 100,
+	};
+
+	if (syscall(SYS_sched_setattr, 0, &attr, 0))
+		skip_program();
+	hold_on(getpid());
+}
+
+static void core_cookie(void *arg)
+{
+	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0))
+		skip_program();
+	hold_on(getpid());
+}
+
+static void mempolicy(void *arg)
+{
+	unsigned long node = 1;
+
+	if (syscall(SYS_set_mempolicy, 2, &node, 8))
+		skip_program();
+	hold_on(getpid());
+}
+
+static void thread_keyring(void *arg)
+{
+	if (syscall(SYS_keyctl, 0, -1, 1) < 0)
+		skip_program();
+	hold_on(getpid());
+}
+
+static void process_keyring(void *arg)
+{
+	if (syscall(SYS_keyctl, 0, -2, 1) < 0)
+		skip_program();
+	hold_on(getpid());
+}
+
+static void io_flusher(void *arg)
+{
+	MUST(!prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
+	hold_on(getpid());
+}
+
+static void user_dispatch(void *arg)
+{
+	static char allow;
+
+	MUST(!prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0,
+		    &allow));
+	hold_on(getpid());
+}
+
+static void speculation(void *arg)
+{
+	if (prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS,
+		  PR_SPEC_DISABLE, 0, 0))
+		skip_program();
+	hold_on(getpid());
+}
+
+static void new_root(void *arg)
+{
+	/* All that the program needs afterwards it has open. */
+	int fd = open(FIFO, O_RDWR | O_CLOEXEC);
+	char c;
+
+	MUST(!chroot(DIRECTORY));
+	ready(getpid());
+	MUST(read(fd, &c, 1) == 1);
+	_exit(GOOD);
+}
+
+static void unshared(int flags)
+{
+	MUST(!unshare(flags));
+	hold_on(getpid());
+}
+
+#define UNSHARED(name, flag)			\
+static void name(void *arg)			\
+{						\
+	unshared(flag);				\
+}
+
+UNSHARED(mount_namespace, CLONE_NEWNS)
+UNSHARED(uts_namespace, CLONE_NEWUTS)
+UNSHARED(ipc_namespace, CLONE_NEWIPC)
+UNSHARED(net_namespace, CLONE_NEWNET)
+UNSHARED(cgroup_namespace, CLONE_NEWCGROUP)
+UNSHARED(user_namespace, CLONE_NEWUSER)
+UNSHARED(pid_namespace_for_children, CLONE_NEWPID)
+UNSHARED(time_namespace_for_children, CLONE_NEWTIME)
+
+static void pid_namespace_init(void *arg)
+{
+	struct clone_args ca = {
+		.flags = CLONE_NEWPID,
+		.exit_signal = SIGCHLD,
+	};
+	int status;
+	pid_t pid;
+
+	pid = syscall(SYS_clone3, &ca, sizeof(ca));
+	MUST(pid >= 0);
+	if (!pid) {
+		wait_go();
+		_exit(GOOD);
+	}
+	ready(pid);
+	MUST(waitpid(pid, &status, 0) == pid);
+	MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
+	_exit(GOOD);
+}
+
+static void cpu_timer_interval(void *arg)
+{
+	struct itimerval it = { .it_interval.tv_sec = 7 };
+
+	MUST(!setitimer(ITIMER_PROF, &it, NULL));
+	hold_on(getpid());
+}
+
+static void shared_io(void *arg)
+{
+	struct clone_args ca = { .flags = CLONE_IO, .exit_signal = SIGCHLD };
+	int status;
+	pid_t pid;
+
+	MUST(!syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 3));
+	pid = syscall(SYS_clone3, &ca, sizeof(ca));
+	MUST(pid >= 0);
+	if (!pid) {
+		wait_go();
+		_exit(GOOD);
+	}
+	ready(pid);
+	MUST(waitpid(pid, &status, 0) == pid);
+	MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
+	_exit(GOOD);
+}
+
+static char child_stack[16384] __attribute__((aligned(64)));
+static __u32 pi_word;
+
+static int pause_forever(void *arg)
+{
+	for (;;)
+		pause();
+	return 0;
+}
+
+static int pi_waiter(void *arg)
+{
+	return syscall(SYS_futex, &pi_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL);
+}
+
+/* A child with the same memory that is no thread, so that it is not frozen. */
+static pid_t start_sharer(int (*fn)(void *arg))
+{
+	pid_t pid = clone(fn, child_stack + sizeof(child_stack),
+			  CLONE_VM | SIGCHLD, NULL);
+
+	MUST(pid > 0);
+	return pid;
+}
+
+static void shared_memory(void *arg)
+{
+	pid_t pid = start_sharer(pause_forever);
+
+	ready(getpid());
+	end_child(pid);
+}
+
+static void pi_futex(void *arg)
+{
+	char path[64], text[256];
+	pid_t pid;
+
+	MUST(!syscall(SYS_futex, &pi_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL));
+	pid = start_sharer(pi_waiter);
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	do {
+		ckpt_sleep_ms(1);
+		MUST(read_text(path, text, sizeof(text)) > 0);
+	} while (!strncmp(text, "running", 7) || atol(text) != SYS_futex);
+	ready(getpid());
+	end_child(pid);
+}
+
+FIXTURE(refused)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(refused)
+{
+	void (*program)(void *arg);
+	const char *words;
+	int err;
+};
+
+#define REFUSED(name, error, text)		\
+FIXTURE_VARIANT_ADD(refused, name)		\
+{						\
+	.program = name,			\
+	.err = error,				\
+	.words = text,				\
+}
+
+REFUSED(has_threads, EOPNOTSUPP,
+	"has 2 threads; a process with several cannot be saved yet");
+REFUSED(has_child, EOPNOTSUPP,
+	"; a tree of several processes cannot be saved yet");
+REFUSED(has_zombie, EOPNOTSUPP,
+	"; a tree of several processes cannot be saved yet");
+REFUSED(vforked, EOPNOTSUPP, "was made by vfork() and its parent waits for it");
+REFUSED(shared_memory, EOPNOTSUPP,
+	"shares its address space with pid ");
+REFUSED(is_traced, EOPNOTSUPP, "is traced by pid ");
+REFUSED(is_tracing, EOPNOTSUPP, "traces other processes");
+REFUSED(seccomp_strict, EOPNOTSUPP,
+	"runs under seccomp, which cannot be saved yet");
+REFUSED(seccomp_filter, EOPNOTSUPP,
+	"runs under seccomp, which cannot be saved yet");
+REFUSED(io_uring, EOPNOTSUPP, "uses io_uring, which cannot be saved yet");
+REFUSED(perf_event, EOPNOTSUPP, "has performance events");
+REFUSED(sem_undo, EOPNOTSUPP,
+	"has SysV semaphores with SEM_UNDO, which cannot be saved yet");
+REFUSED(sched_deadline, EOPNOTSUPP,
+	"has scheduling policy SCHED_DEADLINE or SCHED_EXT, which cannot be saved yet");
+REFUSED(uclamp, EOPNOTSUPP,
+	"has utilisation clamps, which cannot be saved yet");
+REFUSED(core_cookie, EOPNOTSUPP,
+	"has a core scheduling cookie, which cannot be saved yet");
+REFUSED(mempolicy, EOPNOTSUPP,
+	"has a memory policy, which cannot be saved yet");
+REFUSED(cpu_timer_interval, EOPNOTSUPP,
+	"has ITIMER_VIRTUAL or ITIMER_PROF armed, which cannot be saved yet");
+REFUSED(shared_io, EOPNOTSUPP,
+	"shares its I/O context (CLONE_IO), which cannot be saved yet");
+REFUSED(thread_keyring, EOPNOTSUPP,
+	"has a thread or process keyring, which cannot be saved yet");
+REFUSED(process_keyring, EOPNOTSUPP,
+	"has a thread or process keyring, which cannot be saved yet");
+REFUSED(io_flusher, EOPNOTSUPP,
+	"has PR_SET_IO_FLUSHER, which cannot be saved yet");
+REFUSED(user_dispatch, EOPNOTSUPP,
+	"has PR_SET_SYSCALL_USER_DISPATCH, which cannot be saved yet");
+REFUSED(speculation, EOPNOTSUPP,
+	"has PR_SET_SPECULATION_CTRL (store bypass), which cannot be saved yet");
+REFUSED(pi_futex, EOPNOTSUPP,
+	"owns a priority-inheritance futex that others wait for, which cannot be saved yet");
+REFUSED(new_root, EOPNOTSUPP,
+	"has another root directory than you (chroot), which cannot be saved yet");
+REFUSED(mount_namespace, EOPNOTSUPP,
+	"is in another mount namespace than you, which cannot be saved yet");
+REFUSED(uts_namespace, EOPNOTSUPP,
+	"is in another UTS namespace than you, which cannot be saved yet");
+REFUSED(ipc_namespace, EOPNOTSUPP,
+	"is in another IPC namespace than you, which cannot be saved yet");
+REFUSED(net_namespace, EOPNOTSUPP,
+	"is in another network namespace than you, which cannot be saved yet");
+REFUSED(cgroup_namespace, EOPNOTSUPP,
+	"is in another cgroup namespace than you, which cannot be saved yet");
+REFUSED(user_namespace, EOPNOTSUPP,
+	"is in another user namespace than you, which cannot be saved yet");
+REFUSED(pid_namespace_for_children, EOPNOTSUPP,
+	"has asked for a new pid namespace for its children, which cannot be saved yet");
+REFUSED(time_namespace_for_children, EOPNOTSUPP,
+	"has asked for a new time namespace for its children, which cannot be saved yet");
+REFUSED(pid_namespace_init, EOPNOTSUPP,
+	"is the init of a pid namespace, which cannot be saved yet");
+REFUSED(init_of_the_machine, EOPNOTSUPP, "is the init of the machine");
+REFUSED(is_thread, EINVAL, "; name the process");
+REFUSED(kernel_thread, EINVAL, "is a kernel thread");
+REFUSED(is_zombie, ESRCH, "has exited");
+REFUSED(no_process, ESRCH, "there is no such process");
+
+FIXTURE_SETUP(refused)
+{
+	begin();
+	ASSERT_LE(0, log_fd);
+	ASSERT_EQ(0, mkfifo(FIFO, 0600));
+}
+
+FIXTURE_TEARDOWN(refused)
+{
+	end(self->pid);
+}
+
+TEST_F(refused, by_name)
+{
+	struct checkpoint_args args = {};
+	pid_t target = 0;
+	char words[256];
+	struct stat st;
+	int fd;
+
+	self->pid = start_other(_metadata, variant->program, NULL, &target);
+	if (!strcmp(log_text(), "skipped\n"))
+		SKIP(return, "this kernel has it not");
+	if (variant->program == seccomp_strict) {
+		/* It is said before the mode is set. */
+		for (fd = 0; fd < 1000; fd++) {
+			char path[64], text[2048];
+
+			snprintf(path, sizeof(path), "/proc/%d/status", target);
+			read_text(path, text, sizeof(text));
+			if (strstr(text, "Seccomp:\t1"))
+				break;
+			ckpt_sleep_ms(1);
+		}
+	}
+
+	/* Killing the init of the machine by mistake would be no fun. */
+	EXPECT_EQ(-variant->err,
+		  ckpt_save(target, CKPT_IMG, target == 1 ? 0 :
+						CHECKPOINT_KILL));
+	snprintf(words, sizeof(words), "%.200s", ckpt_log_text);
+	EXPECT_NE(NULL, strstr(ckpt_log_text, variant->words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	/* Nothing is written. */
+	EXPECT_EQ(0, stat(CKPT_IMG, &st));
+	EXPECT_EQ(0, st.st_size);
+
+	/* Asking finds the same. */
+	args.log_fd = ckpt_log_begin();
+	EXPECT_EQ(-1, sys_checkpoint(target, -1, CHECKPOINT_CHECK |
+				     CHECKPOINT_SUBTREE | CHECKPOINT_ARGS,
+				     &args, sizeof(args)));
+	EXPECT_EQ(variant->err, errno);
+	ckpt_log_end(args.log_fd);
+	EXPECT_NE(NULL, strstr(ckpt_log_text, variant->words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_EQ(0, strncmp(words, ckpt_log_text, strcspn(words, "\n")));
+
+	fd = open(FIFO, O_RDWR | O_CLOEXEC);
+	EXPECT_EQ(1, write(fd, "x", 1));
+	ends_well(_metadata, &self->pid);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
