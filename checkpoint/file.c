@@ -207,7 +207,7 @@ const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
 	char *buf, *name;
 
 	if (d_unlinked(path->dentry))
-		return "was deleted; a deleted file cannot be saved yet";
+		return "was deleted; what was deleted cannot be saved yet";
 	buf = kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return "cannot be looked at: out of memory";
@@ -262,6 +262,8 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 				     struct task_struct *t, struct file *file,
 				     const struct ckpt_file_ops *kind)
 {
+	const char *why;
+
 	if (kind->kind == CKPT_FILE_IMAGE || kind->kind == CKPT_FILE_LOG)
 		return NULL;
 	if (file->f_flags & __O_TMPFILE)
@@ -274,11 +276,12 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 		return "has O_ASYNC, which cannot be saved yet";
 	if (file->f_flags & ~(CKPT_O_SAVED | CKPT_O_IGNORED))
 		return "has open flags that this kernel does not know";
-	if (file->f_mode & ~(CKPT_FMODE_SAVED | CKPT_FMODE_DERIVED))
-		return "has a file mode (f_mode) that cannot be saved yet";
 	if (file->f_cred->user_ns != current_user_ns())
 		return "was opened in another user namespace";
-	return ckpt_path_problem(ctx, &file->f_path, &ctx->root);
+	why = ckpt_path_problem(ctx, &file->f_path, &ctx->root);
+	if (!why && (file->f_mode & ~(CKPT_FMODE_SAVED | CKPT_FMODE_DERIVED)))
+		why = "has a file mode (f_mode) that cannot be saved yet";
+	return why;
 }
 
 /**

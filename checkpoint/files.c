@@ -337,7 +337,7 @@ void restore_files_unused(struct ckpt_restart *rs)
 void ckpt_check_fs(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	struct path mine, root = {}, cwd = {};
-	const char *why;
+	const char *why = NULL;
 
 	task_lock(t);
 	if (t->fs) {
@@ -352,7 +352,9 @@ void ckpt_check_fs(struct ckpt_ctx *ctx, struct task_struct *t)
 	if (!path_equal(&root, &mine))
 		ckpt_refuse(ctx, t,
 			    "has another root directory than you (chroot), which cannot be saved yet");
-	else if ((why = ckpt_path_problem(ctx, &cwd, &root)))
+	else
+		why = ckpt_path_problem(ctx, &cwd, &root);
+	if (why)
 		ckpt_refuse(ctx, t, "is in the directory %s, which %s",
 			    ckpt_log_path(&ctx->log, &cwd), why);
 	path_put(&mine);

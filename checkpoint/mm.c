@@ -711,10 +711,11 @@ static int restore_vma_readonly(struct ckpt_restart *rs,
 static int restore_vma_apart(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
-	VMA_ITERATOR(vmi, current->mm, rec->start);
 	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
 	int ret = 0;
 
+	vma_iter_init(&vmi, current->mm, rec->start);
 	mmap_write_lock(current->mm);
 	vma = vma_find(&vmi, rec->end);
 	if (vma && vma->vm_start < rec->start)

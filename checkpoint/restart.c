@@ -236,7 +236,8 @@ static int ckpt_check_meta_end(struct ckpt_restart *rs,
 				rec->nr_records, rs->in.records - 1);
 	if (rec->nr_objects != rs->stats.objects ||
 	    rec->nr_objects != rs->max_objref)
-		return ckpt_bad(rs, r, -EINVAL, "%u objects are announced, %u were there, up to number %u",
+		return ckpt_bad(rs, r, -EINVAL,
+				"%u objects are announced, %u were there, up to number %u",
 				rec->nr_objects, rs->stats.objects,
 				rs->max_objref);
 	if (!rs->tree || !rs->tree_task || !rs->task || !rs->cpu || !rs->xstate)
