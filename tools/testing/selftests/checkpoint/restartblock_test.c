@@ -23,6 +23,13 @@
 #define EARLY_MS	60
 #define LATE_MS		700
 
+/* On i386 __NR_select is a call with another layout of arguments. */
+#ifdef __NR__newselect
+#define NR_SELECT	__NR__newselect
+#else
+#define NR_SELECT	__NR_select
+#endif
+
 static const struct timespec two_s = { .tv_sec = TIMEOUT_S };
 static int futex_word;
 
@@ -61,7 +68,7 @@ static long do_select(void)
 {
 	struct timeval tv = { .tv_sec = TIMEOUT_S };
 
-	return syscall(__NR_select, 0, NULL, NULL, NULL, &tv);
+	return syscall(NR_SELECT, 0, NULL, NULL, NULL, &tv);
 }
 
 static long do_futex(void)

@@ -27,13 +27,13 @@ struct self_args {
 static void saves_itself(void *arg)
 {
 	struct self_args *a = arg;
-	volatile unsigned long on_stack = 0x1122334455667788UL;
+	volatile unsigned long on_stack = 0x11223344UL;
 	volatile double x = 1.5;
 	long ret;
 
 	step = 1;
 	ret = sys_checkpoint(a->by_pid ? getpid() : 0, a->fd, CHECKPOINT_SUBTREE, NULL, 0);
-	if (on_stack != 0x1122334455667788UL || x != 1.5 || step != 1)
+	if (on_stack != 0x11223344UL || x != 1.5 || step != 1)
 		_exit(30);
 	/* Only the process that went on sees this. */
 	step = 2;

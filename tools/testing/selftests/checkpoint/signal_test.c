@@ -147,7 +147,6 @@ static void save(struct __test_metadata *_metadata, pid_t pid)
 	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
 }
 
-
 static void go(void)
 {
 	close(open(GO, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
@@ -211,8 +210,7 @@ static char state_of(pid_t pid)
 	char buf[256], c = '?';
 
 	status_lines(pid, names, buf, sizeof(buf));
-	sscanf(buf, "State: %c", &c);
-	return c;
+	return sscanf(buf, "State: %c", &c) == 1 ? c : '?';
 }
 
 /* The system call that @pid sleeps in, -1: none, -2: it runs. */
@@ -1436,6 +1434,7 @@ FIXTURE_TEARDOWN(itimer)
 TEST_F(itimer, keeps_time_left)
 {
 	long long armed, at[TICKS], saved, back, left;
+	int n;
 
 	the_ticker = variant->t;
 	self->pid = start(_metadata, tick_program, &the_ticker);
@@ -1449,8 +1448,9 @@ TEST_F(itimer, keeps_time_left)
 		TH_LOG("%s", log_text());
 	}
 	self->pid = 0;
-	ASSERT_EQ(4, sscanf(log_text(), "ready\narmed %lld ticks %lld %lld %lld",
-			    &armed, &at[0], &at[1], &at[2]));
+	n = sscanf(log_text(), "ready\narmed %lld ticks %lld %lld %lld",
+		   &armed, &at[0], &at[1], &at[2]);
+	ASSERT_EQ(4, n);
 	left = the_ticker.first_ms - (saved - armed);
 	EXPECT_LE(left - EARLY_MS, at[0] - back) {
 		TH_LOG("%lld ms were left", left);

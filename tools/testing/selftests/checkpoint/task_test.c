@@ -126,7 +126,9 @@ static pid_t start_other(struct __test_metadata *_metadata,
 	ASSERT_LT(0, pid);
 	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
 	if (strcmp(log_text(), "skipped\n")) {
-		ASSERT_EQ(1, sscanf(log_text(), "ready %d", target)) {
+		int n = sscanf(log_text(), "ready %d", target);
+
+		ASSERT_EQ(1, n) {
 			TH_LOG("%s", log_text());
 		}
 	}
@@ -1378,7 +1380,7 @@ static void limited_program(void *arg)
 	struct rlimit rl = { 8, 8 };
 
 	MUST(!setrlimit(RLIMIT_NOFILE, &rl));
-	rl.rlim_cur = rl.rlim_max = 1000;
+	rl = (struct rlimit){ 1000, 1000 };
 	MUST(!setrlimit(RLIMIT_FSIZE, &rl));
 	signal(SIGXFSZ, SIG_IGN);
 	umask(077);

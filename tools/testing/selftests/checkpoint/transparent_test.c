@@ -66,8 +66,9 @@
 #define ROUND_NS	15000000L	/* 100 of them: 1.5 s */
 #define TIMEOUT_S	2
 #define TIMEOUT_NS	(TIMEOUT_S * 1000000000LL)
-/* Timer slack, jiffies, a slow guest. */
-#define EARLY_NS	1000000LL
+/* A timeout in jiffies may end within the last of them (HZ 250). */
+#define EARLY_NS	4000000LL
+/* Timer slack, a slow guest. */
 #define LATE_NS		400000000LL
 
 #define SIGSET_SIZE	8	/* the kernel's */

@@ -1,0 +1,995 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A program with a file that cannot be saved is refused by the name of that
+ * file and of what is special about it. It does not notice, and can be saved as
+ * soon as it has closed the file.
+ *
+ *	program				test
+ *	opens a file
+ *	"ready"
+ *					checkpoint(KILL): EOPNOTSUPP
+ *					makes the file GO
+ *	uses the file, closes it
+ *	"closed"
+ *					checkpoint(KILL), restart()
+ *					makes the file END
+ *	exits with 42
+ */
+#include "ckpt_test.h"
+
+#include <linux/bpf.h>
+#include <linux/io_uring.h>
+#include <linux/landlock.h>
+#include <linux/perf_event.h>
+#include <linux/userfaultfd.h>
+#include <mqueue.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/fanotify.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/mount.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+
+#define LOG		"/tmp/refused.log"
+#define GO		"/tmp/refused.go"
+#define END		"/tmp/refused.end"
+#define DIRECTORY	"/tmp/refused"
+#define A		DIRECTORY "/a"
+#define MOUNT		DIRECTORY "/mnt"
+#define GOOD		42
+
+/* ---- in the program -------------------------------------------------- */
+
+static int log_fd;
+
+#define MUST(cond)						\
+do {								\
+	if (!(cond)) {						\
+		dprintf(log_fd, "line %d: %s (errno %d)\n",	\
+			__LINE__, #cond, errno);		\
+		_exit(43);					\
+	}							\
+} while (0)
+
+static void wait_for(const char *path)
+{
+	while (access(path, F_OK))
+		ckpt_sleep_ms(2);
+}
+
+/* The file in question is always descriptor 10, what it needs are 11 and up. */
+static int as(int number, int fd)
+{
+	MUST(fd >= 0 && fd < 10);
+	MUST(dup2(fd, number) == number);
+	close(fd);
+	return number;
+}
+
+static void still_open(void)
+{
+	MUST(fcntl(10, F_GETFD) >= 0);
+}
+
+#define SET(name, fd)			\
+static void set_##name(void)		\
+{					\
+	as(10, fd);			\
+}
+
+static void close_all(void)
+{
+	int fd;
+
+	for (fd = 10; fd < 20; fd++)
+		close(fd);
+}
+
+static void reads_back(void)
+{
+	char buf[8];
+
+	MUST(read(10, buf, sizeof(buf)) == 5 && !memcmp(buf, "early", 5));
+	MUST(write(11, "late", 4) == 4);
+	MUST(read(10, buf, sizeof(buf)) == 4 && !memcmp(buf, "late", 4));
+}
+
+static void set_pipe(void)
+{
+	int p[2];
+
+	MUST(!pipe(p));
+	as(10, p[0]);
+	as(11, p[1]);
+	MUST(write(11, "early", 5) == 5);
+}
+
+static void set_fifo(void)
+{
+	MUST(!mkfifo(DIRECTORY "/fifo", 0600));
+	as(10, open(DIRECTORY "/fifo", O_RDWR));
+	as(11, open(DIRECTORY "/fifo", O_WRONLY));
+	MUST(write(11, "early", 5) == 5);
+}
+
+static void set_stream(void)
+{
+	int p[2];
+
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+	as(10, p[0]);
+	as(11, p[1]);
+	MUST(write(11, "early", 5) == 5);
+}
+
+static void set_datagram(void)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(addr);
+
+	as(10, socket(AF_INET, SOCK_DGRAM, 0));
+	MUST(!bind(10, (void *)&addr, len));
+	MUST(!getsockname(10, (void *)&addr, &len));
+	as(11, socket(AF_INET, SOCK_DGRAM, 0));
+	MUST(!connect(11, (void *)&addr, len));
+	MUST(write(11, "early", 5) == 5);
+}
+
+SET(netlink, socket(AF_NETLINK, SOCK_RAW, 0))
+SET(eventfd, eventfd(7, 0))
+
+static void use_eventfd(void)
+{
+	eventfd_t value;
+
+	MUST(!eventfd_read(10, &value) && value == 7);
+}
+
+static void set_epoll(void)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = 77 };
+
+	as(10, epoll_create1(0));
+	as(11, eventfd(7, 0));
+	MUST(!epoll_ctl(10, EPOLL_CTL_ADD, 11, &e));
+}
+
+static void use_epoll(void)
+{
+	struct epoll_event e;
+
+	MUST(epoll_wait(10, &e, 1, 1000) == 1 && e.data.u64 == 77);
+}
+
+static void set_signalfd(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	MUST(!sigprocmask(SIG_BLOCK, &set, NULL));
+	as(10, signalfd(-1, &set, 0));
+	MUST(!raise(SIGUSR1));
+}
+
+static void use_signalfd(void)
+{
+	struct signalfd_siginfo info;
+
+	MUST(read(10, &info, sizeof(info)) == sizeof(info));
+	MUST(info.ssi_signo == SIGUSR1);
+}
+
+static void set_timerfd(void)
+{
+	struct itimerspec it = { .it_value = { .tv_nsec = 1 } };
+
+	as(10, timerfd_create(CLOCK_MONOTONIC, 0));
+	MUST(!timerfd_settime(10, 0, &it, NULL));
+}
+
+static void use_timerfd(void)
+{
+	__u64 count;
+
+	MUST(read(10, &count, 8) == 8 && count == 1);
+}
+
+static void set_inotify(void)
+{
+	as(10, inotify_init());
+	MUST(inotify_add_watch(10, DIRECTORY, IN_CREATE) == 1);
+	MUST(!mkdir(DIRECTORY "/new", 0755));
+}
+
+static void use_inotify(void)
+{
+	struct {
+		struct inotify_event e;
+		char name[16];
+	} event;
+
+	MUST(read(10, &event, sizeof(event)) > 0 && event.e.wd == 1);
+	MUST(event.e.mask == (IN_CREATE | IN_ISDIR));
+}
+
+SET(fanotify, fanotify_init(FAN_CLASS_NOTIF, O_RDONLY))
+SET(userfaultfd, syscall(SYS_userfaultfd, UFFD_USER_MODE_ONLY))
+
+static void set_io_uring(void)
+{
+	struct io_uring_params p = {};
+
+	as(10, syscall(SYS_io_uring_setup, 1, &p));
+}
+
+static void set_perf(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_TASK_CLOCK,
+	};
+
+	as(10, syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0));
+}
+
+SET(pidfd, syscall(SYS_pidfd_open, getpid(), 0))
+
+static void use_pidfd(void)
+{
+	MUST(!syscall(SYS_pidfd_send_signal, 10, 0, NULL, 0));
+}
+
+static void set_memfd(void)
+{
+	as(10, memfd_create("mem", 0));
+	MUST(write(10, "early", 5) == 5);
+	MUST(!lseek(10, 0, SEEK_SET));
+	MUST(dup2(10, 11) == 11);
+}
+
+static void use_memfd(void)
+{
+	char buf[8];
+
+	MUST(read(11, buf, 8) == 5 && !memcmp(buf, "early", 5));
+}
+
+SET(huge, memfd_create("huge", MFD_HUGETLB))
+SET(secret, syscall(SYS_memfd_secret, 0))
+
+static void set_bpf(void)
+{
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY,
+		.key_size = 4,
+		.value_size = 4,
+		.max_entries = 1,
+	};
+
+	as(10, syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr)));
+}
+
+static void set_landlock(void)
+{
+	struct landlock_ruleset_attr attr = {
+		.handled_access_fs = LANDLOCK_ACCESS_FS_EXECUTE,
+	};
+
+	as(10, syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0));
+}
+
+static void set_mqueue(void)
+{
+	as(10, mq_open("/refused", O_RDWR | O_CREAT, 0600, NULL));
+	MUST(!mq_unlink("/refused"));
+}
+
+SET(fsopen, syscall(SYS_fsopen, "tmpfs", 0))
+SET(tun, open("/dev/net/tun", O_RDWR))
+SET(ptmx, open("/dev/ptmx", O_RDWR | O_NOCTTY))
+SET(loop, open("/dev/loop0", O_RDONLY))
+SET(kmsg, open("/dev/kmsg", O_RDONLY))
+SET(proc, open("/proc/uptime", O_RDONLY))
+SET(proc_sys, open("/proc/sys/kernel/hostname", O_RDONLY))
+SET(proc_pid, open("/proc/self/status", O_RDONLY))
+SET(namespace, open("/proc/self/ns/uts", O_RDONLY))
+SET(sysfs, open("/sys/kernel/uevent_seqnum", O_RDONLY))
+
+static void use_read(void)
+{
+	char buf[2];
+
+	MUST(read(10, buf, 2) == 2);
+}
+
+static void set_path_of_link(void)
+{
+	MUST(!symlink(A, DIRECTORY "/link"));
+	as(10, open(DIRECTORY "/link", O_PATH | O_NOFOLLOW));
+}
+
+static void set_path_of_fifo(void)
+{
+	MUST(!mkfifo(DIRECTORY "/fifo", 0600));
+	as(10, open(DIRECTORY "/fifo", O_PATH));
+}
+
+static void set_path_of_socket(void)
+{
+	struct sockaddr_un addr = { AF_UNIX, DIRECTORY "/socket" };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	MUST(!bind(fd, (void *)&addr, sizeof(addr)));
+	close(fd);
+	as(10, open(DIRECTORY "/socket", O_PATH));
+}
+
+static void set_path_of_pipe(void)
+{
+	int p[2];
+
+	MUST(!pipe(p));
+	as(11, p[0]);
+	close(p[1]);
+	as(10, open("/proc/self/fd/11", O_PATH));
+	close(11);
+}
+
+/* ---- regular files and directories with something special ------------------- */
+
+#define SET_ON_A(name, mode, call)	\
+static void set_##name(void)		\
+{					\
+	as(10, open(A, mode));		\
+	MUST(!(call));			\
+}
+
+SET_ON_A(deleted, O_RDWR, unlink(A))
+SET_ON_A(deleted_path, O_PATH, unlink(A))
+/* The inode has a name, but it is not the one that this file was opened by. */
+SET_ON_A(deleted_name, O_RDWR, (link(A, DIRECTORY "/b") || unlink(A)))
+
+static void set_deleted_and_new(void)
+{
+	set_deleted();
+	close(open(A, O_CREAT | O_RDWR, 0600));
+}
+
+static void set_deleted_directory(void)
+{
+	MUST(!mkdir(DIRECTORY "/gone", 0755));
+	as(10, open(DIRECTORY "/gone", O_RDONLY | O_DIRECTORY));
+	MUST(!rmdir(DIRECTORY "/gone"));
+}
+
+static void set_tmpfile(void)
+{
+	as(10, open(DIRECTORY, O_TMPFILE | O_RDWR, 0600));
+}
+
+static void set_tmpfile_linked(void)
+{
+	set_tmpfile();
+	MUST(!linkat(AT_FDCWD, "/proc/self/fd/10", AT_FDCWD, DIRECTORY "/tmp",
+		     AT_SYMLINK_FOLLOW));
+}
+
+static void set_mounted_over(void)
+{
+	MUST(!mkdir(MOUNT, 0755));
+	close(open(MOUNT "/a", O_CREAT | O_RDWR, 0600));
+	as(10, open(MOUNT "/a", O_RDWR));
+	MUST(!mount("t", MOUNT, "tmpfs", 0, NULL));
+	/* Not even one that looks the same. */
+	close(open(MOUNT "/a", O_CREAT | O_RDWR, 0600));
+}
+
+static void set_detached(void)
+{
+	MUST(!mkdir(MOUNT, 0755) && !mount("t", MOUNT, "tmpfs", 0, NULL));
+	as(10, open(MOUNT "/a", O_CREAT | O_RDWR, 0600));
+	MUST(!umount2(MOUNT, MNT_DETACH));
+}
+
+SET(tree, syscall(SYS_open_tree, AT_FDCWD, DIRECTORY, 1 /* CLONE */))
+
+/* A file that somebody in another namespace opened. */
+static void opened_elsewhere(int namespace)
+{
+	int p[2], fd, status;
+	pid_t pid;
+	char c;
+
+	MUST(!pipe(p));
+	pid = fork();
+	if (!pid) {
+		if (unshare(namespace) || open(A, O_RDWR) < 0)
+			_exit(1);
+		write(p[1], "x", 1);
+		for (;;)
+			pause();
+	}
+	close(p[1]);
+	MUST(read(p[0], &c, 1) == 1);
+	fd = syscall(SYS_pidfd_open, pid, 0);
+	/* The next after the two of the pipe. */
+	as(10, syscall(SYS_pidfd_getfd, fd, p[1] + 1, 0));
+	kill(pid, SIGKILL);
+	MUST(waitpid(pid, &status, 0) == pid);
+	close(fd);
+	close(p[0]);
+}
+
+static void set_user_namespace(void)
+{
+	opened_elsewhere(CLONE_NEWUSER);
+}
+
+static void set_mount_namespace(void)
+{
+	opened_elsewhere(CLONE_NEWNS);
+}
+
+SET(async, open(A, O_RDWR | O_ASYNC))
+
+/* Here it gets an owner, too. */
+static void set_async_terminal(void)
+{
+	as(10, open("/dev/console", O_RDWR | O_NOCTTY));
+	MUST(!fcntl(10, F_SETFL, O_ASYNC));
+}
+
+static void use_async(void)
+{
+	MUST(fcntl(10, F_GETFL) & O_ASYNC);
+}
+
+static void use_owner(void)
+{
+	MUST(fcntl(10, F_GETOWN) == getpid());
+}
+
+/* Having had one does not count. */
+static void undo_owner(void)
+{
+	MUST(!fcntl(10, F_SETOWN, 0));
+}
+
+static void undo_signal(void)
+{
+	MUST(fcntl(10, F_GETSIG) == SIGUSR1 && !fcntl(10, F_SETSIG, 0));
+}
+
+static void set_notify(void)
+{
+	as(10, open(DIRECTORY, O_RDONLY));
+	MUST(!fcntl(10, F_NOTIFY, DN_CREATE));
+}
+
+/* ---- locks ----------------------------------------------------------------- */
+
+static int lock(int fd, int cmd, int type)
+{
+	struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_len = 5 };
+
+	return fcntl(fd, cmd, &l);
+}
+
+/* A child tries what conflicts with the lock. */
+static bool locked_for_others(void)
+{
+	pid_t pid = fork();
+	int fd, status;
+
+	if (!pid) {
+		fd = open(A, O_RDWR | O_NONBLOCK);
+		_exit(fd >= 0 && !lock(fd, F_SETLK, F_WRLCK) &&
+		      !flock(fd, LOCK_EX | LOCK_NB));
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	return !status;
+}
+
+static void use_lock(void)
+{
+	MUST(locked_for_others());
+}
+
+SET_ON_A(posix_write, O_RDWR, lock(10, F_SETLK, F_WRLCK))
+SET_ON_A(posix_read, O_RDWR, lock(10, F_SETLK, F_RDLCK))
+SET_ON_A(ofd, O_RDWR, lock(10, F_OFD_SETLK, F_WRLCK))
+SET_ON_A(flock, O_RDWR, flock(10, LOCK_EX))
+SET_ON_A(flock_shared, O_RDONLY, flock(10, LOCK_SH))
+SET_ON_A(lease_read, O_RDONLY, fcntl(10, F_SETLEASE, F_RDLCK))
+SET_ON_A(lease_write, O_RDWR, fcntl(10, F_SETLEASE, F_WRLCK))
+SET_ON_A(owner, O_RDWR, fcntl(10, F_SETOWN, getpid()))
+SET_ON_A(signal, O_RDWR, fcntl(10, F_SETSIG, SIGUSR1))
+
+static void undo_posix(void)
+{
+	MUST(!lock(10, F_SETLK, F_UNLCK));
+}
+
+/* By another open file than the one that is reported first. */
+static void set_posix_other(void)
+{
+	as(10, open(A, O_RDONLY));
+	as(11, open(A, O_RDWR));
+	MUST(!lock(11, F_SETLK, F_WRLCK));
+}
+
+static void undo_ofd(void)
+{
+	MUST(!lock(10, F_OFD_SETLK, F_UNLCK));
+}
+
+static void undo_flock(void)
+{
+	MUST(!flock(10, LOCK_UN));
+}
+
+static void undo_lease(void)
+{
+	MUST(fcntl(10, F_GETLEASE) != F_UNLCK);
+	MUST(!fcntl(10, F_SETLEASE, F_UNLCK));
+}
+
+/* One line in the log all the same. */
+static void set_newline(void)
+{
+	as(10, open(DIRECTORY "/b\nc", O_CREAT | O_RDWR, 0600));
+	MUST(!flock(10, LOCK_EX));
+}
+
+static void use_newline(void)
+{
+	as(11, open(DIRECTORY "/b\nc", O_RDWR));
+	MUST(flock(11, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK);
+}
+
+/* A lock stays as long as the file is mapped. */
+static void *mapped;
+
+static void set_flock_mapped(void)
+{
+	set_flock();
+	mapped = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 10, 0);
+	MUST(mapped != MAP_FAILED);
+	close(10);
+}
+
+static void undo_mapped(void)
+{
+	MUST(!munmap(mapped, 4096));
+}
+
+/* ---- directories that a program is in ---------------------------------------- */
+
+static void set_cwd_deleted(void)
+{
+	MUST(!mkdir(DIRECTORY "/gone", 0755) && !chdir(DIRECTORY "/gone"));
+	MUST(!rmdir(DIRECTORY "/gone"));
+}
+
+static void set_cwd_mounted_over(void)
+{
+	MUST(!mkdir(MOUNT, 0755) && !chdir(MOUNT));
+	close(open("mine", O_CREAT | O_RDWR, 0600));
+	MUST(!mount("t", MOUNT, "tmpfs", 0, NULL));
+}
+
+static void use_cwd_mounted_over(void)
+{
+	MUST(!access("mine", F_OK) && access(MOUNT "/mine", F_OK));
+}
+
+static void set_cwd_detached(void)
+{
+	MUST(!mkdir(MOUNT, 0755) && !mount("t", MOUNT, "tmpfs", 0, NULL));
+	MUST(!chdir(MOUNT) && !umount2(MOUNT, MNT_DETACH));
+}
+
+static void set_cwd_too_deep(void)
+{
+	char name[256];
+	int i;
+
+	memset(name, 'd', 255);
+	name[255] = 0;
+	MUST(!chdir(DIRECTORY));
+	for (i = 0; i < 17; i++)
+		MUST(!mkdir(name, 0755) && !chdir(name));
+}
+
+static void undo_cwd(void)
+{
+	MUST(!chdir("/"));
+}
+
+static void set_too_deep(void)
+{
+	set_cwd_too_deep();
+	as(10, open("a", O_CREAT | O_RDWR, 0600));
+	undo_cwd();
+}
+
+/* ---- in the test -------------------------------------------------------------- */
+
+static void nothing(void)
+{
+}
+
+struct refusal {
+	void (*set)(void);
+	void (*use)(void);
+	void (*undo)(void);
+};
+
+static void program(void *arg)
+{
+	struct refusal r = *(struct refusal *)arg;
+
+	r.set();
+	MUST(dprintf(log_fd, "ready\n") == 6);
+	wait_for(GO);
+	if (r.use)
+		r.use();
+	else
+		still_open();
+	if (r.undo)
+		r.undo();
+	else
+		close_all();
+	MUST(dprintf(log_fd, "closed\n") == 7);
+	wait_for(END);
+	_exit(GOOD);
+}
+
+static const char *log_text(void)
+{
+	static char text[1024];
+	ssize_t n = pread(log_fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = 0;
+	return text;
+}
+
+static void make(const char *path)
+{
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+}
+
+static bool begin(void)
+{
+	int fd;
+
+	unlink(GO);
+	unlink(END);
+	unlink(LOG);
+	mkdir(DIRECTORY, 0755);
+	if (mount("t", DIRECTORY, "tmpfs", 0, NULL))
+		return false;
+	fd = open(A, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	if (write(fd, "early", 5) != 5)
+		return false;
+	close(fd);
+	log_fd = open(LOG, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return log_fd >= 0;
+}
+
+static void end(pid_t pid)
+{
+	ckpt_kill(pid);
+	close(log_fd);
+	umount2(MOUNT, MNT_DETACH);
+	umount2(DIRECTORY, MNT_DETACH);
+	rmdir(DIRECTORY);
+	unlink(GO);
+	unlink(END);
+	unlink(LOG);
+	unlink(CKPT_IMG);
+}
+
+/*
+ * In the log must stand a line about descriptor 10, or with @what about that,
+ * which is @path: @words. @stays: it is never saved any more.
+ */
+FIXTURE(refused)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(refused)
+{
+	struct refusal refusal;
+	const char *what;
+	const char *path;
+	const char *words;
+	bool stays;
+};
+
+#define KIND(name, use_fn, where, symbol)			\
+FIXTURE_VARIANT_ADD(refused, name)				\
+{								\
+	.refusal = { set_##name, use_fn, NULL },		\
+	.path = where,						\
+	.words = ": " symbol " cannot be saved yet\n",		\
+}
+
+/* The compiler puts a number behind it. */
+#define PATH_OF(name, where)					\
+FIXTURE_VARIANT_ADD(refused, path_of_##name)			\
+{								\
+	.refusal = { set_path_of_##name },			\
+	.path = where,						\
+	.words = ": empty_fops",				\
+}
+
+#define FILE_IS(name, use_fn, undo_fn, where, why)		\
+FIXTURE_VARIANT_ADD(refused, name)				\
+{								\
+	.refusal = { set_##name, use_fn, undo_fn },		\
+	.path = where,						\
+	.words = " " why "\n",					\
+}
+
+#define CWD_IS(name, use_fn, where, why)			\
+FIXTURE_VARIANT_ADD(refused, name)				\
+{								\
+	.refusal = { set_##name, use_fn, undo_cwd },		\
+	.what = "is in the directory ",				\
+	.path = where,						\
+	.words = ", which " why,				\
+}
+
+#define DELETED		"was deleted; what was deleted cannot be saved yet"
+#define TMPFILE		"was opened with O_TMPFILE, which cannot be saved yet"
+#define OUTSIDE		"lies outside the root directory of the process"
+#define COVERED		"cannot be reached by its name: something is mounted over it"
+#define TOO_LONG	"has a path that is too long"
+#define LOCKED		"has file locks or leases, which cannot be saved yet"
+#define OWNED		"has an owner that gets SIGIO (F_SETOWN), which cannot be saved yet"
+
+KIND(pipe, reads_back, "pipe:[", "pipefifo_fops");
+KIND(fifo, reads_back, DIRECTORY "/fifo", "pipefifo_fops");
+KIND(stream, reads_back, "socket:[", "socket_file_ops");
+KIND(datagram, reads_back, "socket:[", "socket_file_ops");
+KIND(netlink, NULL, "socket:[", "socket_file_ops");
+KIND(eventfd, use_eventfd, "anon_inode:[eventfd]", "eventfd_fops");
+KIND(epoll, use_epoll, "anon_inode:[eventpoll]", "eventpoll_fops");
+KIND(signalfd, use_signalfd, "anon_inode:[signalfd]", "signalfd_fops");
+KIND(timerfd, use_timerfd, "anon_inode:[timerfd]", "timerfd_fops");
+KIND(inotify, use_inotify, "anon_inode:inotify", "inotify_fops");
+KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
+KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
+KIND(pidfd, use_pidfd, "anon_inode:[pidfd]", "pidfs_file_operations");
+KIND(memfd, use_memfd, "/memfd:mem (deleted)", "shmem_file_operations");
+KIND(huge, NULL, "/memfd:huge (deleted)", "hugetlbfs_file_operations");
+KIND(secret, NULL, "/secretmem (deleted)", "secretmem_fops");
+KIND(bpf, NULL, "anon_inode:bpf-map", "bpf_map_fops");
+KIND(landlock, NULL, "anon_inode:[landlock-ruleset]", "ruleset_fops");
+KIND(mqueue, NULL, "/refused (deleted)", "mqueue_file_operations");
+KIND(fsopen, NULL, "anon_inode:[fscontext]", "fscontext_fops");
+KIND(tun, NULL, "/dev/net/tun", "tun_fops");
+KIND(ptmx, NULL, "/dev/ptmx", "ptmx_fops");
+KIND(loop, NULL, "/dev/loop0", "def_blk_fops");
+KIND(kmsg, NULL, "/dev/kmsg", "kmsg_fops");
+KIND(proc, use_read, "/proc/uptime", "proc_iter_file_ops");
+KIND(proc_sys, use_read, "/proc/sys/kernel/hostname", "proc_sys_file_operations");
+KIND(proc_pid, use_read, "/proc/", "proc_single_file_operations");
+KIND(namespace, NULL, "uts:[", "ns_file_operations");
+KIND(sysfs, use_read, "/sys/kernel/uevent_seqnum", "kernfs_file_fops");
+PATH_OF(link, DIRECTORY "/link");
+PATH_OF(fifo, DIRECTORY "/fifo");
+PATH_OF(socket, DIRECTORY "/socket");
+PATH_OF(pipe, "pipe:[");
+
+/* Besides, such a task is refused for good. */
+FIXTURE_VARIANT_ADD(refused, io_uring)
+{
+	.refusal = { set_io_uring },
+	.path = "anon_inode:[io_uring]",
+	.words = ": io_uring_fops cannot be saved yet\n",
+	.stays = true,
+};
+
+FIXTURE_VARIANT_ADD(refused, perf)
+{
+	.refusal = { set_perf },
+	.path = "anon_inode:[perf_event]",
+	.words = ": perf_fops cannot be saved yet\n",
+	.stays = true,
+};
+
+FILE_IS(deleted, NULL, NULL, A " (deleted)", DELETED);
+FILE_IS(deleted_and_new, NULL, NULL, A " (deleted)", DELETED);
+FILE_IS(deleted_name, NULL, NULL, A " (deleted)", DELETED);
+FILE_IS(deleted_directory, NULL, NULL, DIRECTORY "/gone (deleted)", DELETED);
+FILE_IS(deleted_path, NULL, NULL, A " (deleted)", DELETED);
+FILE_IS(tmpfile, NULL, NULL, DIRECTORY "/#", TMPFILE);
+FILE_IS(tmpfile_linked, NULL, NULL, DIRECTORY "/#", TMPFILE);
+FILE_IS(mounted_over, NULL, NULL, MOUNT "/a", COVERED);
+FILE_IS(detached, NULL, NULL, "/a", OUTSIDE);
+FILE_IS(tree, NULL, NULL, "/", OUTSIDE);
+FILE_IS(too_deep, NULL, NULL, "", TOO_LONG);
+FILE_IS(user_namespace, NULL, NULL, A, "was opened in another user namespace");
+FILE_IS(mount_namespace, NULL, NULL, "/a", OUTSIDE);
+FILE_IS(async, use_async, NULL, A, "has O_ASYNC, which cannot be saved yet");
+FILE_IS(async_terminal, use_async, NULL, "/dev/console", OWNED);
+FILE_IS(owner, use_owner, undo_owner, A, OWNED);
+FILE_IS(signal, NULL, undo_signal, A, OWNED);
+FILE_IS(notify, NULL, NULL, DIRECTORY, OWNED);
+FILE_IS(posix_write, use_lock, undo_posix, A, LOCKED);
+FILE_IS(posix_read, use_lock, undo_posix, A, LOCKED);
+FILE_IS(posix_other, use_lock, NULL, A, LOCKED);
+FILE_IS(ofd, use_lock, undo_ofd, A, LOCKED);
+FILE_IS(flock, use_lock, undo_flock, A, LOCKED);
+FILE_IS(flock_shared, use_lock, undo_flock, A, LOCKED);
+FILE_IS(lease_read, NULL, undo_lease, A, LOCKED);
+FILE_IS(lease_write, NULL, undo_lease, A, LOCKED);
+
+FILE_IS(newline, use_newline, NULL, DIRECTORY "/b\\012c", LOCKED);
+
+FIXTURE_VARIANT_ADD(refused, flock_mapped)
+{
+	.refusal = { set_flock_mapped, use_lock, undo_mapped },
+	.what = " -> ",
+	.path = A,
+	.words = " " LOCKED "\n",
+};
+
+CWD_IS(cwd_deleted, nothing, DIRECTORY "/gone (deleted)", "was deleted");
+CWD_IS(cwd_mounted_over, use_cwd_mounted_over, MOUNT, COVERED);
+CWD_IS(cwd_detached, nothing, "", OUTSIDE);
+CWD_IS(cwd_too_deep, nothing, "", TOO_LONG);
+
+FIXTURE_SETUP(refused)
+{
+	ASSERT_TRUE(begin());
+}
+
+FIXTURE_TEARDOWN(refused)
+{
+	end(self->pid);
+}
+
+/* The reason in the log, or NULL. */
+static const char *found(pid_t pid, const char *what, const char *path,
+			 const char *words)
+{
+	static char line[2 * PATH_MAX];
+	const char *at = ckpt_log_text, *end;
+	char begin[64];
+	int len;
+
+	if (!what)
+		what = " fd 10 -> ";
+	len = snprintf(begin, sizeof(begin), "pid %d (", pid);
+	for (; (end = strchr(at, '\n')); at = end + 1) {
+		char *p;
+
+		snprintf(line, sizeof(line), "%.*s", (int)(end + 1 - at), at);
+		if (strncmp(line, begin, len))
+			continue;
+		p = strstr(line, what);
+		if (!p || strncmp(p + strlen(what), path, strlen(path)))
+			continue;
+		if (strstr(p, words))
+			return line;
+	}
+	return NULL;
+}
+
+TEST_F(refused, by_name)
+{
+	const struct refusal *r = &variant->refusal;
+	struct checkpoint_args args = {};
+	pid_t pid, back;
+	struct stat st;
+
+	pid = ckpt_spawn(program, (void *)r, log_fd);
+	ASSERT_LT(0, pid);
+	self->pid = pid;
+	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
+	ASSERT_STREQ("ready\n", log_text());
+
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL));
+	EXPECT_NE(NULL, found(pid, variant->what, variant->path, variant->words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_EQ(0, stat(CKPT_IMG, &st));
+	EXPECT_EQ(0, st.st_size);
+	/* Asking finds the same. */
+	args.log_fd = ckpt_log_begin();
+	EXPECT_EQ(-1, sys_checkpoint(pid, -1, CHECKPOINT_CHECK | CHECKPOINT_SUBTREE |
+				     CHECKPOINT_ARGS, &args, sizeof(args)));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	ckpt_log_end(args.log_fd);
+	EXPECT_NE(NULL, found(pid, variant->what, variant->path, variant->words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+
+	make(GO);
+	ASSERT_TRUE(ckpt_wait_size(LOG, 13, 10000)) {
+		TH_LOG("%s", log_text());
+	}
+	ASSERT_STREQ("ready\nclosed\n", log_text());
+	if (!variant->stays) {
+		ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
+			TH_LOG("%s", ckpt_log_text);
+		}
+		ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
+		back = ckpt_restart(CKPT_IMG, pid);
+		ASSERT_EQ(pid, back) {
+			TH_LOG("%s", ckpt_log_text);
+		}
+	}
+	make(END);
+	EXPECT_EQ(GOOD, ckpt_wait(pid, 10000));
+	EXPECT_STREQ("ready\nclosed\n", log_text());
+	kill(pid, SIGKILL);
+	self->pid = 0;
+}
+
+/* Locks of others on the same file are not the program's. */
+static void set_nothing(void)
+{
+	as(10, open(A, O_RDWR));
+}
+
+FIXTURE(accepted)
+{
+	pid_t pid;
+};
+
+FIXTURE_SETUP(accepted)
+{
+	ASSERT_TRUE(begin());
+}
+
+FIXTURE_TEARDOWN(accepted)
+{
+	end(self->pid);
+}
+
+TEST_F(accepted, locks_of_others)
+{
+	static const struct refusal r = { set_nothing, use_lock, close_all };
+	int fd = open(A, O_RDWR | O_CLOEXEC);
+	int other = open(A, O_RDWR | O_CLOEXEC);
+	pid_t pid;
+
+	ASSERT_EQ(0, lock(fd, F_SETLK, F_RDLCK));
+	ASSERT_EQ(0, lock(other, F_OFD_SETLK, F_RDLCK));
+	ASSERT_EQ(0, flock(fd, LOCK_EX));
+	pid = ckpt_spawn(program, (void *)&r, log_fd);
+	ASSERT_LT(0, pid);
+	self->pid = pid;
+	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
+	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
+	ASSERT_EQ(pid, ckpt_restart(CKPT_IMG, pid)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	make(GO);
+	make(END);
+	EXPECT_EQ(GOOD, ckpt_wait(pid, 10000)) {
+		TH_LOG("%s", log_text());
+	}
+	kill(pid, SIGKILL);
+	self->pid = 0;
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,1198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every kind of memory comes back: the same mappings at the same addresses,
+ * with the same contents, that go on to behave as they would have.
+ *
+ * A program makes something and stops. From outside it looks the same before
+ * and after a checkpoint and after a restart; then it goes on and looks itself.
+ */
+#include "maps.h"
+
+#include <asm/prctl.h>
+#include <linux/membarrier.h>
+#include <linux/mempolicy.h>
+#include <sys/prctl.h>
+
+#define RW	(PROT_READ | PROT_WRITE)
+
+/* What the program remembers while it is stopped. */
+static char *mem, *mem2;
+static size_t nr;
+static int file_fd;
+
+static void nothing(void)
+{
+}
+
+/* ---- anonymous memory ---------------------------------------------------- */
+
+static void anon_make(void)
+{
+	size_t i;
+
+	mem = mm_anon(64);
+	mm_put(mem, 8);
+	/* 8 to 15 are not touched, 16 to 23 only read. */
+	mm_check(mm_is_zero(mem + 16 * PAGE, 8));
+	mm_check(!munmap(mem + 24 * PAGE, 8 * PAGE));
+	for (i = 32; i < 48; i += 3)
+		mm_put(mem + i * PAGE, 1);
+	mm_put(mem + 48 * PAGE, 8);
+	mm_check(!madvise(mem + 50 * PAGE, 4 * PAGE, MADV_DONTNEED));
+	mm_put(mem + 56 * PAGE, 8);
+	memset(mem + 57 * PAGE, 0, 6 * PAGE);
+	/* All but one byte are zero. */
+	mem[60 * PAGE + 4095] = 1;
+}
+
+static void anon_verify(void)
+{
+	size_t i;
+
+	mm_check(mm_is_put(mem, 8));
+	mm_check(mm_is_zero(mem + 8 * PAGE, 16));
+	mm_check(mm_fault(mem + 24 * PAGE, false) == SIGSEGV);
+	mm_check(mm_fault(mem + 32 * PAGE - 1, false) == SIGSEGV);
+	for (i = 32; i < 48; i++)
+		mm_check(i % 3 == 32 % 3 ? mm_is_put(mem + i * PAGE, 1) :
+					   mm_is_zero(mem + i * PAGE, 1));
+	mm_check(mm_is_put(mem + 48 * PAGE, 2));
+	mm_check(mm_is_zero(mem + 50 * PAGE, 4));
+	mm_check(mm_is_put(mem + 54 * PAGE, 3));
+	mm_check(mm_is_zero(mem + 57 * PAGE, 3));
+	mm_check(mem[60 * PAGE + 4095] == 1);
+	mem[60 * PAGE + 4095] = 0;
+	mm_check(mm_is_zero(mem + 60 * PAGE, 3));
+	mm_check(mm_is_put(mem + 63 * PAGE, 1));
+	/* All of it can be written, and no two pages are the same one. */
+	mm_put(mem, 24);
+	mm_put(mem + 32 * PAGE, 32);
+	mm_check(mm_is_put(mem, 24));
+	mm_check(mm_is_put(mem + 32 * PAGE, 32));
+}
+
+/* ---- files --------------------------------------------------------------- */
+
+static void file_private_make(void)
+{
+	file_fd = mm_file(MM_FILE, 16 * PAGE);
+	mem = mm_map_file(file_fd, 16, RW, MAP_PRIVATE, 0);
+	mm_check(mm_is_file(mem, 0, 4 * PAGE));
+	mm_put(mem + 4 * PAGE, 2);
+	/* Zeros, where the file has something else. */
+	memset(mem + 6 * PAGE, 0, PAGE);
+	mem[7 * PAGE] = 1;
+	mm_put(mem + 8 * PAGE, 1);
+	mm_check(!madvise(mem + 8 * PAGE, PAGE, MADV_DONTNEED));
+	/* Not from its beginning, and not to its end. */
+	mem2 = mm_map_file(file_fd, 5, PROT_READ, MAP_PRIVATE, 3);
+	close(file_fd);
+}
+
+static void file_private_verify(void)
+{
+	static char buf[16 * PAGE];
+	int fd = open(MM_FILE, O_RDONLY);
+
+	mm_check(mm_is_file(mem, 0, 4 * PAGE));
+	mm_check(mm_is_put(mem + 4 * PAGE, 2));
+	mm_check(mm_is_zero(mem + 6 * PAGE, 1));
+	mm_check(mem[7 * PAGE] == 1);
+	mem[7 * PAGE] = 7;
+	mm_check(mm_is_file(mem + 7 * PAGE, 7, PAGE));
+	mm_check(mm_is_file(mem + 8 * PAGE, 8, 8 * PAGE));
+	mm_check(mm_is_file(mem2, 3, 5 * PAGE));
+	mm_check(mm_fault(mem2, true) == SIGSEGV);
+	/* Nothing of it gets into the file. */
+	mm_put(mem, 16);
+	mm_check(pread(fd, buf, sizeof(buf), 0) == sizeof(buf));
+	mm_check(mm_is_file(buf, 0, sizeof(buf)));
+}
+
+/* Shared with the file: not in the image, and still shared afterwards. */
+static void file_shared_make(void)
+{
+	file_fd = mm_file(MM_FILE, 8 * PAGE);
+	mem = mm_map_file(file_fd, 8, RW, MAP_SHARED, 0);
+	mm_put(mem + PAGE, 1);
+	close(file_fd);
+	file_fd = open(MM_FILE, O_RDONLY);
+	mem2 = mm_map_file(file_fd, 8, PROT_READ, MAP_SHARED, 0);
+	close(file_fd);
+}
+
+static void file_shared_verify(void)
+{
+	uint64_t word;
+	int fd = open(MM_FILE, O_RDONLY);
+
+	mm_check(mm_is_file(mem, 0, PAGE));
+	mm_check(mm_is_put(mem + PAGE, 1));
+	mm_check(!memcmp(mem, mem2, 8 * PAGE));
+	mm_put(mem + 5 * PAGE, 1);
+	mm_check(!memcmp(mem, mem2, 8 * PAGE));
+	mm_check(pread(fd, &word, 8, 5 * PAGE) == 8);
+	mm_check(word == mm_word((uint64_t *)(mem + 5 * PAGE)));
+	/* It was opened for reading: no way to get more. */
+	mm_check(mprotect(mem2, PAGE, RW) && errno == EACCES);
+}
+
+static void file_eof_make(void)
+{
+	file_fd = mm_file(MM_FILE, PAGE + PAGE / 2);
+	mem = mm_map_file(file_fd, 4, RW, MAP_PRIVATE, 0);
+	mem2 = mm_map_file(file_fd, 4, RW, MAP_SHARED, 0);
+	mm_check(mm_fault(mem + 2 * PAGE, false) == SIGBUS);
+	mem[PAGE - 1] = 5;
+	close(file_fd);
+}
+
+static void file_eof_verify(void)
+{
+	int fd;
+
+	mm_check(mem[PAGE - 1] == 5);
+	mm_check(mm_is_file(mem + PAGE, 1, PAGE / 2));
+	mm_check(!mem[2 * PAGE - 1] && !mem2[2 * PAGE - 1]);
+	mm_check(mm_fault(mem + 2 * PAGE, false) == SIGBUS);
+	mm_check(mm_fault(mem + 3 * PAGE, true) == SIGBUS);
+	mm_check(mm_fault(mem2 + 2 * PAGE, false) == SIGBUS);
+	/* The file grows, and so does what can be seen of it. */
+	fd = open(MM_FILE, O_RDWR);
+	mm_check(pwrite(fd, "x", 1, 3 * PAGE) == 1);
+	mm_check(mem[3 * PAGE] == 'x' && mem2[3 * PAGE] == 'x');
+}
+
+/* Called at another address, so it must not refer to anything. */
+static int answer(int a)
+{
+	return a * 3 + 1;
+}
+
+typedef int (*answer_fn)(int a);
+
+/* A second mapping of the executable, to be executed. */
+static void file_exec_make(void)
+{
+	unsigned long at = (unsigned long)answer, from, to, off;
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+
+	file_fd = open("/proc/self/exe", O_RDONLY);
+	while (!mem && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx %*s %lx", &from, &to, &off) == 3 &&
+		    from <= at && at < to)
+			mem = mm_map_file(file_fd, 2, PROT_READ | PROT_EXEC,
+					  MAP_PRIVATE, (off + at - from) / PAGE);
+	fclose(f);
+	close(file_fd);
+	mm_check(mem);
+	mem2 = mem + at % PAGE;
+	mm_check(((answer_fn)mem2)(1) == 4);
+}
+
+static void file_exec_verify(void)
+{
+	mm_check(((answer_fn)mem2)(13) == 40);
+	mm_check(!memcmp(mem2, answer, 8));
+	mm_check(mm_fault(mem, true) == SIGSEGV);
+}
+
+/* Code that the program made itself, as a compiler at run time does. */
+static void code_make(void)
+{
+	mem = mm_map(NULL, 2, RW | PROT_EXEC, 0);
+	mem2 = mm_anon(2);
+	mm_check(mem && mem2);
+	mm_put_code(mem, 123);
+	mm_put_code(mem2, 321);
+	mm_check(!mprotect(mem2, 2 * PAGE, PROT_READ | PROT_EXEC));
+	mm_check(((answer_fn)mem)(0) == 123 && ((answer_fn)mem2)(0) == 321);
+}
+
+static void code_verify(void)
+{
+	mm_check(((answer_fn)mem)(0) == 123 && ((answer_fn)mem2)(0) == 321);
+	mm_check(mm_fault(mem2, true) == SIGSEGV);
+	mm_put_code(mem, 124);
+	mm_check(((answer_fn)mem)(0) == 124);
+}
+
+/* ---- protection ---------------------------------------------------------- */
+
+static void protect_make(int prot)
+{
+	file_fd = mm_file(MM_FILE, 8 * PAGE);
+	mem = mm_anon(8);
+	mem2 = mm_map_file(file_fd, 8, RW, MAP_PRIVATE, 0);
+	close(file_fd);
+	mm_put(mem, 5);
+	mm_put(mem2 + 2 * PAGE, 2);
+	mm_check(!mprotect(mem, 8 * PAGE, prot));
+	mm_check(!mprotect(mem2 + PAGE, 4 * PAGE, prot));
+	/* Never written to, never writable. */
+	mm_check(mm_map(NULL, 8, prot, 0));
+}
+
+static void readonly_make(void)
+{
+	protect_make(PROT_READ);
+}
+
+static void none_make(void)
+{
+	protect_make(PROT_NONE);
+}
+
+static void protect_after(void)
+{
+	mm_check(mm_fault(mem, true) == SIGSEGV);
+	mm_check(mm_fault(mem2 + 4 * PAGE, true) == SIGSEGV);
+	mm_check(!mprotect(mem, 8 * PAGE, RW));
+	mm_check(!mprotect(mem2, 8 * PAGE, RW));
+	mm_check(mm_is_put(mem, 5));
+	mm_check(mm_is_zero(mem + 5 * PAGE, 3));
+	mm_check(mm_is_file(mem2, 0, 2 * PAGE));
+	mm_check(mm_is_put(mem2 + 2 * PAGE, 2));
+	mm_check(mm_is_file(mem2 + 4 * PAGE, 4, 4 * PAGE));
+	mm_put(mem, 8);
+	mm_put(mem2, 8);
+	mm_check(mm_is_put(mem, 8) && mm_is_put(mem2, 8));
+}
+
+static void readonly_verify(void)
+{
+	mm_check(mm_is_put(mem, 5));
+	mm_check(mm_is_put(mem2 + 2 * PAGE, 2));
+	protect_after();
+}
+
+static void none_verify(void)
+{
+	mm_check(mm_fault(mem, false) == SIGSEGV);
+	mm_check(mm_fault(mem2 + PAGE, false) == SIGSEGV);
+	protect_after();
+}
+
+/* ---- heap and stack ------------------------------------------------------ */
+
+static void brk_make(void)
+{
+	mem2 = mm_brk(NULL);
+	mem = (char *)(((unsigned long)mem2 + PAGE - 1) & ~(PAGE - 1));
+	mm_check(mm_brk(mem + 40 * PAGE) == mem + 40 * PAGE);
+	mm_put(mem, 40);
+	/* Not a multiple of a page: the break is exact to a byte. */
+	mm_check(mm_brk(mem + 30 * PAGE - 100) == mem + 30 * PAGE - 100);
+}
+
+static void brk_verify(void)
+{
+	mm_check(mm_brk(NULL) == mem + 30 * PAGE - 100);
+	mm_check(mm_is_put(mem, 30));
+	mm_check(mm_fault(mem + 30 * PAGE, false) == SIGSEGV);
+	mm_check(mm_brk(mem + 45 * PAGE) == mem + 45 * PAGE);
+	mm_check(mm_is_put(mem, 30));
+	mm_check(mm_is_zero(mem + 30 * PAGE, 15));
+	mm_put(mem, 45);
+	mm_check(mm_is_put(mem, 45));
+	mm_check(mm_brk(mem + PAGE) == mem + PAGE);
+	mm_check(mm_is_put(mem, 1));
+	mm_check(mm_fault(mem + PAGE, false) == SIGSEGV);
+}
+
+static int deep(int n)
+{
+	uint64_t frame[16 * PAGE / 8];
+	int i, ret = 0;
+
+	for (i = 0; i < 16 * PAGE / 8; i += 64)
+		frame[i] = mm_word(&frame[i]);
+	/* It is for the compiler not to know what is in there. */
+	asm volatile("" :: "r" (frame) : "memory");
+	if (n)
+		ret = deep(n - 1);
+	else if (nr)
+		mm_stop();
+	for (i = 0; i < 16 * PAGE / 8; i += 64)
+		ret += frame[i] != mm_word(&frame[i]);
+	return ret;
+}
+
+/* Stopped 2 MiB deep in the stack; goes on to 4 MiB afterwards. */
+static void stack_make(void)
+{
+	nr = 1;
+	mm_check(!deep(32));
+	nr = 0;
+}
+
+static void stack_verify(void)
+{
+	mm_check(!deep(64));
+}
+
+/* A stack of its own, that has grown by some pages. */
+static void growsdown_make(void)
+{
+	mem2 = mm_place(2048);
+	mem = mem2 + 2040 * PAGE;
+	mm_check(mm_map(mem, 4, RW, MAP_GROWSDOWN | MAP_FIXED) == mem);
+	mm_put(mem - PAGE, 5);
+	mm_put(mem - 2 * PAGE, 1);
+	/* Nearer than a stack may come by growing. */
+	mm_check(mm_map(mem2 + 2000 * PAGE, 2, RW, MAP_FIXED));
+	mm_put(mem2 + 2000 * PAGE, 2);
+}
+
+static void growsdown_verify(void)
+{
+	int i;
+
+	mm_check(mm_is_put(mem - 2 * PAGE, 6));
+	mm_check(mm_is_put(mem2 + 2000 * PAGE, 2));
+	/* The gap that a stack keeps is still kept ... */
+	mm_check(mm_fault(mem - 3 * PAGE, true) == SIGSEGV);
+	/* ... and without the neighbour it grows. */
+	mm_check(!munmap(mem2 + 2000 * PAGE, 2 * PAGE));
+	for (i = 3; i < 200; i++)
+		mm_put(mem - i * PAGE, 1);
+	mm_check(mm_is_put(mem - 199 * PAGE, 203));
+}
+
+/* ---- places -------------------------------------------------------------- */
+
+/* A null pointer that is none. Who has CAP_SYS_RAWIO may. */
+static void zero_make(void)
+{
+	errno = 0;
+	mm_check(!mm_map(NULL, 1, RW, MAP_FIXED) && !errno);
+	asm volatile("movl $1234, 0x10" ::: "memory");
+}
+
+static void zero_verify(void)
+{
+	int is = 0;
+
+	asm volatile("movl 0x10, %0" : "=r" (is) :: "memory");
+	mm_check(is == 1234);
+}
+
+/* The lowest, the last below 2^47, and what five levels have above. */
+static char *places[] = {
+	NULL, (char *)((1UL << 47) - 2 * PAGE), (char *)((1UL << 47) - PAGE),
+	(char *)(1UL << 47), (char *)(1UL << 50),
+	(char *)((1UL << 56) - 2 * PAGE),
+};
+
+static void extremes_make(void)
+{
+	size_t i;
+
+	places[0] = (char *)mm_value("/proc/sys/vm/mmap_min_addr", "");
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		mem = mm_map(places[i], 1, RW, MAP_FIXED_NOREPLACE);
+		mm_check(mem == places[i] || i > 1);
+		if (mem == places[i])
+			mm_put(mem, 1);
+		else
+			places[i] = NULL;
+	}
+	/* Without MAP_FIXED this is what asks for such an address. */
+	mem = mm_map((void *)(1UL << 49), 1, RW, 0);
+	mm_check(mem);
+	mm_put(mem, 1);
+}
+
+static void extremes_verify(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(places); i++)
+		mm_check(!places[i] || mm_is_put(places[i], 1));
+	mm_check(mm_is_put(mem, 1));
+	/* The same question has the same answer. */
+	mm_check(!munmap(mem, PAGE));
+	mm_check(mm_map((void *)(1UL << 49), 1, RW, 0) == mem);
+}
+
+/* ---- many, next to each other, far apart --------------------------------- */
+
+#define MANY	2000
+
+static void many_make(void)
+{
+	static const int prot[] = { PROT_READ, RW, PROT_NONE };
+	size_t i;
+
+	mem = mm_anon(MANY);
+	for (i = 0; i < MANY; i += 5)
+		mm_put(mem + i * PAGE, 1);
+	for (i = 0; i < MANY; i++)
+		mm_check(!mprotect(mem + i * PAGE, PAGE, prot[i % 3]));
+}
+
+static void many_verify(void)
+{
+	size_t i;
+
+	mm_check(mm_fault(mem + PAGE, true) == 0);
+	mem[PAGE] = 0;
+	mm_check(mm_fault(mem + 2 * PAGE, false) == SIGSEGV);
+	mm_check(!mprotect(mem, MANY * PAGE, PROT_READ));
+	for (i = 0; i < MANY; i++)
+		mm_check(i % 5 ? mm_is_zero(mem + i * PAGE, 1) :
+				 mm_is_put(mem + i * PAGE, 1));
+}
+
+static void neighbours_map(size_t at, size_t pages, size_t put)
+{
+	char *p = mem + at * PAGE;
+
+	mm_check(mm_map(p, pages, RW, MAP_FIXED_NOREPLACE) == p);
+	mm_put(p, put);
+}
+
+/* What is one mapping grows as one, and parts join again. */
+static void neighbours_merge_make(void)
+{
+	mem = mm_place(10);
+	neighbours_map(0, 3, 3);
+	neighbours_map(3, 3, 0);
+	mm_check(!mprotect(mem + PAGE, PAGE, PROT_READ));
+	mm_check(mm_count(mem, mem + 6 * PAGE) == 3);
+}
+
+static void neighbours_merge_verify(void)
+{
+	neighbours_map(6, 3, 0);
+	mm_check(mm_count(mem, mem + 9 * PAGE) == 3);
+	mm_check(!mprotect(mem + PAGE, PAGE, RW));
+	mm_check(mm_count(mem, mem + 9 * PAGE) == 1);
+	mm_check(mm_is_put(mem, 3));
+}
+
+/* Two mappings that were used before they met stay two. */
+static void neighbours_used_make(void)
+{
+	mem = mm_place(10);
+	neighbours_map(0, 2, 2);
+	neighbours_map(4, 2, 2);
+	neighbours_map(2, 2, 0);
+	mm_check(mm_count(mem, mem + 6 * PAGE) == 2);
+}
+
+static void neighbours_used_verify(void)
+{
+	mm_check(mm_count(mem, mem + 6 * PAGE) == 2);
+	mm_check(mm_is_put(mem, 2) && mm_is_put(mem + 4 * PAGE, 2));
+}
+
+/* A mapping that comes from elsewhere stays apart from its neighbours. */
+static void neighbours_moved_make(void)
+{
+	mem = mm_place(10);
+	neighbours_map(0, 2, 1);
+	mem2 = mm_anon(2);
+	mm_put(mem2, 2);
+	mm_check(mremap(mem2, 2 * PAGE, 2 * PAGE,
+			MREMAP_MAYMOVE | MREMAP_FIXED, mem + 2 * PAGE) ==
+		 mem + 2 * PAGE);
+	mm_check(mm_count(mem, mem + 4 * PAGE) == 2);
+}
+
+static void neighbours_moved_verify(void)
+{
+	mm_check(mm_count(mem, mem + 4 * PAGE) == 2);
+	mm_check(mm_is_put(mem, 1) && mm_is_zero(mem + PAGE, 1));
+	mm_check(*(uint64_t *)(mem + 2 * PAGE) == mm_word((uint64_t *)mem2));
+}
+
+/* Of a file: what goes on in the file goes on in the mapping. */
+static void neighbours_file_make(void)
+{
+	static const size_t first[] = { 0, 2, 5, 7, 7 };
+	size_t i;
+
+	mem = mm_place(10);
+	file_fd = mm_file(MM_FILE, 16 * PAGE);
+	for (i = 0; i < 5; i++)
+		mm_check(mmap(mem + i * 2 * PAGE, 2 * PAGE, PROT_READ,
+			      MAP_PRIVATE | MAP_FIXED, file_fd,
+			      first[i] * PAGE) != MAP_FAILED);
+	close(file_fd);
+	mm_check(mm_count(mem, mem + 10 * PAGE) == 3);
+}
+
+static void neighbours_file_verify(void)
+{
+	mm_check(mm_count(mem, mem + 10 * PAGE) == 3);
+	mm_check(mm_is_file(mem, 0, 4 * PAGE));
+	mm_check(mm_is_file(mem + 4 * PAGE, 5, 4 * PAGE));
+	mm_check(mm_is_file(mem + 8 * PAGE, 7, 2 * PAGE));
+}
+
+#define TIB	(1024UL << 30)
+
+static const size_t sparse_at[] = {
+	0, 1UL << 21, (1UL << 30) - PAGE, 1UL << 30, 77UL << 32, TIB - PAGE,
+};
+
+static void sparse_make(void)
+{
+	size_t i;
+
+	mem = mm_map(NULL, TIB / PAGE, RW, MAP_NORESERVE);
+	mm_check(mem);
+	for (i = 0; i < 6; i++)
+		mm_put(mem + sparse_at[i], 1);
+}
+
+static void sparse_verify(void)
+{
+	size_t i;
+
+	for (i = 0; i < 6; i++)
+		mm_check(mm_is_put(mem + sparse_at[i], 1));
+	mm_check(mm_is_zero(mem + TIB / 2, 1));
+	mm_check(mm_is_zero(mem + (1UL << 30) + PAGE, 1));
+}
+
+/* ---- pages that are not as usual ----------------------------------------- */
+
+#define HUGE	(2UL << 20)
+
+/* Written to the end, in part, only read, not touched. */
+static void huge_make(void)
+{
+	if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK))
+		mm_end(MM_SKIP, "no transparent huge pages");
+	mem = mm_anon(5 * HUGE / PAGE);
+	mem = (char *)(((unsigned long)mem + HUGE - 1) & ~(HUGE - 1));
+	mm_check(!madvise(mem, 4 * HUGE, MADV_HUGEPAGE));
+	mm_put(mem, HUGE / PAGE);
+	mm_put(mem + HUGE, 100);
+	mm_put(mem + 2 * HUGE - PAGE, 1);
+	mm_check(mm_is_zero(mem + 2 * HUGE, HUGE / PAGE));
+	mm_check(mm_huge_kib() == 2 * HUGE / 1024);
+}
+
+/* Pages may have come back as small ones; new ones can be huge. */
+static void huge_verify(void)
+{
+	mm_check(mm_is_put(mem, HUGE / PAGE + 100));
+	mm_check(mm_is_zero(mem + HUGE + 100 * PAGE, HUGE / PAGE - 101));
+	mm_check(mm_is_put(mem + 2 * HUGE - PAGE, 1));
+	mm_check(mm_is_zero(mem + 2 * HUGE, HUGE / PAGE));
+	/* Not to be read before: a huge zero page is written to in parts. */
+	nr = mm_huge_kib();
+	mm_put(mem + 3 * HUGE, 1);
+	mm_check(mm_huge_kib() == nr + HUGE / 1024);
+}
+
+#define ALIKE	64
+
+/* Pages that look the same and have become one. */
+static void ksm_make(void)
+{
+	if (access(KSM "run", F_OK))
+		mm_end(MM_SKIP, "no KSM");
+	mem = mm_anon(ALIKE);
+	memset(mem, 5, ALIKE * PAGE);
+	mm_check(!madvise(mem, ALIKE * PAGE, MADV_MERGEABLE));
+	mm_check(mm_ksm(ALIKE / 2));
+}
+
+static void ksm_verify(void)
+{
+	size_t i;
+
+	for (i = 0; i < ALIKE; i++) {
+		mm_check(mem[i * PAGE] == 5);
+		mm_check(!memcmp(mem + i * PAGE, mem + i * PAGE + 1, PAGE - 1));
+		mm_put(mem + i * PAGE, 1);
+	}
+	mm_check(mm_is_put(mem, ALIKE));
+}
+
+/* ---- what madvise() and prctl() say of memory ---------------------------- */
+
+static const int advices[] = {
+	MADV_DONTFORK, MADV_WIPEONFORK, MADV_DONTDUMP, MADV_SEQUENTIAL,
+	MADV_RANDOM, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_MERGEABLE,
+};
+
+#define ADVICES	ARRAY_SIZE(advices)
+
+static void advice_make(void)
+{
+	size_t i;
+
+	mem = mm_anon(2 * ADVICES);
+	mm_put(mem, 2 * ADVICES);
+	for (i = 0; i < ADVICES; i++)
+		/* EINVAL: the kernel was built without that one. */
+		mm_check(!madvise(mem + 2 * i * PAGE, 2 * PAGE, advices[i]) ||
+			 errno == EINVAL);
+	mm_check(mm_count(mem, mem + 2 * ADVICES * PAGE) >= 6);
+}
+
+/* The picture has the flags; here is what two of them are for. */
+static void advice_verify(void)
+{
+	int status;
+	pid_t pid;
+
+	mm_check(mm_is_put(mem, 2 * ADVICES));
+	pid = fork();
+	mm_check(pid >= 0);
+	if (!pid) {
+		mm_check(mm_fault(mem, false) == SIGSEGV);
+		mm_check(mm_fault(mem + 2 * PAGE - 1, false) == SIGSEGV);
+		mm_check(mm_is_zero(mem + 2 * PAGE, 2));
+		mm_check(mm_is_put(mem + 4 * PAGE, 2 * ADVICES - 4));
+		_exit(41);
+	}
+	mm_check(waitpid(pid, &status, 0) == pid);
+	mm_check(WIFEXITED(status) && WEXITSTATUS(status) == 41);
+}
+
+/* The picture has names, the new command line, and MERGEABLE of all. */
+static void attributes_make(void)
+{
+	mem = mm_anon(4);
+	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mem, 2 * PAGE, "one");
+	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mem + 2 * PAGE, PAGE, "t o");
+	memcpy(mem, "not\0what it was", 16);
+	mm_check(!prctl(PR_SET_MM, PR_SET_MM_ARG_START, mem, 0, 0));
+	mm_check(!prctl(PR_SET_MM, PR_SET_MM_ARG_END, mem + 16, 0, 0));
+	mm_check(!prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+	mm_check(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+	mm_check(!prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0));
+	mm_check(!prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) || errno == EINVAL);
+	nr = prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0);
+}
+
+static void attributes_verify(void)
+{
+	mm_check(!memcmp(mem, "not\0what it was", 16));
+	mm_check(!prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+	mm_check(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
+	mm_check(prctl(PR_GET_MDWE, 0, 0, 0, 0) == PR_MDWE_REFUSE_EXEC_GAIN);
+	mm_check((size_t)prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0) == nr);
+	mm_check(!mm_map(NULL, 1, RW | PROT_EXEC, 0) && errno == EACCES);
+}
+
+/* ---- the vdso ------------------------------------------------------------ */
+
+static void vdso_verify(void)
+{
+	long long from = mm_clock_ns(false), at = mm_clock_ns(true);
+
+	mm_check(from <= at && at <= mm_clock_ns(false));
+}
+
+/* Data and text of it, which are neighbours, to another place. */
+static void vdso_moved_make(void)
+{
+	size_t data, text;
+	char *from = mm_find("[vvar]", &data), *to;
+
+	mem = mm_find("[vdso]", &text);
+	mm_check(from && mem == from + data);
+	to = mm_anon((data + text) / PAGE);
+	mm_check(to && mremap(from, data, data, MREMAP_MAYMOVE | MREMAP_FIXED,
+			      to) == to);
+	mm_check(mremap(mem, text, text, MREMAP_MAYMOVE | MREMAP_FIXED,
+			to + data) == to + data);
+	mem = to + data;
+}
+
+static void vdso_moved_verify(void)
+{
+	size_t size;
+
+	mm_check(mm_find("[vdso]", &size) == mem && !memcmp(mem, "\177ELF", 4));
+	mm_check(mm_find("[vvar]", &size) + size == mem);
+}
+
+static void vdso_gone_make(void)
+{
+	size_t data, text;
+	char *from = mm_find("[vvar]", &data);
+
+	mm_check(from && mm_find("[vdso]", &text));
+	mm_check(!munmap(from, data + text));
+}
+
+static void vdso_gone_verify(void)
+{
+	size_t size;
+
+	mm_check(!mm_find("[vvar]", &size) && !mm_find("[vdso]", &size));
+	mm_check(!syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64, 0) || errno);
+}
+
+/* ---- the cases ----------------------------------------------------------- */
+
+FIXTURE(mm)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(mm)
+{
+	struct mm_case c;
+};
+
+#define MM_CASE(name)							\
+	FIXTURE_VARIANT_ADD(mm, name)					\
+	{								\
+		.c = { name##_make, name##_verify },			\
+	}
+
+MM_CASE(anon);
+MM_CASE(file_private);
+MM_CASE(file_shared);
+MM_CASE(file_eof);
+MM_CASE(file_exec);
+MM_CASE(code);
+MM_CASE(readonly);
+MM_CASE(none);
+MM_CASE(brk);
+MM_CASE(growsdown);
+MM_CASE(zero);
+MM_CASE(extremes);
+MM_CASE(many);
+MM_CASE(neighbours_merge);
+MM_CASE(neighbours_used);
+MM_CASE(neighbours_moved);
+MM_CASE(neighbours_file);
+MM_CASE(sparse);
+MM_CASE(huge);
+MM_CASE(ksm);
+MM_CASE(advice);
+MM_CASE(attributes);
+MM_CASE(vdso_moved);
+MM_CASE(vdso_gone);
+
+FIXTURE_VARIANT_ADD(mm, vdso)
+{
+	.c = { nothing, vdso_verify },
+};
+
+FIXTURE_VARIANT_ADD(mm, stack)
+{
+	.c = { stack_make, stack_verify, .stops = true },
+};
+
+FIXTURE_SETUP(mm)
+{
+	int code;
+
+	self->pid = mm_start(mm_program, &variant->c, &code);
+	if (code == MM_SKIP)
+		SKIP(return, "%s", mm_said());
+	ASSERT_EQ(0, code)
+		TH_LOG("%s", mm_said());
+}
+
+FIXTURE_TEARDOWN(mm)
+{
+	mm_tidy(self->pid);
+}
+
+TEST_F(mm, comes_back)
+{
+	struct ckpt_stats stats;
+	struct stat st;
+
+	mm_round_trip(_metadata, self->pid, &stats);
+	/* The image holds the pages that it must, and little else. */
+	ASSERT_EQ(0, stat(CKPT_IMG, &st));
+	EXPECT_EQ(stats.image_bytes, st.st_size);
+	EXPECT_GT(stats.pages_written * PAGE + (1 << 20), st.st_size);
+	EXPECT_EQ(42, mm_finish(self->pid))
+		TH_LOG("%s", mm_said());
+	self->pid = 0;
+}
+
+/* ---- only what must be written is written -------------------------------- */
+
+#define BULK	2048UL		/* pages of each kind */
+
+static void bulk_make(void)
+{
+	size_t i;
+	char *p;
+
+	/* What the rest of the program takes is seen now. */
+	mm_stop();
+	mem = mm_anon(BULK);
+	mem2 = mm_anon(BULK);
+	/* Pages of its own, but of zeros. */
+	for (i = 0; i < BULK; i++)
+		mem[i * PAGE] = 0;
+	/* The zero page. */
+	mm_check(mm_is_zero(mem2, BULK));
+	/* Never touched. */
+	mm_anon(BULK);
+	/* Clean pages of a file, private but for one, and shared. */
+	file_fd = mm_file(MM_FILE, BULK * PAGE);
+	p = mm_map_file(file_fd, BULK, RW, MAP_PRIVATE, 0);
+	mm_check(mm_is_file(p, 0, BULK * PAGE));
+	mm_put(p, 1);
+	mm_check(mm_is_file(mm_map_file(file_fd, BULK, RW, MAP_SHARED, 0), 0,
+			    BULK * PAGE));
+	close(file_fd);
+	mm_stop();
+}
+
+static void bulk_verify(void)
+{
+	mm_check(mm_is_zero(mem, BULK) && mm_is_zero(mem2, BULK));
+}
+
+TEST(only_what_must_be_written)
+{
+	static const struct mm_case c = {
+		bulk_make, bulk_verify, .stops = true
+	};
+	struct ckpt_stats before, after;
+	int code, out;
+	pid_t pid;
+
+	pid = mm_start(mm_program, &c, &code);
+	ASSERT_EQ(0, code)
+		TH_LOG("%s", mm_said());
+	out = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	ASSERT_LT(0, ckpt_save_fd(pid, out, 0, &before))
+		TH_LOG("%s", ckpt_log_text);
+	close(out);
+	EXPECT_LT(0, before.pages_written);
+	kill(pid, SIGCONT);
+	ASSERT_EQ(0, mm_wait_stop(pid));
+	mm_round_trip(_metadata, pid, &after);
+	EXPECT_GE(before.pages_written + 32, after.pages_written);
+	EXPECT_GE(before.image_bytes + 33 * PAGE, after.image_bytes);
+	/* Those of zeros and of the file were looked at. */
+	EXPECT_LE(before.pages_skipped + 2 * BULK - 1, after.pages_skipped);
+	EXPECT_EQ(42, mm_finish(pid))
+		TH_LOG("%s", mm_said());
+	mm_tidy(0);
+}
+
+/* ---- swap ---------------------------------------------------------------- */
+
+static void swap_make(void)
+{
+	mem = mm_anon(256);
+	mm_put(mem, 256);
+	mm_check(!mprotect(mem + 64 * PAGE, 64 * PAGE, PROT_NONE));
+	/* The test wants to know where. */
+	dprintf(mm_out, "%p", mem);
+}
+
+static void swap_verify(void)
+{
+	mm_check(mm_fault(mem + 64 * PAGE, false) == SIGSEGV);
+	mm_check(!mprotect(mem + 64 * PAGE, 64 * PAGE, PROT_READ));
+	mm_check(mm_is_put(mem, 256));
+}
+
+FIXTURE(swap)
+{
+	char dev[32];
+	pid_t pid;
+};
+
+FIXTURE_SETUP(swap)
+{
+	static const struct mm_case c = { swap_make, swap_verify };
+	int code;
+
+	if (!mm_swap_begin(self->dev, sizeof(self->dev))) {
+		mm_swap_end(self->dev);
+		SKIP(return, "no swap");
+	}
+	self->pid = mm_start(mm_program, &c, &code);
+	EXPECT_EQ(0, code)
+		TH_LOG("%s", mm_said());
+}
+
+FIXTURE_TEARDOWN(swap)
+{
+	mm_tidy(self->pid);
+	mm_swap_end(self->dev);
+}
+
+TEST_F(swap, comes_back)
+{
+	struct iovec v = { .iov_len = 256 * PAGE };
+	struct picture before, after;
+	pid_t pid = self->pid;
+	char path[64];
+	int pidfd;
+
+	v.iov_base = (void *)strtoul(mm_said(), NULL, 16);
+	ASSERT_TRUE(picture_take(&before, pid));
+	pidfd = syscall(SYS_pidfd_open, pid, 0);
+	ASSERT_EQ(v.iov_len, syscall(SYS_process_madvise, pidfd, &v, 1,
+				     MADV_PAGEOUT, 0));
+	close(pidfd);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	/* Most of it at least: a page may be in use for a moment. */
+	EXPECT_LT(128 * PAGE / 1024, mm_value(path, "VmSwap:"));
+	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL))
+		TH_LOG("%s", ckpt_log_text);
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
+
+	ASSERT_EQ(pid, ckpt_restart(CKPT_IMG, pid))
+		TH_LOG("%s", ckpt_log_text);
+	ASSERT_TRUE(mm_is_stopped(pid, 5000));
+	ASSERT_TRUE(picture_take(&after, pid));
+	EXPECT_TRUE(picture_same(&before, &after, true))
+		TH_LOG("%s", picture_text);
+	EXPECT_EQ(42, mm_finish(pid))
+		TH_LOG("%s", mm_said());
+	self->pid = 0;
+}
+
+/* ---- what refuses -------------------------------------------------------- */
+
+FIXTURE(refused)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(refused)
+{
+	struct mm_case c;
+	const char *words;
+	bool mapping;
+};
+
+static void refused_begin(void)
+{
+	mem2 = mm_anon(4);
+	mem = mm_map(mm_place(4), 4, RW, MAP_FIXED);
+	mm_check(mem && mem2);
+	mm_put(mem, 4);
+	mm_put(mem2, 4);
+	errno = 0;
+}
+
+/* Tells the test which mapping it is about. */
+static void refused_end(bool ok)
+{
+	if (!ok && (errno == ENOSYS || errno == ENOSPC || errno == ENOENT))
+		mm_end(MM_SKIP, "cannot be made here");
+	mm_check(ok);
+	dprintf(mm_out, "mapping %lx-", (unsigned long)mem);
+}
+
+static void refused_verify(void)
+{
+	mm_check(mm_is_put(mem2, 4));
+}
+
+#define REFUSED_AS(name, is_mapping, text, make)			\
+	static void name##_make(void)					\
+	{								\
+		refused_begin();					\
+		refused_end(make);					\
+	}								\
+	FIXTURE_VARIANT_ADD(refused, name)				\
+	{								\
+		.c = { name##_make, refused_verify },			\
+		.words = text,						\
+		.mapping = is_mapping,					\
+	}
+
+/* Of the mapping at mem; of the process. */
+#define REFUSED(name, words, make)	REFUSED_AS(name, true, words, make)
+#define REFUSED_ALL(name, words, make)	REFUSED_AS(name, false, words, make)
+
+/* The errno of @fd counts, if that is what failed. */
+static bool map(size_t size, int flags, int fd)
+{
+	int was = errno;
+
+	mem = mmap(NULL, size, RW, flags, fd, 0);
+	errno = was ?: errno;
+	return mem != MAP_FAILED;
+}
+
+/* Before it is taken to pieces: nothing of libc that needs it comes after. */
+static bool vdso(const char *name)
+{
+	mem = mm_find(name, &nr);
+	return mem;
+}
+
+REFUSED(locked, "is locked in memory (mlock)", !mlock(mem, PAGE));
+REFUSED(locked_on_fault, "is locked on fault (mlock2)",
+	!mlock2(mem, PAGE, MLOCK_ONFAULT));
+REFUSED(map_locked, "is locked in memory (mlock)",
+	map(PAGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1));
+REFUSED(all_locked, "is locked in memory (mlock)", !mlockall(MCL_CURRENT));
+REFUSED_ALL(future_locked,
+	    "has mlockall(MCL_FUTURE), which cannot be saved yet",
+	    !mlockall(MCL_FUTURE));
+REFUSED(sealed, "is sealed (mseal)", !syscall(__NR_mseal, mem, PAGE, 0));
+REFUSED(droppable, "is droppable (MAP_DROPPABLE)",
+	map(PAGE, MAP_DROPPABLE | MAP_ANONYMOUS, -1));
+REFUSED(policy, "has a memory policy, which cannot be saved yet",
+	!syscall(SYS_mbind, mem, PAGE, MPOL_BIND, &(unsigned long){ 1 }, 8, 0));
+REFUSED(hugetlb, "is of huge pages (hugetlb)",
+	map(HUGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1));
+REFUSED(uffd_missing, "is watched by a userfaultfd",
+	mm_userfault(mem, UFFDIO_REGISTER_MODE_MISSING));
+REFUSED(uffd_wp, "is write-protected by a userfaultfd",
+	mm_userfault(mem, UFFDIO_REGISTER_MODE_WP));
+REFUSED(pkey, "has a memory protection key", mm_key(mem));
+REFUSED(exec_only, "has a memory protection key",
+	mm_key(mem) && !pkey_mprotect(mem, PAGE, RW, 0) &&
+	!mprotect(mem, PAGE, PROT_EXEC));
+REFUSED_ALL(pkey_unused, "memory protection keys are allocated",
+	    pkey_alloc(0, 0) >= 0);
+REFUSED(shared, ": shmem_file_operations cannot be saved yet",
+	map(PAGE, MAP_SHARED | MAP_ANONYMOUS, -1));
+REFUSED(memfd, ": shmem_file_operations cannot be saved yet",
+	map(PAGE, MAP_PRIVATE, memfd_create("mm", MFD_CLOEXEC)));
+REFUSED(sysv, ": shm_file_operations cannot be saved yet",
+	(mem = mm_sysv()) != MAP_FAILED);
+REFUSED(secret, ": secretmem_fops cannot be saved yet",
+	map(PAGE, MAP_SHARED, syscall(__NR_memfd_secret, 0)));
+REFUSED(zero_device, "maps a device, which cannot be saved yet",
+	map(PAGE, MAP_PRIVATE, open("/dev/zero", O_RDWR)));
+REFUSED(real_device, "maps a device (VM_PFNMAP), which cannot be saved yet",
+	(mem = mm_device()) != MAP_FAILED);
+REFUSED(deleted, "was deleted; what was deleted cannot be saved yet",
+	map(PAGE, MAP_PRIVATE, mm_file(MM_FILE, PAGE)) && !unlink(MM_FILE));
+REFUSED(aio, ": aio_ring_fops cannot be saved yet",
+	(mem = NULL, !syscall(SYS_io_setup, 1, &mem)));
+REFUSED_ALL(membarrier,
+	    "has registered with membarrier(), which cannot be saved yet",
+	    !syscall(SYS_membarrier,
+		     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
+
+#define PARTS	"has moved or changed parts of its vdso, which cannot be saved"
+
+REFUSED_ALL(vdso_text_moved, PARTS, vdso("[vdso]") &&
+	    mremap(mem, nr, nr, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   mm_place(nr / PAGE)) != MAP_FAILED);
+REFUSED_ALL(vdso_no_text, PARTS, vdso("[vdso]") && !munmap(mem, nr));
+REFUSED_ALL(vdso_no_data, PARTS, vdso("[vvar]") && !munmap(mem, nr));
+REFUSED_ALL(vdso_other_flags, PARTS, vdso("[vdso]") &&
+	    !mprotect(mem, nr, RW | PROT_EXEC));
+REFUSED_ALL(vdso_written, PARTS, vdso("[vdso]") && mm_poke(mem));
+
+FIXTURE_SETUP(refused)
+{
+	int code;
+
+	self->pid = mm_start(mm_program, &variant->c, &code);
+	if (code == MM_SKIP)
+		SKIP(return, "%s", mm_said());
+	ASSERT_EQ(0, code)
+		TH_LOG("%s", mm_said());
+}
+
+FIXTURE_TEARDOWN(refused)
+{
+	mm_tidy(self->pid);
+}
+
+/* The log says why, and nothing else happens. */
+TEST_F(refused, by_name)
+{
+	struct picture before, after;
+	struct stat st;
+
+	ASSERT_TRUE(picture_take(&before, self->pid))
+		TH_LOG("%s", picture_text);
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
+	EXPECT_TRUE(mm_log_says(variant->mapping ? mm_said() : "pid ",
+				variant->words))
+		TH_LOG("%s%s", mm_said(), ckpt_log_text);
+	EXPECT_EQ(0, stat(CKPT_IMG, &st));
+	EXPECT_EQ(0, st.st_size);
+	ASSERT_TRUE(picture_take(&after, self->pid))
+		TH_LOG("%s", picture_text);
+	EXPECT_TRUE(picture_same(&before, &after, false))
+		TH_LOG("%s", picture_text);
+	EXPECT_EQ(42, mm_finish(self->pid))
+		TH_LOG("%s", mm_said());
+	self->pid = 0;
+}
+
+/* ---- the comparison itself ----------------------------------------------- */
+
+static void changes_make(void)
+{
+	cpu_set_t cpu;
+
+	/* On another CPU, the kernel writes its number into the rseq area. */
+	CPU_ZERO(&cpu);
+	CPU_SET(sched_getcpu(), &cpu);
+	mm_check(!sched_setaffinity(0, sizeof(cpu), &cpu));
+	mem = mm_anon(8);
+	mm_put(mem, 4);
+	mm_stop();
+	mem[PAGE + 17] ^= 1;				/* 0: contents */
+	mm_stop();
+	mem[5 * PAGE] = 1;				/* 1: one page more */
+	mm_stop();
+	madvise(mem + 2 * PAGE, PAGE, MADV_DONTNEED);	/* 2: one page less */
+	mm_stop();
+	madvise(mem, 8 * PAGE, MADV_DONTFORK);		/* 3: flags */
+	mm_stop();
+	munmap(mem + 7 * PAGE, PAGE);			/* 4: mappings */
+	mm_stop();
+	prctl(PR_SET_MM, PR_SET_MM_START_STACK, &cpu, 0, 0);	/* 5: layout */
+	mm_stop();
+	memset(mem + 3 * PAGE, 0, PAGE);		/* 6: zeros, kept */
+}
+
+/* Each of these changes would be seen, and nothing else is. */
+TEST(comparison_sees_changes)
+{
+	static const struct mm_case c = { changes_make, nothing };
+	static const char *const words[] = {
+		"has other contents", "was no page of its own", "is lost",
+		"smaps differs", "maps differs", "stat differs",
+		"of zeros takes memory",
+	};
+	struct picture a, b;
+	int i, code;
+	pid_t pid;
+
+	pid = mm_start(mm_program, &c, &code);
+	ASSERT_EQ(0, code)
+		TH_LOG("%s", mm_said());
+	ASSERT_TRUE(picture_take(&a, pid));
+	for (i = 0; i < 7; i++) {
+		ASSERT_TRUE(picture_take(&b, pid));
+		EXPECT_TRUE(picture_same(&a, &b, false))
+			TH_LOG("%d: %s", i, picture_text);
+		picture_free(&b);
+		kill(pid, SIGCONT);
+		ASSERT_EQ(0, mm_wait_stop(pid));
+		ASSERT_TRUE(picture_take(&b, pid));
+		if (i == 6) {
+			picture_free(&a);
+			ASSERT_TRUE(picture_take(&a, pid));
+		}
+		EXPECT_FALSE(picture_same(&a, &b, i == 6));
+		EXPECT_NE(NULL, strstr(picture_text, words[i]))
+			TH_LOG("%d: %s", i, picture_text);
+		picture_free(&a);
+		a = b;
+	}
+	EXPECT_EQ(42, mm_finish(pid));
+	picture_free(&a);
+	mm_tidy(0);
+}
+
+TEST_HARNESS_MAIN
