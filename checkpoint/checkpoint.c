@@ -56,7 +56,14 @@ int ckpt_refuse(struct ckpt_ctx *ctx, struct task_struct *t,
 	return -EOPNOTSUPP;
 }
 
-static int ckpt_may_save(struct ckpt_ctx *ctx, struct task_struct *t)
+/**
+ * ckpt_may_save - may the caller save this task?
+ * @ctx: the checkpoint
+ * @t: the task
+ *
+ * Return: 0, or -EPERM with the reason logged.
+ */
+int ckpt_may_save(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	if (t == current ||
 	    ptrace_may_access(t, PTRACE_MODE_ATTACH_REALCREDS))
@@ -99,131 +106,28 @@ static int ckpt_check_root(struct ckpt_ctx *ctx)
 	return ckpt_may_save(ctx, t);
 }
 
-static bool ckpt_refuse_traced(struct ckpt_ctx *ctx, struct task_struct *t)
-{
-	pid_t tracer = 0;
-
-	rcu_read_lock();
-	if (t->ptrace)
-		tracer = task_pid_vnr(rcu_dereference(t->parent));
-	rcu_read_unlock();
-	if (!t->ptrace)
-		return false;
-	ckpt_refuse(ctx, t, "is traced by pid %d; detach the tracer first",
-		    tracer);
-	return true;
-}
-
-/* Names the tasks that have not arrived in time, and where they are. */
-static void ckpt_log_stragglers(struct ckpt_ctx *ctx)
-{
-	struct task_struct *t;
-
-	rcu_read_lock();
-	for_each_thread(ctx->root_task, t) {
-		if (ckpt_task_frozen(t) || t->exit_state)
-			continue;
-		ckpt_log(&ctx->log,
-			 "pid %d (%s) did not come to a halt within %u ms; it waits in %ps",
-			 task_pid_vnr(t), t->comm,
-			 jiffies_to_msecs(ctx->freeze_timeout),
-			 (void *)get_wchan(t));
-	}
-	rcu_read_unlock();
-}
-
-/* One pass over the tree; returns how many tasks were asked, or an error. */
-static int ckpt_freeze_pass(struct ckpt_ctx *ctx)
-{
-	struct task_struct *t;
-	int asked = 0, ret = 0;
-
-	rcu_read_lock();
-	for_each_thread(ctx->root_task, t) {
-		if (t == current || t->ckpt_freezer == ctx->fz)
-			continue;
-		ret = ckpt_freeze_task(ctx->fz, t);
-		if (ret == -ESRCH) {
-			ret = 0;
-			continue;
-		}
-		if (ret)
-			break;
-		asked++;
-	}
-	rcu_read_unlock();
-	return ret ?: asked;
-}
-
-static int ckpt_freeze(struct ckpt_ctx *ctx)
-{
-	unsigned long deadline = jiffies + ctx->freeze_timeout;
-	int ret;
-
-	ctx->freeze_start = ktime_get();
-	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_FREEZE);
-	do {
-		unsigned long now = jiffies;
-
-		ret = ckpt_freeze_pass(ctx);
-		/* Just thawed by another checkpoint: it runs in a moment. */
-		if (ret == -EAGAIN && time_before(now, deadline)) {
-			if (schedule_timeout_killable(1) &&
-			    fatal_signal_pending(current))
-				return -EINTR;
-			continue;
-		}
-		if (ret < 0) {
-			ckpt_refuse(ctx, ctx->root_task,
-				    "is being checkpointed already");
-			return -EBUSY;
-		}
-		if (!ret)
-			break;
-		ret = ckpt_freezer_wait(ctx->fz, time_before(now, deadline) ?
-					deadline - now : 1);
-		if (ret == -ETIMEDOUT)
-			ckpt_log_stragglers(ctx);
-		if (ret)
-			return ret;
-		/* New threads may have been born before their parent froze. */
-	} while (1);
-
-	ret = ckpt_task_wait_off_cpu(ctx->root_task);
-	/* SIGKILL may end the task at any time; its registers must not go. */
-	if (!ret) {
-		ctx->root_stack = try_get_task_stack(ctx->root_task);
-		if (!ctx->root_stack)
-			ret = -ESRCH;
-	}
-	if (ret == -ESRCH)
-		ckpt_refuse(ctx, ctx->root_task, "exited meanwhile");
-	ctx->stats.freeze_ns = ktime_get() - ctx->freeze_start;
-	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_FROZEN);
-	return ret;
-}
-
 /* Every reason is found before anything is written. */
 static int ckpt_check(struct ckpt_ctx *ctx)
 {
-	struct task_struct *t = ctx->root_task;
+	unsigned int i;
 	int ret;
 
-	/* An exec of a set-user-ID file may lie between question and freeze. */
-	ret = ckpt_may_save(ctx, t);
-	if (ret)
-		return ret;
+	for (i = 0; i < ctx->nr_tasks; i++) {
+		struct ckpt_task *ct = &ctx->tasks[i];
 
-	ckpt_refuse_traced(ctx, t);
-	ckpt_check_task(ctx, t);
-	ckpt_check_signal(ctx, t);
-	ckpt_check_fs(ctx, t);
-	ckpt_check_files(ctx, t);
-	ckpt_check_mm(ctx, t);
+		/* An exec of a set-user-ID file may lie between question and freeze. */
+		ret = ckpt_may_save(ctx, ct->t);
+		if (ret)
+			return ret;
+		ckpt_check_task(ctx, ct);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
 	ret = ckpt_check_leaks(ctx);
 	if (ret)
 		return ret;
-	trace_checkpoint_stage(t, CKPT_STAGE_CHECKED);
+	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_CHECKED);
 	return ctx->refusals ? -EOPNOTSUPP : 0;
 }
 
@@ -296,20 +200,25 @@ static int checkpoint_meta_end(struct ckpt_ctx *ctx)
 
 static int ckpt_capture(struct ckpt_ctx *ctx)
 {
+	unsigned int i;
 	int ret;
 
 	ret = checkpoint_header(ctx);
 	if (!ret)
 		ret = checkpoint_tree(ctx);
-	if (!ret)
-		ret = checkpoint_task(ctx, ctx->root_task);
+	for (i = 0; i < ctx->nr_tasks && !ret; i++) {
+		ret = checkpoint_task(ctx, &ctx->tasks[i]);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
 	if (!ret)
 		ret = checkpoint_meta_end(ctx);
 	if (ret)
 		return ret;
 	ctx->stats.meta_bytes = ctx->meta.bytes;
 	ctx->stats.objects = ctx->objs.nr;
-	ctx->stats.tasks = 1;
+	ctx->stats.tasks = ctx->nr_tasks;
 	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_CAPTURED);
 	return 0;
 }
@@ -330,15 +239,6 @@ static int ckpt_write_payload(struct ckpt_ctx *ctx)
 	return 0;
 }
 
-/*
- * SIGKILL and the OOM killer take a frozen task, too. It may be in the trap
- * still, about to die.
- */
-static bool ckpt_was_killed(struct task_struct *t)
-{
-	return !ckpt_task_frozen(t) || t->exit_state || fatal_signal_pending(t);
-}
-
 static int ckpt_write_out(struct ckpt_ctx *ctx)
 {
 	u64 meta_offset = ctx->meta.bytes - sizeof(struct ckpt_rec_meta_end);
@@ -354,7 +254,7 @@ static int ckpt_write_out(struct ckpt_ctx *ctx)
 		goto failed;
 	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_PAYLOAD_WRITTEN);
 	/* What was captured of it may be what it was in death. */
-	if (ckpt_was_killed(ctx->root_task))
+	if (ckpt_tree_killed(ctx))
 		return -ESRCH;
 	ret = ckpt_out_finish(out, meta_offset, ctx->uuid);
 	if (ret)
@@ -375,17 +275,6 @@ failed:
 		 "writing the image failed at offset %llu: %pe; the processes go on",
 		 out->offset, ERR_PTR(ret));
 	return ret;
-}
-
-/**
- * ckpt_kill_tree - kill the tasks of a frozen tree
- * @root: its root
- *
- * The signal is pending when they thaw, so that none executes an instruction.
- */
-void ckpt_kill_tree(struct task_struct *root)
-{
-	do_send_sig_info(SIGKILL, SEND_SIG_PRIV, root, PIDTYPE_TGID);
 }
 
 static void ckpt_release_tree(struct ckpt_ctx *ctx)
@@ -416,10 +305,6 @@ static int ckpt_begin(struct ckpt_ctx *ctx, pid_t pid)
 		ckpt_refuse(ctx, ctx->root_task, "has exited");
 		return -ESRCH;
 	}
-	/* A tracer would keep a stopped task from ever coming to the trap. */
-	if (ckpt_refuse_traced(ctx, ctx->root_task))
-		return -EOPNOTSUPP;
-
 	get_fs_root(current->fs, &ctx->root);
 	get_random_bytes(ctx->uuid, sizeof(ctx->uuid));
 	/* Positive, and it fits an int for who takes it as one. */
@@ -435,16 +320,18 @@ static int ckpt_begin(struct ckpt_ctx *ctx, pid_t pid)
  *
  * Context: may sleep; no locks held.
  * Return: a positive id (0 with CHECKPOINT_CHECK), or a negative errno. With
- * CHECKPOINT_HOLD and no error the tree is still frozen, held by @ctx->fz.
+ * CHECKPOINT_HOLD and no error the tree is still frozen, held by @ctx->fz and
+ * @ctx->tasks.
  */
 long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
 {
 	ktime_t start = ktime_get();
+	struct task_struct *killed;
 	long ret;
 
 	ret = ckpt_begin(ctx, pid);
 	if (!ret)
-		ret = ckpt_freeze(ctx);
+		ret = ckpt_freeze_tree(ctx);
 	if (!ret)
 		ret = ckpt_collect(ctx);
 	if (!ret)
@@ -456,18 +343,16 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
 		if (!ret)
 			ret = ckpt_write_out(ctx);
 		if (!ret && (ctx->flags & CHECKPOINT_KILL))
-			ckpt_kill_tree(ctx->root_task);
+			ckpt_kill_tasks(ctx->tasks, ctx->nr_tasks);
 	}
 	/* Whatever else was found wrong with it came of that. */
-	if (ret && ctx->root_stack && ckpt_was_killed(ctx->root_task)) {
-		ckpt_refuse(ctx, ctx->root_task,
-			    "was killed while it was being saved");
+	killed = ret ? ckpt_tree_killed(ctx) : NULL;
+	if (killed) {
+		ckpt_refuse(ctx, killed, "was killed while it was being saved");
 		ret = -ESRCH;
 	}
 	if (ret || !(ctx->flags & CHECKPOINT_HOLD))
 		ckpt_release_tree(ctx);
-	if (ctx->root_stack)
-		put_task_stack(ctx->root_task);
 	put_pid(ctx->root_pid);
 	ctx->stats.total_ns = ktime_get() - start;
 	if (ret && !ctx->log.len)

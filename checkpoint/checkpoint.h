@@ -9,6 +9,7 @@
 #define _CHECKPOINT_CHECKPOINT_H
 
 #include <linux/checkpoint.h>
+#include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -56,6 +57,7 @@ struct ckpt_log {
 };
 
 int ckpt_log_open(struct ckpt_log *log, int fd);
+void ckpt_log_flush(struct ckpt_log *log);
 void ckpt_log_close(struct ckpt_log *log);
 __printf(2, 3) void ckpt_log(struct ckpt_log *log, const char *fmt, ...);
 const char *ckpt_log_path(struct ckpt_log *log, const struct path *path);
@@ -152,6 +154,7 @@ const char *ckpt_obj_name(enum ckpt_obj_type type);
  * @type: its type
  * @objref: its number in the image, from 1
  * @written: its record is there
+ * @checked: it was looked at for what refuses
  * @has_fd: of an open file: a descriptor refers to it, not only mappings
  * @seen: references that the tree holds, found by the collect pass
  */
@@ -161,6 +164,7 @@ struct ckpt_obj {
 	enum ckpt_obj_type type;
 	u32 objref;
 	bool written;
+	bool checked;
 	bool has_fd;
 	long seen;
 };
@@ -286,6 +290,24 @@ const char *ckpt_rec_name(u32 type);
 /* ---- saving ---------------------------------------------------------- */
 
 /**
+ * struct ckpt_task - a task of the tree that is being saved
+ * @t: the task, with a reference
+ * @parent: index of its parent, CKPT_TREE_NO_PARENT for the root and for threads
+ * @leader: index of its thread group leader
+ * @threads: of a leader: how many other threads are in the tree
+ * @zombie: it had exited and stays until its parent has waited for it
+ * @stack: a reference to its stack, and so to its registers, is held
+ */
+struct ckpt_task {
+	struct task_struct *t;
+	u32 parent;
+	u32 leader;
+	u32 threads;
+	bool zombie;
+	bool stack;
+};
+
+/**
  * struct ckpt_ctx - one checkpoint
  * @flags: CHECKPOINT_*
  * @log: text for the caller
@@ -295,7 +317,11 @@ const char *ckpt_rec_name(u32 type);
  * @fz: holds the tree
  * @root_task: root of the tree
  * @root_pid: its pid, which outlives it
- * @root_stack: a reference to its stack, and so to its registers, is held
+ * @tasks: all tasks once they are frozen; the root is the first
+ * @nr_tasks: their number
+ * @task_index: pid (of the machine) of a task to its place in @tasks
+ * @outer: sessions and process groups that were looked at, see tree.c
+ * @task: the one whose records are being written
  * @root: root directory of the root task
  * @refusals: reasons found that refuse the checkpoint
  * @uuid: of the image
@@ -313,7 +339,11 @@ struct ckpt_ctx {
 	struct ckpt_freezer *fz;
 	struct task_struct *root_task;
 	struct pid *root_pid;
-	bool root_stack;
+	struct ckpt_task *tasks;
+	unsigned int nr_tasks;
+	struct xarray task_index;
+	struct xarray outer;
+	const struct ckpt_task *task;
 	struct path root;
 	unsigned int refusals;
 	u8 uuid[CKPT_UUID_LEN];
@@ -343,18 +373,30 @@ struct ckpt_ctx {
 __printf(3, 4) int ckpt_refuse(struct ckpt_ctx *ctx, struct task_struct *t,
 			       const char *fmt, ...);
 long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid);
-void ckpt_kill_tree(struct task_struct *root);
+int ckpt_may_save(struct ckpt_ctx *ctx, struct task_struct *t);
+
+/* ---- tree.c -------------------------------------------------------------- */
+
+bool ckpt_refuse_traced(struct ckpt_ctx *ctx, struct task_struct *t);
+int ckpt_freeze_tree(struct ckpt_ctx *ctx);
+int ckpt_task_index(struct ckpt_ctx *ctx, struct task_struct *t);
+struct task_struct *ckpt_tree_killed(struct ckpt_ctx *ctx);
+void ckpt_kill_tasks(struct ckpt_task *tasks, unsigned int nr);
+void ckpt_put_tasks(struct ckpt_task *tasks, unsigned int nr);
+int checkpoint_tree(struct ckpt_ctx *ctx);
 
 /* ---- restoring ------------------------------------------------------- */
 
 /**
  * struct ckpt_inherit - a file of the restarter for a descriptor of the image
  * @saved_fd: the descriptor
+ * @objref: the open file in the image that it takes the place of
  * @file: the file
  * @used: it took the place of something
  */
 struct ckpt_inherit {
 	int saved_fd;
+	u32 objref;
 	struct file *file;
 	bool used;
 };
@@ -376,55 +418,35 @@ struct ckpt_robj {
 };
 
 /**
- * struct ckpt_restart - one restart
- * @flags: RESTART_*
- * @log: text for the caller
- * @in: the image
- * @recs: all metadata records in order, by index
- * @nr_recs: their number
- * @nr_vmas: number of VMA records
- * @objs: objref to &struct ckpt_robj
- * @hdr: the HEADER record
- * @features: the X86_FEATURES record, or NULL
- * @tree: the TREE record
- * @tree_task: the TREE_TASK record of the root
- * @task: the TASK record
+ * struct ckpt_member - a task of the image, and who turns into it
+ * @rs: the restart
+ * @index: its place in the tree
+ * @t: the task that has joined, with a reference, or NULL
+ * @tree_task: its TREE_TASK record
+ * @task: its TASK record
  * @pending: SIGPENDING records: of the thread, of the process
  * @queue: the signals of these, ready to be queued
- * @block: the RESTART_BLOCK record, or NULL
- * @cpu: the X86_CPU record
- * @xstate: the X86_XSTATE record
- * @done_file: gets a byte at commit, or NULL
- * @inherit: files of the restarter
- * @nr_inherit: their number
- * @root: directory that paths of the image are relative to
+ * @block: its RESTART_BLOCK record, or NULL
+ * @cpu: its X86_CPU record
+ * @xstate: its X86_XSTATE record
+ * @sighand: SIGHAND record of its process
+ * @signal: SIGNAL record of its process
+ * @threads: of a leader: how many other threads the image has
+ * @children: of a leader: how many children the image has
+ * @speaks: the first of its process that lives: it restores what threads share
  * @old_mm: the restarter's address space, while it is not current's
- * @mm: the new address space
+ * @mm: the new address space, which current runs on already
+ * @adopts: the new address space, made by another
  * @files: the new file table
  * @fs: the new fs struct
  * @cred: the new credentials
- * @sighand: SIGHAND record
- * @signal: SIGNAL record
- * @stats: for the caller
- * @max_objref: the highest objref
- * @stats_len: how much of @stats goes to @done_file
- * @start: ktime_get() at the start
- * @meta_offset: offset of the META_END record
  * @block_copy: contents of @block, for after the records are gone
- * @prefix: start of the bytes that @in takes from memory
- * @committed: past the point of no return
+ * @turn: completed when it is to restore its part
  */
-struct ckpt_restart {
-	unsigned long flags;
-	struct ckpt_log log;
-	struct ckpt_in in;
-	struct xarray recs;
-	unsigned long nr_recs;
-	unsigned long nr_vmas;
-	struct xarray objs;
-	const struct ckpt_rec *hdr;
-	const struct ckpt_rec *features;
-	const struct ckpt_rec *tree;
+struct ckpt_member {
+	struct ckpt_restart *rs;
+	u32 index;
+	struct task_struct *t;
 	const struct ckpt_rec *tree_task;
 	const struct ckpt_rec *task;
 	const struct ckpt_rec *pending[2];
@@ -432,25 +454,133 @@ struct ckpt_restart {
 	const struct ckpt_rec *block;
 	const struct ckpt_rec *cpu;
 	const struct ckpt_rec *xstate;
+	const struct ckpt_rec *sighand;
+	const struct ckpt_rec *signal;
+	u32 threads;
+	u32 children;
+	bool speaks;
+	struct mm_struct *old_mm;
+	struct mm_struct *mm;
+	struct mm_struct *adopts;
+	struct files_struct *files;
+	struct fs_struct *fs;
+	struct cred *cred;
+	struct ckpt_rec_restart_block block_copy;
+	struct completion turn;
+};
+
+/**
+ * struct ckpt_tally - what has been read, to be compared with index and tail
+ * @pages: pages of payload
+ * @chunks: PAGES records
+ * @chunks_crc: checksum of what their index entries must be
+ * @indexed: entries in the INDEX records so far
+ * @index_crc: checksum of these
+ * @index_offset: offset of the first INDEX record
+ */
+struct ckpt_tally {
+	u64 pages;
+	u64 chunks;
+	u32 chunks_crc;
+	u64 indexed;
+	u32 index_crc;
+	u64 index_offset;
+};
+
+/**
+ * enum ckpt_phase - where a restart of a tree is
+ * @CKPT_PHASE_ENTER: members join
+ * @CKPT_PHASE_BUILD: one after the other restores its part
+ * @CKPT_PHASE_ZOMBIES: those that were dead die
+ * @CKPT_PHASE_COMMIT: the point of no return: members turn into the tasks
+ * @CKPT_PHASE_RELEASE: they go on
+ * @CKPT_PHASE_FAILED: all members die
+ */
+enum ckpt_phase {
+	CKPT_PHASE_ENTER,
+	CKPT_PHASE_BUILD,
+	CKPT_PHASE_ZOMBIES,
+	CKPT_PHASE_COMMIT,
+	CKPT_PHASE_RELEASE,
+	CKPT_PHASE_FAILED,
+};
+
+/**
+ * struct ckpt_restart - one restart
+ * @ref: references: the coordinator's and one of each member
+ * @flags: RESTART_*
+ * @log: text for the caller
+ * @in: the image
+ * @recs: all metadata records in order, by index
+ * @nr_recs: their number
+ * @nr_vmas: VMA records less what MM records have announced
+ * @objs: objref to &struct ckpt_robj
+ * @hdr: the HEADER record
+ * @features: the X86_FEATURES record, or NULL
+ * @tree: the TREE record
+ * @members: index to &struct ckpt_member
+ * @nr_members: TREE_TASK records so far
+ * @last: the member whose TASK record was the last
+ * @me: the member that restores its part
+ * @next: a record that was read and not used, or NULL
+ * @tally: what was read of the payload
+ * @done_file: gets a byte at commit, or NULL
+ * @inherit: files of the restarter
+ * @nr_inherit: their number
+ * @root: directory that paths of the image are relative to
+ * @stats: for the caller
+ * @max_objref: the highest objref
+ * @stats_len: how much of @stats goes to @done_file
+ * @start: ktime_get() at the start
+ * @meta_offset: offset of the META_END record
+ * @prefix: start of the bytes that @in takes from memory
+ * @committed: past the point of no return
+ * @lock: protects @phase and joining
+ * @phase: enum ckpt_phase
+ * @wait: all that wait for @phase or for @left
+ * @joined: members that have come
+ * @left: members that have still to do what the phase asks
+ * @err: what @phase failed with
+ * @pids: pid in the image to index, of leaders
+ * @ghosts: ids whose leader is gone: number in the image to struct pid
+ */
+struct ckpt_restart {
+	refcount_t ref;
+	unsigned long flags;
+	struct ckpt_log log;
+	struct ckpt_in in;
+	struct xarray recs;
+	unsigned long nr_recs;
+	long nr_vmas;
+	struct xarray objs;
+	const struct ckpt_rec *hdr;
+	const struct ckpt_rec *features;
+	const struct ckpt_rec *tree;
+	struct xarray members;
+	u32 nr_members;
+	struct ckpt_member *last;
+	struct ckpt_member *me;
+	struct ckpt_rec *next;
+	struct ckpt_tally tally;
 	struct file *done_file;
 	struct ckpt_inherit *inherit;
 	unsigned int nr_inherit;
 	struct path root;
-	struct mm_struct *old_mm;
-	struct mm_struct *mm;
-	struct files_struct *files;
-	struct fs_struct *fs;
-	struct cred *cred;
-	const struct ckpt_rec *sighand;
-	const struct ckpt_rec *signal;
 	struct ckpt_stats stats;
 	u32 max_objref;
 	u32 stats_len;
 	ktime_t start;
 	u64 meta_offset;
-	struct ckpt_rec_restart_block block_copy;
 	void *prefix;
 	bool committed;
+	struct mutex lock; /* protects phase and joining */
+	enum ckpt_phase phase;
+	wait_queue_head_t wait;
+	u32 joined;
+	atomic_t left;
+	int err;
+	struct xarray pids;
+	struct xarray ghosts;
 };
 
 __printf(4, 5) int ckpt_bad(struct ckpt_restart *rs, const struct ckpt_rec *rec,
@@ -459,9 +589,30 @@ void *ckpt_obj_restore(struct ckpt_restart *rs, enum ckpt_obj_type type,
 		       u32 objref);
 const struct ckpt_rec *ckpt_obj_rec(struct ckpt_restart *rs,
 				    enum ckpt_obj_type type, u32 objref);
-long ckpt_do_restart(struct ckpt_restart *rs);
-void ckpt_restart_resume(struct ckpt_restart *rs);
-void ckpt_restart_release(struct ckpt_restart *rs);
+struct ckpt_member *ckpt_member(struct ckpt_restart *rs, u32 index);
+void ckpt_robj_free(struct ckpt_robj *obj);
+
+/* ---- restart_image.c: the metadata -------------------------------------- */
+
+int ckpt_read_meta(struct ckpt_restart *rs);
+int ckpt_check_image(struct ckpt_restart *rs);
+int ckpt_check_records(struct ckpt_member *m);
+
+/* ---- restart.c: a task, restart_tree.c: many ----------------------------- */
+
+struct ckpt_restart *ckpt_restart_alloc(unsigned long flags);
+void ckpt_restart_put(struct ckpt_restart *rs);
+int ckpt_restart_begin(struct ckpt_restart *rs);
+long ckpt_restart_failed(struct ckpt_restart *rs, long ret);
+int ckpt_member_build(struct ckpt_member *m);
+void ckpt_member_commit(struct ckpt_member *m);
+long ckpt_member_finish(struct ckpt_member *m);
+void ckpt_member_release(struct ckpt_member *m);
+void ckpt_restart_resume(struct ckpt_member *m);
+long ckpt_restart_self(struct ckpt_restart *rs);
+long ckpt_restart_member(struct ckpt_restart *rs, u32 index);
+long ckpt_restart_run(struct ckpt_restart *rs);
+void ckpt_restart_cancel(struct ckpt_restart *rs, const char *why);
 
 /* ---- collect.c --------------------------------------------------------- */
 
@@ -472,11 +623,10 @@ int ckpt_check_output(struct ckpt_ctx *ctx);
 /* ---- task.c ------------------------------------------------------------ */
 
 const char *ckpt_task_problem(struct task_struct *t, unsigned int n);
-void ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *t);
-int checkpoint_tree(struct ckpt_ctx *ctx);
-int checkpoint_task(struct ckpt_ctx *ctx, struct task_struct *t);
-int restore_task_check(struct ckpt_restart *rs);
-void restore_task_commit(struct ckpt_restart *rs);
+void ckpt_check_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct);
+int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct);
+int restore_task_check(struct ckpt_member *m);
+void restore_task_commit(struct ckpt_member *m);
 
 /* ---- signal.c ---------------------------------------------------------- */
 
@@ -484,10 +634,11 @@ void ckpt_check_signal(struct ckpt_ctx *ctx, struct task_struct *t);
 int checkpoint_sigpending(struct ckpt_ctx *ctx, struct task_struct *t,
 			  bool shared);
 bool ckpt_cpu_timer_set(const struct signal_struct *sig);
-int restore_signal_check(struct ckpt_restart *rs);
-void restore_signal_commit(struct ckpt_restart *rs);
-void restore_signal_finish(struct ckpt_restart *rs);
-void restore_signal_release(struct ckpt_restart *rs);
+void restore_zombie_times(struct ckpt_member *m);
+int restore_signal_check(struct ckpt_member *m);
+void restore_signal_commit(struct ckpt_member *m);
+void restore_signal_finish(struct ckpt_member *m);
+void restore_signal_release(struct ckpt_member *m);
 
 /* ---- files.c, file.c --------------------------------------------------- */
 
@@ -499,18 +650,17 @@ const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
 			      const struct path *root);
 int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
 		    const struct path *root, u32 *objref);
-struct files_struct *restore_files(struct ckpt_restart *rs, u32 objref);
-struct fs_struct *restore_fs(struct ckpt_restart *rs, u32 objref);
 void restore_files_unused(struct ckpt_restart *rs);
 
 /* ---- mm.c, pages.c ------------------------------------------------------ */
 
 void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t);
 int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref);
-int restore_mm(struct ckpt_restart *rs, u32 objref);
+int restore_mm(struct ckpt_member *m);
 int restore_payload(struct ckpt_restart *rs, u32 mm_objref);
-void restore_mm_abort(struct ckpt_restart *rs);
-void restore_mm_commit(struct ckpt_restart *rs);
-void restore_mm_dumpable(struct ckpt_restart *rs);
+int restore_payload_end(struct ckpt_restart *rs);
+void restore_mm_abort(struct ckpt_member *m);
+void restore_mm_commit(struct ckpt_member *m);
+void restore_mm_dumpable(struct ckpt_member *m);
 
 #endif /* _CHECKPOINT_CHECKPOINT_H */

@@ -74,7 +74,16 @@ static int ckpt_collect_task(struct ckpt_ctx *ctx, struct task_struct *t)
  */
 int ckpt_collect(struct ckpt_ctx *ctx)
 {
-	return ckpt_collect_task(ctx, ctx->root_task);
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < ctx->nr_tasks && !ret; i++) {
+		/* A dead leader still has handlers in common with its threads. */
+		if (!ctx->tasks[i].zombie || ctx->tasks[i].threads)
+			ret = ckpt_collect_task(ctx, ctx->tasks[i].t);
+		cond_resched();
+	}
+	return ret;
 }
 
 /* References that neither the tree nor this very call holds. */
@@ -138,7 +147,7 @@ static struct task_struct *ckpt_find_holder(struct ckpt_ctx *ctx,
 
 	rcu_read_lock();
 	for_each_process(p) {
-		if (p == ctx->root_task || !task_pid_vnr(p) ||
+		if (ckpt_task_index(ctx, p) >= 0 || !task_pid_vnr(p) ||
 		    !ckpt_task_holds(p, obj))
 			continue;
 		if (!ptrace_may_access(p, PTRACE_MODE_READ_REALCREDS))

@@ -579,7 +579,7 @@ static const struct cred *ckpt_file_cred(struct ckpt_restart *rs,
 		return cred;
 	/* No failure yet: the task's own may do. */
 	rs->log.len = mark;
-	return rs->cred;
+	return rs->me->cred;
 }
 
 static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)

@@ -165,22 +165,24 @@ static void ckpt_files_drop(void *ptr)
 	put_files_struct(ptr);
 }
 
-const struct ckpt_obj_ops ckpt_ops_FILES = {
-	.rec_type = CKPT_REC_FILES,
-	.grab = ckpt_files_grab,
-	.drop = ckpt_files_drop,
-	.users = ckpt_files_users,
-	.collect = ckpt_collect_files,
-	.checkpoint = checkpoint_files,
-};
-
-static struct ckpt_inherit *ckpt_inherited(struct ckpt_restart *rs, u32 fd)
+/*
+ * Descriptors are replaced by their number in the root task, whose table comes
+ * first. In other tables that goes for the same open file.
+ */
+static struct ckpt_inherit *ckpt_inherited(struct ckpt_restart *rs,
+					   const struct ckpt_fd *fd)
 {
+	struct ckpt_inherit *in;
 	unsigned int i;
 
-	for (i = 0; i < rs->nr_inherit; i++)
-		if (rs->inherit[i].saved_fd == fd)
-			return &rs->inherit[i];
+	for (i = 0; i < rs->nr_inherit; i++) {
+		in = &rs->inherit[i];
+		if (rs->me->index == 0 && in->saved_fd == fd->fd)
+			in->objref = fd->file;
+		else if (rs->me->index == 0 || in->objref != fd->file)
+			continue;
+		return in;
+	}
 	return NULL;
 }
 
@@ -199,7 +201,7 @@ static int restore_fd_files(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		if (fds[i].fd >= INT_MAX || fds[i].flags & ~CKPT_FD_CLOEXEC ||
 		    fds[i].__reserved || (i && fds[i].fd <= fds[i - 1].fd))
 			return ckpt_bad(rs, r, -EINVAL, "descriptor %u is out of order", fds[i].fd);
-		in = ckpt_inherited(rs, fds[i].fd);
+		in = ckpt_inherited(rs, &fds[i]);
 		if (in) {
 			in->used = true;
 			files[i] = get_file(in->file);
@@ -265,17 +267,8 @@ static int restore_fd_install(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			      fds[i - 1].fd) : 0;
 }
 
-/**
- * restore_files - make a file table from its record
- * @rs: the restart
- * @objref: of the table
- *
- * Context: before the point of no return.
- * Return: the table with one reference, or an ERR_PTR().
- */
-struct files_struct *restore_files(struct ckpt_restart *rs, u32 objref)
+static void *restore_files(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
-	const struct ckpt_rec *r = ckpt_obj_rec(rs, CKPT_OBJ_FILES, objref);
 	struct fd_range everything = { 0, UINT_MAX };
 	const struct ckpt_rec_files *rec;
 	struct files_struct *table;
@@ -283,8 +276,6 @@ struct files_struct *restore_files(struct ckpt_restart *rs, u32 objref)
 	int ret;
 	u32 i;
 
-	if (IS_ERR(r))
-		return ERR_CAST(r);
 	rec = ckpt_rec_as(r, files);
 	if (r->var_len / sizeof(struct ckpt_fd) < rec->nr_fds)
 		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "%u descriptors do not fit", rec->nr_fds));
@@ -311,6 +302,16 @@ out:
 	kvfree(files);
 	return table;
 }
+
+const struct ckpt_obj_ops ckpt_ops_FILES = {
+	.rec_type = CKPT_REC_FILES,
+	.grab = ckpt_files_grab,
+	.drop = ckpt_files_drop,
+	.users = ckpt_files_users,
+	.collect = ckpt_collect_files,
+	.checkpoint = checkpoint_files,
+	.restore = restore_files,
+};
 
 /**
  * restore_files_unused - report files of the restarter that replaced nothing
@@ -416,30 +417,12 @@ static void ckpt_fs_drop(void *ptr)
 		free_fs_struct(fs);
 }
 
-const struct ckpt_obj_ops ckpt_ops_FS = {
-	.rec_type = CKPT_REC_FS,
-	.grab = ckpt_fs_grab,
-	.drop = ckpt_fs_drop,
-	.users = ckpt_fs_users,
-	.checkpoint = checkpoint_fs,
-};
-
-/**
- * restore_fs - make root and working directory from their record
- * @rs: the restart
- * @objref: of the record
- *
- * Return: an fs_struct with one user, or an ERR_PTR().
- */
-struct fs_struct *restore_fs(struct ckpt_restart *rs, u32 objref)
+static void *restore_fs(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
-	const struct ckpt_rec *r = ckpt_obj_rec(rs, CKPT_OBJ_FS, objref);
 	const struct ckpt_rec_fs *rec;
 	struct file *root, *cwd;
 	struct fs_struct *fs;
 
-	if (IS_ERR(r))
-		return ERR_CAST(r);
 	rec = ckpt_rec_as(r, fs);
 	if (rec->umask & ~0777)
 		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "umask 0%o", rec->umask));
@@ -461,3 +444,12 @@ struct fs_struct *restore_fs(struct ckpt_restart *rs, u32 objref)
 	fs->umask = rec->umask;
 	return fs;
 }
+
+const struct ckpt_obj_ops ckpt_ops_FS = {
+	.rec_type = CKPT_REC_FS,
+	.grab = ckpt_fs_grab,
+	.drop = ckpt_fs_drop,
+	.users = ckpt_fs_users,
+	.checkpoint = checkpoint_fs,
+	.restore = restore_fs,
+};

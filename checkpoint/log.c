@@ -108,12 +108,20 @@ const char *ckpt_log_path(struct ckpt_log *log, const struct path *path)
 	return log->name;
 }
 
-static void ckpt_log_flush(struct ckpt_log *log)
+/**
+ * ckpt_log_flush - write out what the log has so far
+ * @log: the log
+ *
+ * Context: nothing is frozen. Waits for whoever reads the log.
+ */
+void ckpt_log_flush(struct ckpt_log *log)
 {
 	size_t done = 0;
 	loff_t pos;
 
 	might_sleep();
+	if (!log->file)
+		return;
 	if (log->dropped) {
 		log->len += scnprintf(log->buf + log->len,
 				      CKPT_LOG_MAX - log->len,

@@ -24,6 +24,7 @@
 #include <linux/userfaultfd_k.h>
 #include <asm/checkpoint.h>
 #include <asm/tlb.h>
+#include <trace/events/checkpoint.h>
 
 #include "../mm/vma.h"
 #include "checkpoint.h"
@@ -514,7 +515,7 @@ static int restore_mm_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (rec->coredump_filter > MMF_DUMP_FILTER_MASK >> MMF_DUMP_FILTER_SHIFT)
 		return ckpt_bad(rs, r, -EINVAL, "coredump filter 0x%x", rec->coredump_filter);
 	if (rec->auxv_len > r->var_len || rec->auxv_len % sizeof(long) ||
-	    rec->auxv_len > sizeof(rs->mm->saved_auxv))
+	    rec->auxv_len > sizeof(current->mm->saved_auxv))
 		return ckpt_bad(rs, r, -EINVAL, "auxiliary vector of %u bytes", rec->auxv_len);
 	for (i = 0; i < ARRAY_SIZE(addrs); i++)
 		if (!ckpt_addr_ok(addrs[i]))
@@ -806,8 +807,9 @@ static int restore_vdso(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return 0;
 }
 
-static int restore_exe(struct ckpt_restart *rs, const struct ckpt_rec *r)
+static int restore_exe(struct ckpt_member *m, const struct ckpt_rec *r)
 {
+	struct ckpt_restart *rs = m->rs;
 	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
 	struct file *file, *mine;
 	int ret = 0;
@@ -820,7 +822,7 @@ static int restore_exe(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (!file || !S_ISREG(file_inode(file)->i_mode))
 		return ckpt_bad(rs, r, -EINVAL, "the executable is no regular file");
 
-	mine = get_mm_exe_file(rs->old_mm);
+	mine = get_mm_exe_file(m->old_mm);
 	/* As PR_SET_MM_MAP has it. */
 	if (!checkpoint_restore_ns_capable(current_user_ns()) &&
 	    !(mine && file_inode(mine) == file_inode(file))) {
@@ -883,10 +885,6 @@ static int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	int ret;
 	u32 i;
 
-	if (rec->nr_vmas != rs->nr_vmas)
-		return ckpt_bad(rs, r, -EINVAL, "%u mappings are announced, %lu are there",
-				rec->nr_vmas, rs->nr_vmas);
-
 	for (i = 0; i < rec->nr_vmas; i++) {
 		vma = xa_load(&rs->recs, index + 1 + i);
 		if (!vma)
@@ -905,106 +903,144 @@ static int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	return 0;
 }
 
-/**
- * restore_mm - make the address space of an image and go over to it
- * @rs: the restart
- * @objref: of the address space
- *
- * Context: current runs on the new address space afterwards, and must not
- * return to user mode before restore_mm_commit() or restore_mm_abort().
- * Return: 0 or a negative errno; the old address space may have been left.
- */
-int restore_mm(struct ckpt_restart *rs, u32 objref)
+/* Makes the address space of the image; current runs on it afterwards. */
+static int restore_new_mm(struct ckpt_member *m, struct ckpt_robj *obj)
 {
-	struct ckpt_robj *obj = xa_load(&rs->objs, objref);
-	const struct ckpt_rec *r = ckpt_obj_rec(rs, CKPT_OBJ_MM, objref);
 	struct linux_binfmt *binfmt = current->mm->binfmt;
+	const struct ckpt_rec *r = obj->rec;
+	struct ckpt_restart *rs = m->rs;
 	int ret;
 
-	if (IS_ERR(r))
-		return PTR_ERR(r);
 	ret = restore_mm_check(rs, r);
 	if (ret)
 		return ret;
-	rs->mm = mm_alloc();
-	if (!rs->mm)
+	m->mm = mm_alloc();
+	if (!m->mm)
 		return -ENOMEM;
 	/* Inherited from the restarter; MDWE stays, it is a restriction. */
-	clear_bit(MMF_DISABLE_THP, &rs->mm->flags);
-	clear_bit(MMF_VM_MERGE_ANY, &rs->mm->flags);
+	clear_bit(MMF_DISABLE_THP, &m->mm->flags);
+	clear_bit(MMF_VM_MERGE_ANY, &m->mm->flags);
 	/* Nobody looks into what is half done. */
-	set_dumpable(rs->mm, SUID_DUMP_DISABLE);
-	rs->old_mm = current->mm;
-	ckpt_use_mm(rs->mm);
-	lru_gen_add_mm(rs->mm);
+	set_dumpable(m->mm, SUID_DUMP_DISABLE);
+	m->old_mm = current->mm;
+	ckpt_use_mm(m->mm);
+	lru_gen_add_mm(m->mm);
 	set_binfmt(binfmt);
 
-	arch_pick_mmap_layout(rs->mm, &current->signal->rlim[RLIMIT_STACK]);
+	arch_pick_mmap_layout(m->mm, &current->signal->rlim[RLIMIT_STACK]);
 	ret = restore_vmas(rs, r, obj->index);
 	if (!ret)
 		ret = restore_vdso(rs, r);
 	if (!ret)
-		ret = restore_exe(rs, r);
+		ret = restore_exe(m, r);
 	if (ret)
 		return ret;
 	restore_mm_layout(r);
 #ifdef CONFIG_KSM
 	if (ckpt_rec_as(r, mm)->flags & CKPT_MM_KSM_ANY) {
-		mmap_write_lock(rs->mm);
-		ret = ksm_enable_merge_any(rs->mm);
-		mmap_write_unlock(rs->mm);
+		mmap_write_lock(m->mm);
+		ret = ksm_enable_merge_any(m->mm);
+		mmap_write_unlock(m->mm);
 	}
 #endif
+	trace_restart_stage(current, CKPT_STAGE_MAPPED);
+	if (!ret)
+		ret = restore_payload(rs, ckpt_rec_as(r, mm)->objref);
 	return ret;
 }
 
 /**
- * restore_mm_abort - go back to the old address space, if it was left
- * @rs: the restart
+ * restore_mm - the address space of a task: made, or that of another
+ * @m: the task, whose turn it is
+ *
+ * Context: current may run on the new address space afterwards, and must not
+ * return to user mode before restore_mm_commit() or restore_mm_abort().
+ * Return: 0 or a negative errno; the old address space may have been left.
  */
-void restore_mm_abort(struct ckpt_restart *rs)
+int restore_mm(struct ckpt_member *m)
 {
-	if (!rs->old_mm)
+	u32 objref = ckpt_rec_as(m->task, task)->mm;
+	const struct ckpt_rec *r = ckpt_obj_rec(m->rs, CKPT_OBJ_MM, objref);
+	struct ckpt_robj *obj;
+	int ret;
+
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	obj = xa_load(&m->rs->objs, objref);
+	if (obj->state == CKPT_ROBJ_READY) {
+		m->adopts = obj->ptr;
+		mmget(m->adopts);
+		return 0;
+	}
+	if (ckpt_rec_as(r, mm)->nr_vmas > INT_MAX)
+		return ckpt_bad(m->rs, r, -EINVAL, "%u mappings",
+				ckpt_rec_as(r, mm)->nr_vmas);
+	ret = restore_new_mm(m, obj);
+	if (ret)
+		return ret;
+	mmget(m->mm);
+	obj->ptr = m->mm;
+	obj->type = CKPT_OBJ_MM;
+	obj->state = CKPT_ROBJ_READY;
+	return 0;
+}
+
+/**
+ * restore_mm_abort - go back to the old address space, if it was left
+ * @m: the task
+ */
+void restore_mm_abort(struct ckpt_member *m)
+{
+	if (m->adopts)
+		mmput(m->adopts);
+	m->adopts = NULL;
+	if (!m->old_mm)
 		return;
-	ckpt_use_mm(rs->old_mm);
-	rs->old_mm = NULL;
-	mmput(rs->mm);
-	rs->mm = NULL;
+	ckpt_use_mm(m->old_mm);
+	m->old_mm = NULL;
+	mmput(m->mm);
+	m->mm = NULL;
 }
 
 /**
  * restore_mm_commit - the new address space is the only one from now on
- * @rs: the restart
+ * @m: the task
  *
  * Context: past the point of no return.
  */
-void restore_mm_commit(struct ckpt_restart *rs)
+void restore_mm_commit(struct ckpt_member *m)
 {
+	struct mm_struct *mm = m->mm ?: m->adopts;
+	struct mm_struct *old = m->old_mm ?: current->mm;
+
 	/*
 	 * Robust futexes, clear_child_tid and vfork() of the restarter are about
 	 * its own memory.
 	 */
-	ckpt_use_mm(rs->old_mm);
-	exec_mm_release(current, rs->old_mm);
-	ckpt_use_mm(rs->mm);
-	setmax_mm_hiwater_rss(&current->signal->maxrss, rs->old_mm);
-	mm_update_next_owner(rs->old_mm);
-	mmput(rs->old_mm);
-	rs->old_mm = NULL;
+	if (m->old_mm)
+		ckpt_use_mm(old);
+	exec_mm_release(current, old);
+	ckpt_use_mm(mm);
+	setmax_mm_hiwater_rss(&current->signal->maxrss, old);
+	mm_update_next_owner(old);
+	mmput(old);
+	m->old_mm = NULL;
+	m->adopts = NULL;
 }
 
 /**
  * restore_mm_dumpable - let others look into the new address space
- * @rs: the restart
+ * @m: the task
  *
  * Context: past the point of no return, after the credentials were committed:
  * that may have changed what is set here.
  */
-void restore_mm_dumpable(struct ckpt_restart *rs)
+void restore_mm_dumpable(struct ckpt_member *m)
 {
-	const struct ckpt_rec_task *task = ckpt_rec_as(rs->task, task);
-	const struct ckpt_rec *r = ckpt_obj_rec(rs, CKPT_OBJ_MM, task->mm);
+	const struct ckpt_rec_task *task = ckpt_rec_as(m->task, task);
+	const struct ckpt_rec *r = ckpt_obj_rec(m->rs, CKPT_OBJ_MM, task->mm);
 	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
+	struct mm_struct *mm = current->mm;
 	unsigned long flags = 0;
 	unsigned int i;
 
@@ -1012,11 +1048,10 @@ void restore_mm_dumpable(struct ckpt_restart *rs)
 		if (rec->flags & ckpt_mm_flags[i].saved)
 			flags |= ckpt_mm_flags[i].mmf;
 	flags |= (unsigned long)rec->coredump_filter << MMF_DUMP_FILTER_SHIFT;
-	set_mask_bits(&rs->mm->flags, MMF_DUMP_FILTER_MASK | MMF_TOPDOWN_MASK,
-		      flags);
-	set_dumpable(rs->mm, rec->flags & CKPT_MM_DUMPABLE_MASK);
+	set_mask_bits(&mm->flags, MMF_DUMP_FILTER_MASK | MMF_TOPDOWN_MASK, flags);
+	set_dumpable(mm, rec->flags & CKPT_MM_DUMPABLE_MASK);
 	/* "Only root may look" is not for everyone to set, see prctl(). */
-	if (get_dumpable(rs->mm) == SUID_DUMP_ROOT && !capable(CAP_SYS_ADMIN))
-		set_dumpable(rs->mm, SUID_DUMP_DISABLE);
-	rs->mm = NULL;
+	if (get_dumpable(mm) == SUID_DUMP_ROOT && !capable(CAP_SYS_ADMIN))
+		set_dumpable(mm, SUID_DUMP_DISABLE);
+	m->mm = NULL;
 }

@@ -377,14 +377,9 @@ static void write_errors(struct kunit *test)
 
 static struct ckpt_restart *new_restart(struct kunit *test)
 {
-	struct ckpt_restart *rs = kunit_kzalloc(test, sizeof(*rs), GFP_KERNEL);
-	unsigned int i;
+	struct ckpt_restart *rs = ckpt_restart_alloc(0);
 
 	KUNIT_ASSERT_NOT_NULL(test, rs);
-	xa_init(&rs->objs);
-	xa_init(&rs->recs);
-	for (i = 0; i < ARRAY_SIZE(rs->queue); i++)
-		init_sigpending(&rs->queue[i]);
 	return rs;
 }
 
@@ -438,8 +433,7 @@ static void restore_by_number(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR(ckpt_obj_restore(rs, CKPT_OBJ_NS, 5)),
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, broken->state, CKPT_ROBJ_ABSENT);
-	ckpt_restart_release(rs);
-	KUNIT_EXPECT_TRUE(test, xa_empty(&rs->objs));
+	ckpt_restart_put(rs);
 }
 
 /* A FILE record is an open file or a location, never both. */
@@ -470,7 +464,7 @@ static void restore_one_use(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR(ckpt_obj_restore(rs, CKPT_OBJ_FILE, 2)),
 			-EINVAL);
 
-	ckpt_restart_release(rs);
+	ckpt_restart_put(rs);
 	KUNIT_EXPECT_EQ(test, file_count(file), 1);
 	fput(file);
 }

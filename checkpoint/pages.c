@@ -393,17 +393,13 @@ static int ckpt_map_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 }
 
 static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			    u32 mm_ref, u64 *last)
+			    u64 *last)
 {
 	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
 	const struct ckpt_page_run *runs = r->var;
 	u64 nr = 0;
 	u32 i;
 
-	if (rec->objref != mm_ref)
-		return ckpt_bad(rs, r, -EINVAL,
-				"pages of object %u, which is not the address space",
-				rec->objref);
 	if (!rec->nr_runs || r->var_len / sizeof(*runs) < rec->nr_runs ||
 	    !rec->data_len || rec->data_len > CKPT_PAGES_MAX_BYTES ||
 	    !PAGE_ALIGNED(rec->data_len))
@@ -443,14 +439,14 @@ static int ckpt_pages_alloc(struct page **pages, unsigned int nr)
 }
 
 static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			 u32 mm_ref, u64 *last, struct page **pages)
+			 u64 *last, struct page **pages)
 {
 	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
 	const struct ckpt_page_run *runs = r->var;
 	unsigned int nr, i, at = 0;
 	int ret;
 
-	ret = ckpt_pages_check(rs, r, mm_ref, last);
+	ret = ckpt_pages_check(rs, r, last);
 	if (ret)
 		return ret;
 	nr = rec->data_len >> PAGE_SHIFT;
@@ -486,24 +482,6 @@ out:
 	}
 	return ret;
 }
-
-/**
- * struct ckpt_tally - what has been read, to be compared with index and tail
- * @pages: pages of payload
- * @chunks: PAGES records
- * @chunks_crc: checksum of what their index entries must be
- * @indexed: entries in the INDEX records so far
- * @index_crc: checksum of these
- * @index_offset: offset of the first INDEX record
- */
-struct ckpt_tally {
-	u64 pages;
-	u64 chunks;
-	u32 chunks_crc;
-	u64 indexed;
-	u32 index_crc;
-	u64 index_offset;
-};
 
 static void ckpt_tally_pages(struct ckpt_tally *tally, const struct ckpt_rec *r)
 {
@@ -558,62 +536,108 @@ static int restore_tail(struct ckpt_restart *rs, const struct ckpt_tally *tally,
 	return 0;
 }
 
+/* The next record behind the metadata. It stays in @rs->next until it is used. */
+static struct ckpt_rec *ckpt_peek(struct ckpt_restart *rs)
+{
+	if (!rs->next)
+		rs->next = ckpt_in_record(&rs->in, &rs->log);
+	if (IS_ERR(rs->next)) {
+		struct ckpt_rec *err = rs->next;
+
+		rs->next = NULL;
+		return err;
+	}
+	return rs->next;
+}
+
+static void ckpt_used(struct ckpt_restart *rs)
+{
+	ckpt_rec_free(rs->next);
+	rs->next = NULL;
+}
+
 /**
- * restore_payload - read payload, index and tail
- * @rs: the restart; current runs on the new address space
- * @mm_ref: objref of the address space
+ * restore_payload - read the pages of an address space
+ * @rs: the restart; current runs on the address space
+ * @mm_ref: its objref
  *
- * Return: 0 once the tail is verified, or a negative errno.
+ * Address spaces are read in the order of the image. Stops at the first record
+ * that has no pages of this one.
+ *
+ * Return: 0 or a negative errno.
  */
 int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
 {
-	struct ckpt_tally tally = { .chunks_crc = ~0U, .index_crc = ~0U };
-	struct ckpt_rec *r = NULL;
 	struct page **pages;
+	struct ckpt_rec *r;
 	u64 last = 0;
-	u32 type = 0;
 	int ret = 0;
 
-	rs->stats.meta_bytes = rs->in.offset;
 	pages = kcalloc(CKPT_BATCH, sizeof(*pages), GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return -ENOMEM;
-	while (!ret && type != CKPT_REC_TAIL) {
-		r = ckpt_in_record(&rs->in, &rs->log);
+	while (!ret) {
+		r = ckpt_peek(rs);
 		if (IS_ERR(r)) {
 			ret = PTR_ERR(r);
 			break;
 		}
-		if (type != r->type && r->type != CKPT_REC_PAGES &&
-		    (!type || type == CKPT_REC_PAGES))
-			trace_restart_stage(current, CKPT_STAGE_PAYLOAD_READ);
-		type = r->type;
-		switch (type) {
-		case CKPT_REC_PAGES:
-			if (tally.indexed) {
-				ret = ckpt_bad(rs, r, -EINVAL, "payload behind the index");
-				break;
-			}
-			ret = restore_pages(rs, r, mm_ref, &last, pages);
-			if (!ret)
-				ckpt_tally_pages(&tally, r);
+		if (r->type != CKPT_REC_PAGES ||
+		    ckpt_rec_as(r, pages)->objref != mm_ref)
 			break;
-		case CKPT_REC_INDEX:
-			ret = ckpt_tally_index(rs, &tally, r);
-			break;
-		case CKPT_REC_TAIL:
-			ret = restore_tail(rs, &tally, r);
-			break;
-		default:
-			ret = ckpt_bad(rs, r, -EINVAL, "does not belong behind the metadata");
-		}
-		ckpt_rec_free(r);
+		ret = restore_pages(rs, r, &last, pages);
+		if (!ret)
+			ckpt_tally_pages(&rs->tally, r);
+		ckpt_used(rs);
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 		cond_resched();
 	}
 	kfree(pages);
-	rs->stats.pages_written = tally.pages;
+	return ret;
+}
+
+/**
+ * restore_payload_end - read index and tail
+ * @rs: the restart; all payload has been read
+ *
+ * Return: 0 once the tail is verified, or a negative errno.
+ */
+int restore_payload_end(struct ckpt_restart *rs)
+{
+	struct ckpt_rec *r;
+	u32 type = 0;
+	int ret = 0;
+
+	trace_restart_stage(current, CKPT_STAGE_PAYLOAD_READ);
+	while (!ret && type != CKPT_REC_TAIL) {
+		r = ckpt_peek(rs);
+		if (IS_ERR(r)) {
+			ret = PTR_ERR(r);
+			break;
+		}
+		type = r->type;
+		switch (type) {
+		case CKPT_REC_PAGES:
+			ret = ckpt_bad(rs, r, -EINVAL,
+				       "pages of object %u, which is no address space, not in order, or behind the index",
+				       ckpt_rec_as(r, pages)->objref);
+			break;
+		case CKPT_REC_INDEX:
+			ret = ckpt_tally_index(rs, &rs->tally, r);
+			break;
+		case CKPT_REC_TAIL:
+			ret = restore_tail(rs, &rs->tally, r);
+			break;
+		default:
+			ret = ckpt_bad(rs, r, -EINVAL, "does not belong behind the metadata");
+		}
+		ckpt_used(rs);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+	rs->stats.pages_written = rs->tally.pages;
 	rs->stats.image_bytes = rs->in.offset;
 	return ret;
 }

@@ -4,7 +4,7 @@
  * order and numbers of the metadata, payload, index and tail.
  *
  * No image here is one of a task: a restart that finds nothing wrong with it
- * ends with a complaint that the process state is not there.
+ * ends with a complaint that there is no root.
  */
 #include <kunit/test.h>
 #include <linux/err.h>
@@ -24,14 +24,10 @@
 
 static int restart_init(struct kunit *test)
 {
-	struct ckpt_restart *rs = kunit_kzalloc(test, sizeof(*rs), GFP_KERNEL);
+	struct ckpt_restart *rs = ckpt_restart_alloc(0);
 	int fd, i;
 
 	KUNIT_ASSERT_NOT_NULL(test, rs);
-	xa_init(&rs->recs);
-	xa_init(&rs->objs);
-	for (i = 0; i < ARRAY_SIZE(rs->queue); i++)
-		init_sigpending(&rs->queue[i]);
 	rs->in.file = shmem_file_setup("restart_kunit", 0, VM_NORESERVE);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, rs->in.file);
 
@@ -52,9 +48,7 @@ static void restart_exit(struct kunit *test)
 
 	if (!rs)
 		return;
-	ckpt_log_close(&rs->log);
-	ckpt_restart_release(rs);
-	fput(rs->in.file);
+	ckpt_restart_put(rs);
 }
 
 /* The log says why, so that no test passes for another reason than its own. */
@@ -102,7 +96,7 @@ static long restart(struct kunit *test, struct ckpt_meta *meta)
 
 	KUNIT_EXPECT_EQ(test, ckpt_out_meta(&out, meta), 0);
 	ckpt_meta_free(meta);
-	return ckpt_do_restart(rs);
+	return ckpt_restart_failed(rs, ckpt_restart_begin(rs));
 }
 
 /* ---- header ---------------------------------------------------------------------- */
@@ -171,8 +165,9 @@ static void header(struct kunit *test)
 #define TASK_RECS	CKPT_REC_TREE, CKPT_REC_TREE_TASK, CKPT_REC_TASK,	\
 			CKPT_REC_X86_CPU, CKPT_REC_X86_XSTATE
 #define UNKNOWN		(0x4242U | CKPT_REC_MAY_IGNORE)
-#define ALL_WELL	"object 0 as process state, which is not there"
-#define MISSING		"a record of the task is missing"
+#define ALL_WELL	"the root is no root"
+#define MISSING		"a task of the tree is missing"
+#define ONE_MORE	"is one more than the TREE record announces"
 #define MISPLACED	"does not belong into the metadata"
 
 /*
@@ -196,15 +191,16 @@ static const struct meta_param {
 	  ALL_WELL },
 	{ "no records", {}, {}, 0, 0, MISSING },
 	{ "no tree", { CKPT_REC_TREE_TASK, CKPT_REC_TASK, CKPT_REC_X86_CPU,
-	  CKPT_REC_X86_XSTATE }, {}, 0, 0, MISSING },
+	  CKPT_REC_X86_XSTATE }, {}, 0, 0, ONE_MORE },
 	{ "no tree task", { CKPT_REC_TREE, CKPT_REC_TASK, CKPT_REC_X86_CPU,
-	  CKPT_REC_X86_XSTATE }, {}, 0, 0, MISSING },
-	{ "no task", { CKPT_REC_TREE, CKPT_REC_TREE_TASK, CKPT_REC_X86_CPU,
-	  CKPT_REC_X86_XSTATE }, {}, 0, 0, MISSING },
-	{ "no cpu", { CKPT_REC_TREE, CKPT_REC_TREE_TASK, CKPT_REC_TASK,
-	  CKPT_REC_X86_XSTATE }, {}, 0, 0, MISSING },
-	{ "no xstate", { CKPT_REC_TREE, CKPT_REC_TREE_TASK, CKPT_REC_TASK,
-	  CKPT_REC_X86_CPU }, {}, 0, 0, MISSING },
+	  CKPT_REC_X86_XSTATE }, {}, 0, 0, "task 0 is out of order" },
+	{ "no task", { CKPT_REC_TREE, CKPT_REC_TREE_TASK }, {}, 0, 0,
+	  "a record of a task is missing" },
+	{ "parts of no task", { CKPT_REC_TREE, CKPT_REC_TREE_TASK,
+	  CKPT_REC_X86_CPU, CKPT_REC_X86_XSTATE }, {}, 0, 0,
+	  "X86_CPU: belongs to no task" },
+	{ "cpu twice", { TASK_RECS, CKPT_REC_X86_CPU }, {}, 0, 0,
+	  "X86_CPU: is there twice" },
 	{ "too few records", { TASK_RECS }, {}, 1, 0,
 	  "7 records are announced, 6 were there" },
 	{ "too many records", { TASK_RECS }, {}, -1, 0,
@@ -221,11 +217,11 @@ static const struct meta_param {
 	  2, "object 1 is there twice" },
 	{ "header twice", { CKPT_REC_HEADER }, {}, 0, 0, "HEADER: is there twice" },
 	{ "task twice", { TASK_RECS, CKPT_REC_TASK }, {}, 0, 0,
-	  "TASK: is there twice" },
+	  "TASK: task 0 is out of order" },
 	{ "tree twice", { TASK_RECS, CKPT_REC_TREE }, {}, 0, 0,
 	  "TREE: is there twice" },
 	{ "two tasks", { TASK_RECS, CKPT_REC_TREE_TASK }, {}, 0, 0,
-	  "TREE_TASK: is there twice" },
+	  ONE_MORE },
 	{ "pages", { CKPT_REC_PAGES, TASK_RECS }, {}, 0, 0, MISPLACED },
 	{ "index", { CKPT_REC_INDEX, TASK_RECS }, {}, 0, 0, MISPLACED },
 	{ "tail", { CKPT_REC_TAIL, TASK_RECS }, {}, 0, 0, MISPLACED },
@@ -251,11 +247,138 @@ static void metadata(struct kunit *test)
 
 		if (type == CKPT_REC_NS || type == CKPT_REC_CRED)
 			((struct ckpt_rec_ns *)rec)->objref = param->ref[nr++];
+		if (type == CKPT_REC_TREE)
+			((struct ckpt_rec_tree *)rec)->nr_tasks = 1;
 	}
 	end = add(test, &meta, CKPT_REC_META_END, sizeof(*end));
 	end->nr_records = meta.records - 1 + param->plus;
 	end->nr_objects = param->objects;
 	expect_result(test, restart(test, &meta), -EINVAL, param->words);
+}
+
+/* ---- the tree ---------------------------------------------------------------------- */
+
+#define NONE		CKPT_TREE_NO_PARENT
+#define ZOMBIE		CKPT_TREE_ZOMBIE
+#define LATE		"does not come before it"
+
+/**
+ * struct tree_param_task - a TREE_TASK record
+ * @index: of the task
+ * @parent: index of its parent
+ * @leader: index of its leader
+ * @pid: its pid
+ * @tgid: pid of its process
+ * @flags: CKPT_TREE_*
+ */
+struct tree_param_task {
+	u32 index, parent, leader;
+	s32 pid, tgid;
+	u32 flags;
+};
+
+/* Announced are as many tasks as there are, and @plus more. */
+static const struct tree_param {
+	const char *desc;
+	u32 nr;
+	u32 plus;
+	struct tree_param_task v[4];
+	int err;
+	const char *words;
+} tree_params[] = {
+	{ "good", 4, 0, { { 0, NONE, 0, 7, 7 }, { 1, NONE, 0, 8, 7 },
+	  { 2, 1, 2, 9, 9 }, { 3, 2, 3, 10, 10, ZOMBIE } }, 0, "" },
+	{ "dead leader", 3, 0, { { 0, NONE, 0, 7, 7 }, { 1, 0, 1, 8, 8, ZOMBIE },
+	  { 2, NONE, 1, 9, 8 } }, 0, "" },
+	{ "a million", 1, 999999, { { 0, NONE, 0, 7, 7 } }, -EINVAL,
+	  "a task of the tree is missing" },
+	{ "all of them", 1, -2U, { { 0, NONE, 0, 7, 7 } }, -EINVAL,
+	  "a task of the tree is missing" },
+	{ "too many", 2, -1U, { { 0, NONE, 0, 7, 7 }, { 1, 0, 1, 8, 8 } },
+	  -EINVAL, ONE_MORE },
+	{ "gap", 2, 0, { { 0, NONE, 0, 7, 7 }, { 2, 0, 2, 8, 8 } }, -EINVAL,
+	  "task 2 comes in place 1" },
+	{ "two roots", 2, 0, { { 0, NONE, 0, 7, 7 }, { 1, NONE, 1, 8, 8 } },
+	  -EINVAL, LATE },
+	{ "root with a parent", 1, 0, { { 0, 0, 0, 7, 7 } }, -EINVAL, ALL_WELL },
+	{ "dead root", 1, 0, { { 0, NONE, 0, 7, 7, ZOMBIE } }, -EINVAL, ALL_WELL },
+	{ "own parent", 2, 0, { { 0, NONE, 0, 7, 7 }, { 1, 1, 1, 8, 8 } },
+	  -EINVAL, LATE },
+	{ "cycle", 3, 0, { { 0, NONE, 0, 7, 7 }, { 1, 2, 1, 8, 8 },
+	  { 2, 1, 2, 9, 9 } }, -EINVAL, LATE },
+	{ "no such parent", 2, 0, { { 0, NONE, 0, 7, 7 }, { 1, 77, 1, 8, 8 } },
+	  -EINVAL, LATE },
+	{ "dead parent", 3, 0, { { 0, NONE, 0, 7, 7 }, { 1, 0, 1, 8, 8, ZOMBIE },
+	  { 2, 1, 2, 9, 9 } }, -EINVAL, "has exited" },
+	{ "no such leader", 2, 0, { { 0, NONE, 0, 7, 7 }, { 1, NONE, 77, 8, 7 } },
+	  -EINVAL, LATE },
+	{ "leader of a thread", 3, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, NONE, 0, 8, 7 }, { 2, NONE, 1, 9, 8 } }, -EINVAL, "is none" },
+	{ "thread with a parent", 2, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, 0, 0, 8, 7 } }, -EINVAL, "a thread is no child" },
+	{ "dead thread", 2, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, NONE, 0, 8, 7, ZOMBIE } }, -EINVAL, "and no zombie" },
+	{ "thread of another", 2, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, NONE, 0, 8, 9 } }, -EINVAL, "pid 8 of process 9" },
+	{ "no pid", 1, 0, { { 0, NONE, 0, 0, 0 } }, -EINVAL, "impossible ids" },
+	{ "negative pid", 1, 0, { { 0, NONE, 0, -1, -1 } }, -EINVAL,
+	  "impossible ids" },
+	{ "large pid", 1, 0, { { 0, NONE, 0, PID_MAX_LIMIT + 1,
+	  PID_MAX_LIMIT + 1 } }, -EINVAL, "impossible ids" },
+	{ "pid twice", 2, 0, { { 0, NONE, 0, 7, 7 }, { 1, 0, 1, 7, 7 } },
+	  -EINVAL, "pid 7 is there twice" },
+	{ "flags", 1, 0, { { 0, NONE, 0, 7, 7, 1U << 31 } }, -EOPNOTSUPP,
+	  "unknown flags 0x80000000" },
+};
+
+KUNIT_ARRAY_PARAM_DESC(tree, tree_params, desc);
+
+static void add_tree_task(struct kunit *test, struct ckpt_meta *meta,
+			  const struct tree_param_task *t)
+{
+	struct ckpt_rec_tree_task *rec;
+	struct ckpt_tree_ids *ids;
+
+	rec = ckpt_meta_add(meta, CKPT_REC_TREE_TASK, sizeof(*rec), sizeof(*ids));
+	KUNIT_ASSERT_NOT_NULL(test, rec);
+	rec->index = t->index;
+	rec->parent = t->parent;
+	rec->leader = t->leader;
+	rec->exit_signal = SIGCHLD;
+	rec->flags = t->flags;
+	rec->nr_levels = 1;
+	ids = (struct ckpt_tree_ids *)(rec + 1);
+	ids->pid = t->pid;
+	ids->tgid = t->tgid;
+}
+
+static void tree(struct kunit *test)
+{
+	const struct tree_param *param = test->param_value;
+	struct ckpt_rec_meta_end *end;
+	struct ckpt_rec_tree *head;
+	struct ckpt_rec_task *task;
+	struct ckpt_meta meta;
+	u32 i;
+
+	ckpt_meta_init(&meta);
+	add_header(test, &meta);
+	head = add(test, &meta, CKPT_REC_TREE, sizeof(*head));
+	head->nr_tasks = param->nr + param->plus;
+	for (i = 0; i < param->nr; i++)
+		add_tree_task(test, &meta, &param->v[i]);
+	for (i = 0; i < param->nr; i++) {
+		task = add(test, &meta, CKPT_REC_TASK, sizeof(*task));
+		task->index = i;
+		if (param->v[i].flags & ZOMBIE)
+			continue;
+		add(test, &meta, CKPT_REC_X86_CPU, sizeof(struct ckpt_rec_x86_cpu));
+		add(test, &meta, CKPT_REC_X86_XSTATE,
+		    sizeof(struct ckpt_rec_x86_xstate));
+	}
+	end = add(test, &meta, CKPT_REC_META_END, sizeof(*end));
+	end->nr_records = meta.records - 1;
+	expect_result(test, restart(test, &meta), param->err, param->words);
 }
 
 /* ---- payload, index, tail ---------------------------------------------------------- */
@@ -290,9 +413,9 @@ static const struct payload_param {
 } payload_params[] = {
 	{ "good", TAIL, 0, 4, 0, 0, "" },
 	{ "other object", FIRST, FIELD(pages, objref), 1, -EINVAL,
-	  "not the address space" },
+	  "not in order" },
 	{ "other object later", SECOND, FIELD(pages, objref), -1, -EINVAL,
-	  "not the address space" },
+	  "not in order" },
 	{ "runs do not fit", FIRST, FIELD(pages, nr_runs), 1, -EINVAL,
 	  "3 runs" },
 	{ "no runs", SECOND, FIELD(pages, nr_runs), -1, -EINVAL, "0 runs" },
@@ -422,7 +545,7 @@ static void payload(struct kunit *test)
 		.offset = at[FIRST],
 		.records = 1,
 	};
-	ret = restore_payload(rs, MM_REF);
+	ret = restore_payload(rs, MM_REF) ?: restore_payload_end(rs);
 	expect_result(test, ret, param->err, param->words);
 	if (ret)
 		return;
@@ -437,6 +560,7 @@ static void payload(struct kunit *test)
 static struct kunit_case restart_cases[] = {
 	KUNIT_CASE_PARAM(header, header_gen_params),
 	KUNIT_CASE_PARAM(metadata, meta_gen_params),
+	KUNIT_CASE_PARAM(tree, tree_gen_params),
 	KUNIT_CASE_PARAM(payload, payload_gen_params),
 	{ }
 };

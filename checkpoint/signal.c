@@ -53,39 +53,40 @@ static int checkpoint_sighand(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	return 0;
 }
 
-static int restore_sighand_check(struct ckpt_restart *rs)
+static int restore_sighand_check(struct ckpt_member *m)
 {
-	const struct ckpt_rec_sighand *rec = ckpt_rec_as(rs->sighand, sighand);
-	const struct ckpt_sigaction *sa = rs->sighand->var;
+	const struct ckpt_rec_sighand *rec = ckpt_rec_as(m->sighand, sighand);
+	const struct ckpt_sigaction *sa = m->sighand->var;
+	struct ckpt_restart *rs = m->rs;
 	int i;
 
-	if (rec->nr != _NSIG || rs->sighand->var_len < _NSIG * sizeof(*sa))
-		return ckpt_bad(rs, rs->sighand, -EINVAL, "%u signals", rec->nr);
+	if (rec->nr != _NSIG || m->sighand->var_len < _NSIG * sizeof(*sa))
+		return ckpt_bad(rs, m->sighand, -EINVAL, "%u signals", rec->nr);
 	for (i = 0; i < _NSIG; i++) {
 		if (sa[i].handler >= TASK_SIZE_MAX ||
 		    sa[i].restorer >= TASK_SIZE_MAX)
-			return ckpt_bad(rs, rs->sighand, -EINVAL,
+			return ckpt_bad(rs, m->sighand, -EINVAL,
 					"the handler of signal %d lies in the kernel",
 					i + 1);
 		if (sa[i].flags & ~(u64)(UAPI_SA_FLAGS | CKPT_SA_COMPAT))
-			return ckpt_bad(rs, rs->sighand, -EINVAL,
+			return ckpt_bad(rs, m->sighand, -EINVAL,
 					"unknown flags 0x%llx for signal %d",
 					sa[i].flags, i + 1);
 		if ((sa[i].flags & CKPT_SA_COMPAT) && !ia32_enabled())
-			return ckpt_bad(rs, rs->sighand, -ENODEV,
+			return ckpt_bad(rs, m->sighand, -ENODEV,
 					"the handler of signal %d is for 32-bit frames, which this kernel lacks",
 					i + 1);
 		if (sig_kernel_only(i + 1) && sa[i].handler)
-			return ckpt_bad(rs, rs->sighand, -EINVAL,
+			return ckpt_bad(rs, m->sighand, -EINVAL,
 					"signal %d cannot have a handler",
 					i + 1);
 	}
 	return 0;
 }
 
-static void restore_sighand(struct ckpt_restart *rs)
+static void restore_sighand(struct ckpt_member *m)
 {
-	const struct ckpt_sigaction *sa = rs->sighand->var;
+	const struct ckpt_sigaction *sa = m->sighand->var;
 	int i;
 
 	for (i = 0; i < _NSIG; i++) {
@@ -179,6 +180,7 @@ static void ckpt_signal_times(struct task_struct *t,
 			      struct ckpt_rec_signal *rec)
 {
 	struct signal_struct *sig = t->signal;
+	struct task_struct *thread;
 	u64 utime, stime;
 
 	thread_group_cputime_adjusted(t, &utime, &stime);
@@ -186,16 +188,24 @@ static void ckpt_signal_times(struct task_struct *t,
 	rec->stime = stime;
 	rec->cutime = sig->cutime;
 	rec->cstime = sig->cstime;
-	rec->min_flt = sig->min_flt + t->min_flt;
-	rec->maj_flt = sig->maj_flt + t->maj_flt;
-	rec->nvcsw = sig->nvcsw + t->nvcsw;
-	rec->nivcsw = sig->nivcsw + t->nivcsw;
+	rec->min_flt = sig->min_flt;
+	rec->maj_flt = sig->maj_flt;
+	rec->nvcsw = sig->nvcsw;
+	rec->nivcsw = sig->nivcsw;
 	rec->start_time = t->start_time;
+	rcu_read_lock();
+	for_each_thread(t, thread) {
+		rec->min_flt += thread->min_flt;
+		rec->maj_flt += thread->maj_flt;
+		rec->nvcsw += thread->nvcsw;
+		rec->nivcsw += thread->nivcsw;
+	}
+	rcu_read_unlock();
 }
 
 static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 {
-	struct task_struct *t = ctx->root_task;
+	struct task_struct *t = ctx->task->t;
 	struct signal_struct *sig = ptr;
 	struct ckpt_rec_signal *rec;
 	struct ckpt_rlimit *rlim;
@@ -227,6 +237,9 @@ static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 		rec->flags |= CKPT_SIGNAL_STOPPED;
 		rec->stop_code = sig->group_exit_code ?:
 				 t->jobctl & JOBCTL_STOP_SIGMASK;
+		/* Its parent has waited for it. */
+		if (!sig->group_exit_code)
+			rec->flags |= CKPT_SIGNAL_STOP_KNOWN;
 	}
 	/* While its signal is pending the timer rests; the interval stays. */
 	rec->itimer[ITIMER_REAL].interval = sig->it_real_incr;
@@ -245,39 +258,40 @@ const struct ckpt_obj_ops ckpt_ops_SIGNAL = {
 	.checkpoint = checkpoint_signal,
 };
 
-static int restore_rlimits_check(struct ckpt_restart *rs)
+static int restore_rlimits_check(struct ckpt_member *m)
 {
-	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
-	const struct ckpt_rlimit *rlim = rs->signal->var;
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(m->signal, signal);
+	const struct ckpt_rlimit *rlim = m->signal->var;
+	struct ckpt_restart *rs = m->rs;
 	int i, ret;
 
 	if (rec->nr_rlimits != RLIM_NLIMITS ||
-	    rs->signal->var_len < RLIM_NLIMITS * sizeof(*rlim))
-		return ckpt_bad(rs, rs->signal, -EINVAL, "%u resource limits", rec->nr_rlimits);
+	    m->signal->var_len < RLIM_NLIMITS * sizeof(*rlim))
+		return ckpt_bad(rs, m->signal, -EINVAL, "%u resource limits", rec->nr_rlimits);
 	for (i = 0; i < RLIM_NLIMITS; i++) {
 		struct rlimit new = { rlim[i].cur, rlim[i].max };
 
 		if (new.rlim_cur > new.rlim_max ||
 		    (i == RLIMIT_NOFILE && new.rlim_max > sysctl_nr_open))
-			return ckpt_bad(rs, rs->signal, -EINVAL,
+			return ckpt_bad(rs, m->signal, -EINVAL,
 					"impossible resource limit %d (%llu of %llu)",
 					i, rlim[i].cur, rlim[i].max);
 		if (new.rlim_max > rlimit_max(i) && !capable(CAP_SYS_RESOURCE))
-			return ckpt_bad(rs, rs->signal, -EPERM,
+			return ckpt_bad(rs, m->signal, -EPERM,
 					"resource limit %d is higher than yours, which takes CAP_SYS_RESOURCE",
 					i);
 		ret = security_task_setrlimit(current, i, &new);
 		if (ret)
-			return ckpt_bad(rs, rs->signal, ret,
+			return ckpt_bad(rs, m->signal, ret,
 					"the security module forbids resource limit %d",
 					i);
 	}
 	return 0;
 }
 
-static void restore_rlimits(struct ckpt_restart *rs)
+static void restore_rlimits(struct ckpt_member *m)
 {
-	const struct ckpt_rlimit *rlim = rs->signal->var;
+	const struct ckpt_rlimit *rlim = m->signal->var;
 	int i;
 
 	task_lock(current->group_leader);
@@ -319,16 +333,23 @@ static void restore_times(const struct ckpt_rec_signal *rec)
 	sig->nivcsw = rec->nivcsw;
 	sig->sum_sched_runtime = rec->utime + rec->stime;
 	write_sequnlock_irq(&sig->stats_lock);
+#ifndef CONFIG_VIRT_CPU_ACCOUNTING_NATIVE
+	/* Ticks of the restarter must not make either of them go back. */
+	raw_spin_lock_irq(&sig->prev_cputime.lock);
+	sig->prev_cputime.utime = rec->utime;
+	sig->prev_cputime.stime = rec->stime;
+	raw_spin_unlock_irq(&sig->prev_cputime.lock);
+#endif
 }
 
-static void restore_process(struct ckpt_restart *rs)
+static void restore_process(struct ckpt_member *m)
 {
-	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(m->signal, signal);
 	const struct ckpt_itimer *real = &rec->itimer[ITIMER_REAL];
 	struct signal_struct *sig = current->signal;
 
 	restore_times(rec);
-	restore_rlimits(rs);
+	restore_rlimits(m);
 	sig->oom_score_adj = rec->oom_score_adj;
 	sig->oom_score_adj_min = rec->oom_score_adj_min;
 	sig->is_child_subreaper = !!(rec->flags & CKPT_SIGNAL_SUBREAPER);
@@ -481,105 +502,128 @@ static void restore_pending(struct sigpending *saved, struct sigpending *to)
 
 /* ---- restart ------------------------------------------------------------------ */
 
-/**
- * restore_signal_check - look for all that may be wrong in the signal records
- * @rs: the restart
- *
- * Context: before the point of no return; changes nothing of current.
- * Return: 0 or a negative errno, with the reason logged.
- */
-int restore_signal_check(struct ckpt_restart *rs)
+static int restore_process_check(struct ckpt_member *m)
 {
-	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
-	int ret;
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(m->signal, signal);
+	struct ckpt_restart *rs = m->rs;
 
 	if (rec->oom_score_adj < OOM_SCORE_ADJ_MIN ||
 	    rec->oom_score_adj > OOM_SCORE_ADJ_MAX ||
 	    rec->oom_score_adj_min < OOM_SCORE_ADJ_MIN ||
 	    rec->oom_score_adj_min > OOM_SCORE_ADJ_MAX)
-		return ckpt_bad(rs, rs->signal, -EINVAL,
+		return ckpt_bad(rs, m->signal, -EINVAL,
 				"impossible oom_score_adj %d",
 				rec->oom_score_adj);
 	if ((rec->oom_score_adj < current->signal->oom_score_adj_min ||
 	     rec->oom_score_adj_min < current->signal->oom_score_adj_min) &&
 	    !capable(CAP_SYS_RESOURCE))
-		return ckpt_bad(rs, rs->signal, -EPERM,
+		return ckpt_bad(rs, m->signal, -EPERM,
 				"oom_score_adj %d takes CAP_SYS_RESOURCE",
 				rec->oom_score_adj);
 	if (rec->itimer[ITIMER_REAL].value > KTIME_MAX ||
 	    rec->itimer[ITIMER_REAL].interval > KTIME_MAX)
-		return ckpt_bad(rs, rs->signal, -EINVAL, "impossible timer");
-	if (rec->flags & ~(CKPT_SIGNAL_SUBREAPER | CKPT_SIGNAL_STOPPED) ||
+		return ckpt_bad(rs, m->signal, -EINVAL, "impossible timer");
+	if (rec->flags & ~CKPT_SIGNAL_FLAGS_ALL ||
 	    (rec->flags & CKPT_SIGNAL_STOPPED &&
 	     (rec->stop_code > _NSIG || !sig_kernel_stop(rec->stop_code))))
-		return ckpt_bad(rs, rs->signal, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
+		return ckpt_bad(rs, m->signal, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
+	return restore_rlimits_check(m) ?: restore_sighand_check(m);
+}
 
-	ret = restore_rlimits_check(rs);
-	if (!ret)
-		ret = restore_sighand_check(rs);
-	if (!ret)
-		ret = restore_pending_check(rs, rs->pending[0]);
-	if (!ret)
-		ret = restore_pending_check(rs, rs->pending[1]);
-	if (!ret)
-		ret = restore_pending_prepare(rs, rs->pending[0], &rs->queue[0]);
-	if (!ret)
-		ret = restore_pending_prepare(rs, rs->pending[1], &rs->queue[1]);
+/**
+ * restore_signal_check - look for all that may be wrong in the signal records
+ * @m: the task, whose turn it is
+ *
+ * Context: before the point of no return; changes nothing of current.
+ * Return: 0 or a negative errno, with the reason logged.
+ */
+int restore_signal_check(struct ckpt_member *m)
+{
+	unsigned int i;
+	int ret = 0;
+
+	if (m->speaks)
+		ret = restore_process_check(m);
+	else if (m->pending[1])
+		ret = ckpt_bad(m->rs, m->pending[1], -EINVAL,
+			       "signals of a process with one of its threads");
+	for (i = 0; i < ARRAY_SIZE(m->pending) && !ret; i++) {
+		ret = restore_pending_check(m->rs, m->pending[i]);
+		if (!ret)
+			ret = restore_pending_prepare(m->rs, m->pending[i],
+						      &m->queue[i]);
+	}
 	return ret;
 }
 
 /**
  * restore_signal_release - let go of signals that were not delivered
- * @rs: the restart
+ * @m: the task
  */
-void restore_signal_release(struct ckpt_restart *rs)
+void restore_signal_release(struct ckpt_member *m)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(rs->queue); i++)
-		flush_sigqueue(&rs->queue[i]);
+	for (i = 0; i < ARRAY_SIZE(m->queue); i++)
+		flush_sigqueue(&m->queue[i]);
 }
 
 /*
  * A stopped program stops again before it executes an instruction, for the same
  * signal: get_signal() finds a stop that it has to take part in. A signal would
  * not do, which might be handled, blocked or without effect on an orphan.
+ *
+ * The parent of the root is told, as it knows nothing of it. Within the tree the
+ * stop is old: whether the parent has heard of it came back with its signals.
  */
-static void restore_stop(int sig)
+static void restore_stop(struct ckpt_member *m)
 {
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(m->signal, signal);
+	int sig = rec->stop_code;
+	bool tell = ckpt_rec_as(m->tree_task, tree_task)->leader == 0;
+	unsigned long mask = sig | JOBCTL_STOP_PENDING;
+	struct signal_struct *group = current->signal;
+
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
-	if (task_set_jobctl_pending(current, sig | JOBCTL_STOP_PENDING |
-				    JOBCTL_STOP_CONSUME)) {
-		current->signal->group_exit_code = sig;
-		current->signal->group_stop_count = 1;
+	if (tell)
+		mask |= JOBCTL_STOP_CONSUME;
+	if (task_set_jobctl_pending(current, mask)) {
+		if (tell)
+			group->group_stop_count++;
+		else
+			signal_set_stop_flags(group, SIGNAL_STOP_STOPPED);
+		if (tell || !(rec->flags & CKPT_SIGNAL_STOP_KNOWN))
+			group->group_exit_code = sig;
 	}
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
 /**
  * restore_signal_commit - take over the saved signal state
- * @rs: the restart, all of it checked
+ * @m: the task, all of it checked
  *
  * What others send from now on is meant for the program.
  *
  * Context: past the point of no return; cannot fail.
  */
-void restore_signal_commit(struct ckpt_restart *rs)
+void restore_signal_commit(struct ckpt_member *m)
 {
-	const struct ckpt_rec_signal *rec = ckpt_rec_as(rs->signal, signal);
-	const struct ckpt_rec_task *task = ckpt_rec_as(rs->task, task);
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(m->signal, signal);
+	const struct ckpt_rec_task *task = ckpt_rec_as(m->task, task);
 	sigset_t mask = { .sig[0] = task->blocked };
 
-	restore_sighand(rs);
+	if (m->speaks)
+		restore_sighand(m);
 	set_current_blocked(&mask);
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	/* What was sent to the restarter was not meant for the program. */
 	if (!fatal_signal_pending(current)) {
 		flush_sigqueue(&current->pending);
-		flush_sigqueue(&current->signal->shared_pending);
+		if (m->speaks)
+			flush_sigqueue(&current->signal->shared_pending);
 	}
-	restore_pending(&rs->queue[1], &current->signal->shared_pending);
-	restore_pending(&rs->queue[0], &current->pending);
+	restore_pending(&m->queue[1], &current->signal->shared_pending);
+	restore_pending(&m->queue[0], &current->pending);
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 
 	if (task->flags & CKPT_TASK_RESTORE_SIGMASK) {
@@ -587,25 +631,26 @@ void restore_signal_commit(struct ckpt_restart *rs)
 			~(sigmask(SIGKILL) | sigmask(SIGSTOP));
 		set_restore_sigmask();
 	}
-	restore_process(rs);
+	if (m->speaks)
+		restore_process(m);
 	if (rec->flags & CKPT_SIGNAL_STOPPED)
-		restore_stop(rec->stop_code);
+		restore_stop(m);
 }
 
 /**
  * restore_signal_finish - take away what writing to the parent has raised
- * @rs: the restart, committed
+ * @m: the task, committed
  *
  * That the parent is gone is not the program's affair.
  */
-void restore_signal_finish(struct ckpt_restart *rs)
+void restore_signal_finish(struct ckpt_member *m)
 {
 	struct sigpending *own = &current->pending, dropped;
 	unsigned long mask = sigmask(SIGPIPE) | sigmask(SIGXFSZ);
 	struct sigqueue *q, *n;
 
-	if (rs->pending[0])
-		mask &= ~ckpt_rec_as(rs->pending[0], sigpending)->set;
+	if (m->pending[0])
+		mask &= ~ckpt_rec_as(m->pending[0], sigpending)->set;
 	init_sigpending(&dropped);
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	list_for_each_entry_safe(q, n, &own->list, list)
@@ -614,4 +659,13 @@ void restore_signal_finish(struct ckpt_restart *rs)
 	sigdelsetmask(&own->signal, mask);
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 	flush_sigqueue(&dropped);
+}
+
+/**
+ * restore_zombie_times - what the parent of a zombie may ask for
+ * @m: the zombie, about to exit
+ */
+void restore_zombie_times(struct ckpt_member *m)
+{
+	restore_times(ckpt_rec_as(m->signal, signal));
 }

@@ -17,9 +17,11 @@
 #define CHECKPOINT_FLAGS	(CHECKPOINT_SUBTREE | CHECKPOINT_CHECK | \
 				 CHECKPOINT_KILL | CHECKPOINT_HOLD | \
 				 CHECKPOINT_QUERY | CHECKPOINT_ARGS)
-#define RESTART_FLAGS		(RESTART_TASKSELF | RESTART_NO_PIDS | \
-				 RESTART_TIME_HOST | RESTART_FORCE_FILES | \
-				 RESTART_ARGS)
+#define RESTART_ROLES		(RESTART_TASKSELF | RESTART_CONTEXT | \
+				 RESTART_MEMBER | RESTART_RUN)
+#define RESTART_OPTIONS		(RESTART_NO_PIDS | RESTART_TIME_HOST | \
+				 RESTART_FORCE_FILES)
+#define RESTART_FLAGS		(RESTART_ROLES | RESTART_OPTIONS | RESTART_ARGS)
 
 /* The layout is the same for 32-bit callers, and never shrinks. */
 static_assert(sizeof(struct checkpoint_args) == CHECKPOINT_ARGS_SIZE_VER0);
@@ -74,7 +76,8 @@ static int put_caps(const struct checkpoint_args *args)
 
 struct ckpt_context {
 	struct ckpt_freezer *fz;
-	struct task_struct *root;
+	struct ckpt_task *tasks;
+	unsigned int nr_tasks;
 	struct mutex lock; /* against two that end it */
 };
 
@@ -83,10 +86,10 @@ static void ckpt_context_end(struct ckpt_context *c, bool kill)
 	mutex_lock(&c->lock);
 	if (c->fz) {
 		if (kill)
-			ckpt_kill_tree(c->root);
+			ckpt_kill_tasks(c->tasks, c->nr_tasks);
 		ckpt_freezer_thaw(c->fz);
 		ckpt_freezer_put(c->fz);
-		put_task_struct(c->root);
+		ckpt_put_tasks(c->tasks, c->nr_tasks);
 		c->fz = NULL;
 	}
 	mutex_unlock(&c->lock);
@@ -198,7 +201,10 @@ static void ckpt_hold_publish(struct ckpt_hold *hold, struct ckpt_ctx *ctx)
 	struct ckpt_context *c = hold->file->private_data;
 
 	c->fz = ctx->fz;
-	c->root = get_task_struct(ctx->root_task);
+	c->tasks = ctx->tasks;
+	c->nr_tasks = ctx->nr_tasks;
+	ctx->tasks = NULL;
+	ctx->nr_tasks = 0;
 	ctx->fz = NULL;
 	fd_install(hold->fd, hold->file);
 }
@@ -220,6 +226,8 @@ static long checkpoint_run(struct ckpt_ctx *ctx, pid_t pid,
 	if (ret)
 		return ret;
 	ckpt_meta_init(&ctx->meta);
+	xa_init_flags(&ctx->task_index, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&ctx->outer, XA_FLAGS_ACCOUNT);
 	if (ctx->flags & CHECKPOINT_HOLD) {
 		ret = ckpt_hold_reserve(&hold);
 		if (ret)
@@ -249,6 +257,9 @@ out:
 	if (ctx->root.mnt)
 		path_put(&ctx->root);
 	ckpt_objhash_destroy(&ctx->objs);
+	xa_destroy(&ctx->task_index);
+	xa_destroy(&ctx->outer);
+	ckpt_put_tasks(ctx->tasks, ctx->nr_tasks);
 	ckpt_meta_free(&ctx->meta);
 	ckpt_out_release(&ctx->out);
 	return ret;
@@ -393,80 +404,186 @@ static int restart_done_file(struct ckpt_restart *rs, int fd)
 	return rs->done_file->f_mode & FMODE_WRITE ? 0 : -EBADF;
 }
 
-static void restart_put_files(struct ckpt_restart *rs)
-{
-	u32 i;
+/* ---- the descriptor of a restart of many tasks ---------------------------------- */
 
-	for (i = 0; i < rs->nr_inherit; i++)
-		fput(rs->inherit[i].file);
-	kfree(rs->inherit);
-	if (rs->done_file)
-		fput(rs->done_file);
-	if (rs->in.file)
-		fput(rs->in.file);
-	kvfree(rs->prefix);
+static int restart_context_release(struct inode *inode, struct file *file)
+{
+	struct ckpt_restart *rs = file->private_data;
+
+	ckpt_restart_cancel(rs, NULL);
+	ckpt_restart_put(rs);
+	return 0;
+}
+
+static long restart_context_ioctl(struct file *file, unsigned int cmd,
+				  unsigned long arg)
+{
+	if (cmd != CKPT_CONTEXT_KILL)
+		return -ENOTTY;
+	ckpt_restart_cancel(file->private_data,
+			    "the restart was cancelled by a helper that could not go on");
+	return 0;
+}
+
+static const struct file_operations restart_context_fops = {
+	.owner = THIS_MODULE,
+	.release = restart_context_release,
+	.unlocked_ioctl = restart_context_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+/* The restart behind a descriptor, with a reference. */
+static struct ckpt_restart *restart_of_context(int fd)
+{
+	struct ckpt_restart *rs = ERR_PTR(-EINVAL);
+	struct file *file = fget(fd);
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (file->f_op == &restart_context_fops) {
+		rs = file->private_data;
+		refcount_inc(&rs->ref);
+	}
+	fput(file);
+	return rs;
+}
+
+static long restart_join(int index, int fd)
+{
+	struct ckpt_restart *rs = restart_of_context(fd);
+
+	if (IS_ERR(rs))
+		return PTR_ERR(rs);
+	return ckpt_restart_member(rs, index);
+}
+
+static long restart_run(int fd, const struct restart_args *args)
+{
+	struct ckpt_restart *rs = restart_of_context(fd);
+	long ret;
+
+	if (IS_ERR(rs))
+		return PTR_ERR(rs);
+	ret = ckpt_restart_run(rs);
+	if (ret < 0)
+		ckpt_restart_failed(rs, ret);
+	if (put_result(args->stats, args->stats_size, &rs->stats,
+		       sizeof(rs->stats)))
+		ckpt_log(&rs->log, "warning: the statistics could not be stored");
+	ckpt_log_flush(&rs->log);
+	ckpt_restart_put(rs);
+	return ret;
+}
+
+/* ---- restart ------------------------------------------------------------------------ */
+
+/* Everything of the caller that a restart needs, and the metadata. */
+static int restart_open(struct ckpt_restart *rs, int fd,
+			const struct restart_args *args)
+{
+	int ret;
+
+	rs->stats_len = min_t(u32, args->stats_size, sizeof(rs->stats));
+	ret = ckpt_log_open(&rs->log, args->log_fd);
+	if (!ret)
+		ret = restart_input(rs, fd, args);
+	if (!ret)
+		ret = restart_inherit(rs, args);
+	if (!ret)
+		ret = restart_done_file(rs, args->done_fd);
+	if (!ret)
+		ret = ckpt_restart_begin(rs);
+	return ret;
+}
+
+static long restart_self(struct ckpt_restart *rs, int fd,
+			 const struct restart_args *args)
+{
+	long ret;
+
+	ret = restart_open(rs, fd, args);
+	if (!ret)
+		ret = ckpt_restart_self(rs);
+	/* After the commit that memory is the program's. */
+	if (!rs->committed) {
+		ckpt_restart_failed(rs, ret);
+		if (put_result(args->stats, args->stats_size, &rs->stats,
+			       sizeof(rs->stats)))
+			ckpt_log(&rs->log, "warning: the statistics could not be stored");
+	}
+	ckpt_restart_put(rs);
+	return ret;
+}
+
+static long restart_context(struct ckpt_restart *rs, int fd,
+			    const struct restart_args *args)
+{
+	long ret;
+
+	ret = restart_open(rs, fd, args);
+	if (!ret)
+		ret = anon_inode_getfd("[restart]", &restart_context_fops, rs,
+				       O_RDWR | O_CLOEXEC);
+	if (ret < 0) {
+		ckpt_restart_failed(rs, ret);
+		ckpt_restart_put(rs);
+	}
+	return ret;
+}
+
+/* One of the ways to take part, and what goes with it. */
+static int restart_check_flags(unsigned long flags)
+{
+	switch (flags & RESTART_ROLES) {
+	case RESTART_TASKSELF:
+	case RESTART_CONTEXT:
+		return flags & ~(RESTART_ROLES | RESTART_OPTIONS | RESTART_ARGS) ?
+		       -EINVAL : 0;
+	case RESTART_MEMBER:
+		return flags & ~RESTART_MEMBER ? -EINVAL : 0;
+	case RESTART_RUN:
+		return flags & ~(RESTART_RUN | RESTART_ARGS) ? -EINVAL : 0;
+	}
+	return -EINVAL;
 }
 
 /**
  * sys_restart - bring a saved tree back
- * @pid: must be 0: the caller
- * @fd: the image; a seekable one is read from its position, which stays
+ * @pid: with RESTART_MEMBER: index of the task; else 0
+ * @fd: the image; a seekable one is read from its position, which stays. With
+ *	RESTART_MEMBER and RESTART_RUN what RESTART_CONTEXT has returned
  * @flags: RESTART_*
  * @uargs: with RESTART_ARGS a struct restart_args
  * @usize: its size
  *
- * Return: does not return to the caller but into the saved program; or a
- * negative errno, and the caller is as it was.
+ * Return: with RESTART_CONTEXT a descriptor, with RESTART_RUN the pid of the
+ * root. A task that becomes one of the image does not return to the caller but
+ * into the saved program. Or a negative errno, and the caller is as it was.
  */
 SYSCALL_DEFINE5(restart, pid_t, pid, int, fd, unsigned long, flags,
 		struct restart_args __user *, uargs, size_t, usize)
 {
 	struct restart_args args = { .log_fd = -1, .done_fd = -1 };
 	struct ckpt_restart *rs;
-	bool committed;
 	long ret;
 
-	if ((flags & ~RESTART_FLAGS) || pid)
+	ret = restart_check_flags(flags);
+	if (ret || (pid && !(flags & RESTART_MEMBER)))
 		return -EINVAL;
-	if (!(flags & RESTART_TASKSELF))
-		return -EOPNOTSUPP;
 	if (flags & RESTART_ARGS) {
 		ret = copy_args(&args, sizeof(args), RESTART_ARGS_SIZE_VER0,
 				uargs, usize);
 		if (ret)
 			return ret;
 	}
+	if (flags & RESTART_MEMBER)
+		return restart_join(pid, fd);
+	if (flags & RESTART_RUN)
+		return restart_run(fd, &args);
 
-	rs = kzalloc(sizeof(*rs), GFP_KERNEL_ACCOUNT);
+	rs = ckpt_restart_alloc(flags);
 	if (!rs)
 		return -ENOMEM;
-	rs->flags = flags;
-	xa_init_flags(&rs->recs, XA_FLAGS_ACCOUNT);
-	xa_init_flags(&rs->objs, XA_FLAGS_ACCOUNT);
-	init_sigpending(&rs->queue[0]);
-	init_sigpending(&rs->queue[1]);
-	rs->stats_len = min_t(u32, args.stats_size, sizeof(rs->stats));
-	ret = ckpt_log_open(&rs->log, args.log_fd);
-	if (ret)
-		goto out;
-	ret = restart_input(rs, fd, &args);
-	if (!ret)
-		ret = restart_inherit(rs, &args);
-	if (!ret)
-		ret = restart_done_file(rs, args.done_fd);
-	if (!ret)
-		ret = ckpt_do_restart(rs);
-	/* After the commit that memory is the program's. */
-	if (!rs->committed && put_result(args.stats, args.stats_size,
-					 &rs->stats, sizeof(rs->stats)))
-		ckpt_log(&rs->log, "warning: the statistics could not be stored");
-	ckpt_restart_release(rs);
-	restart_put_files(rs);
-	ckpt_log_close(&rs->log);
-out:
-	committed = rs->committed;
-	if (committed)
-		ckpt_restart_resume(rs);
-	kfree(rs);
-	return ret;
+	return flags & RESTART_TASKSELF ? restart_self(rs, fd, &args) :
+					  restart_context(rs, fd, &args);
 }

@@ -94,25 +94,24 @@ static void ckpt_check_flags(struct ckpt_ctx *ctx, struct task_struct *t)
 
 static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 {
-	struct task_struct *child;
-	bool reaper;
-
-	if (!thread_group_empty(t))
-		ckpt_refuse(ctx, t, "has %d threads; a process with several cannot be saved yet",
-			    get_nr_threads(t));
+	bool reaper, vforked, traces, worker = false;
+	struct task_struct *thread;
 
 	read_lock(&tasklist_lock);
-	list_for_each_entry(child, &t->children, sibling)
-		ckpt_refuse(ctx, t,
-			    "has a child, pid %d (%s); a tree of several processes cannot be saved yet",
-			    task_pid_vnr(child), child->comm);
-	reaper = !is_global_init(t) && is_child_reaper(ctx->root_pid);
-	if (t->vfork_done)
-		ckpt_refuse(ctx, t, "was made by vfork() and its parent waits for it");
-	if (!list_empty(&t->ptraced))
-		ckpt_refuse(ctx, t, "traces other processes");
+	reaper = t == ctx->root_task && !is_global_init(t) &&
+		 is_child_reaper(ctx->root_pid);
+	vforked = t->vfork_done;
+	traces = !list_empty(&t->ptraced);
+	for_each_thread(t, thread)
+		worker |= thread->flags & PF_USER_WORKER;
 	read_unlock(&tasklist_lock);
 
+	if (vforked)
+		ckpt_refuse(ctx, t, "was made by vfork() and its parent waits for it");
+	if (traces)
+		ckpt_refuse(ctx, t, "traces other processes");
+	if (worker && thread_group_leader(t))
+		ckpt_refuse(ctx, t, "has a thread that works for the kernel");
 	if (reaper)
 		ckpt_refuse(ctx, t, "is the init of a pid namespace, which cannot be saved yet");
 	if (is_global_init(t))
@@ -174,14 +173,6 @@ static bool ckpt_has_pi_state(struct task_struct *t)
 {
 #ifdef CONFIG_FUTEX
 	return !list_empty(&t->pi_state_list);
-#endif
-	return false;
-}
-
-static bool ckpt_has_sem_undo(struct task_struct *t)
-{
-#ifdef CONFIG_SYSVIPC
-	return t->sysvsem.undo_list;
 #endif
 	return false;
 }
@@ -268,7 +259,9 @@ static const struct {
 	{ ckpt_has_user_dispatch, "has PR_SET_SYSCALL_USER_DISPATCH" },
 	{ ckpt_has_io_uring,	"uses io_uring" },
 	{ ckpt_has_pi_state,	"owns a priority-inheritance futex that others wait for" },
+#ifdef CONFIG_SYSVIPC
 	{ ckpt_has_sem_undo,	"has SysV semaphores with SEM_UNDO" },
+#endif
 	{ ckpt_has_user_events,	"has user events" },
 	{ ckpt_has_uprobes,	"has been hit by a uprobe" },
 	{ ckpt_has_posix_timers, "has POSIX timers (timer_create)" },
@@ -371,16 +364,54 @@ out:
 	put_cred(cred);
 }
 
+/* What tasks have in common is looked at with the first of them. */
+static bool ckpt_first_look(struct ckpt_ctx *ctx, const void *ptr)
+{
+	struct ckpt_obj *obj = ptr ? ckpt_obj_find(&ctx->objs, ptr) : NULL;
+
+	if (!obj || obj->checked)
+		return false;
+	obj->checked = true;
+	return true;
+}
+
+/* Handlers go with the process, so that no two can have them in common. */
+static void ckpt_check_sighand(struct ckpt_ctx *ctx,
+			       const struct ckpt_task *ct)
+{
+	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, ckpt_sighand(ct->t));
+
+	if (obj && obj->seen > ct->threads + 1)
+		ckpt_refuse(ctx, ct->t,
+			    "shares its signal handlers with another process of the tree (CLONE_SIGHAND), which cannot be saved yet");
+}
+
 /**
  * ckpt_check_task - find all that keeps a task from being saved
  * @ctx: the checkpoint
- * @t: the task, frozen
+ * @ct: the task, frozen
  */
-void ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *t)
+void ckpt_check_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 {
+	struct task_struct *t = ct->t;
 	const char *why;
 	unsigned int n;
 
+	if (ct->zombie) {
+		ckpt_refuse_traced(ctx, t);
+		return;
+	}
+	ckpt_refuse_traced(ctx, t);
+	if (thread_group_leader(t)) {
+		ckpt_check_sighand(ctx, ct);
+		ckpt_check_signal(ctx, t);
+	}
+	if (ckpt_first_look(ctx, READ_ONCE(t->fs)))
+		ckpt_check_fs(ctx, t);
+	if (ckpt_first_look(ctx, READ_ONCE(t->files)))
+		ckpt_check_files(ctx, t);
+	if (ckpt_first_look(ctx, READ_ONCE(t->mm)))
+		ckpt_check_mm(ctx, t);
 	ckpt_check_flags(ctx, t);
 	ckpt_check_relatives(ctx, t);
 	ckpt_check_call(ctx, t);
@@ -390,43 +421,6 @@ void ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *t)
 		ckpt_refuse(ctx, t, "%s, which cannot be saved yet", why);
 	for (n = 0; (why = arch_ckpt_refusal(t, n)); n++)
 		ckpt_refuse(ctx, t, "cannot be saved yet: %s", why);
-}
-
-/* ---- the tree ------------------------------------------------------------- */
-
-/**
- * checkpoint_tree - write which tasks there are
- * @ctx: the checkpoint
- *
- * Return: 0 or -ENOMEM.
- */
-int checkpoint_tree(struct ckpt_ctx *ctx)
-{
-	struct task_struct *t = ctx->root_task;
-	struct pid_namespace *ns = ns_of_pid(ctx->root_pid);
-	struct ckpt_rec_tree_task *rec;
-	struct ckpt_rec_tree *tree;
-	struct ckpt_tree_ids *ids;
-
-	tree = ckpt_rec_new(ctx, tree, CKPT_REC_TREE, 0);
-	if (!tree)
-		return -ENOMEM;
-	tree->nr_tasks = 1;
-
-	rec = ckpt_rec_new(ctx, tree_task, CKPT_REC_TREE_TASK, sizeof(*ids));
-	if (!rec)
-		return -ENOMEM;
-	rec->parent = CKPT_TREE_NO_PARENT;
-	rec->exit_signal = t->exit_signal;
-	rec->nr_levels = 1;
-	if (test_tsk_thread_flag(t, TIF_ADDR32))
-		rec->flags |= CKPT_TREE_COMPAT;
-	ids = ckpt_rec_var(rec);
-	ids->pid = task_pid_nr_ns(t, ns);
-	ids->tgid = task_tgid_nr_ns(t, ns);
-	ids->pgid = task_pgrp_nr_ns(t, ns);
-	ids->sid = task_session_nr_ns(t, ns);
-	return 0;
 }
 
 /* ---- namespaces ----------------------------------------------------------- */
@@ -552,8 +546,6 @@ static int ckpt_task_objects(struct ckpt_ctx *ctx, struct task_struct *t,
 	refs->mm = ckpt_obj_checkpoint(ctx, CKPT_OBJ_MM, mm, &err);
 	refs->sighand = ckpt_obj_checkpoint(ctx, CKPT_OBJ_SIGHAND, ckpt_sighand(t), &err);
 	refs->signal = ckpt_obj_checkpoint(ctx, CKPT_OBJ_SIGNAL, t->signal, &err);
-	if (!err)
-		err = checkpoint_sigpending(ctx, t, true);
 out:
 	if (ns)
 		put_nsproxy(ns);
@@ -646,20 +638,64 @@ static void ckpt_task_fill(struct task_struct *t, struct ckpt_rec_task *rec)
 		rec->flags |= CKPT_TASK_SELF;
 }
 
+/* Of a zombie that is left which its parent can ask for. */
+static int checkpoint_zombie(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
+{
+	const struct cred *cred = get_task_cred(ct->t);
+	struct signal_struct *sig = ct->t->signal;
+	u32 cred_ref, signal_ref;
+	struct ckpt_rec_task *rec;
+	u64 utime, stime;
+	int err = 0;
+
+	cred_ref = ckpt_obj_checkpoint(ctx, CKPT_OBJ_CRED, (void *)cred, &err);
+	signal_ref = ckpt_obj_checkpoint(ctx, CKPT_OBJ_SIGNAL, sig, &err);
+	put_cred(cred);
+	if (err)
+		return err;
+	rec = ckpt_rec_new(ctx, task, CKPT_REC_TASK, 0);
+	if (!rec)
+		return -ENOMEM;
+	rec->index = ct - ctx->tasks;
+	rec->cred = cred_ref;
+	rec->signal = signal_ref;
+	rec->ioprio = IOPRIO_DEFAULT;
+	get_task_comm(rec->comm, ct->t);
+	rec->exit_code = sig->flags & SIGNAL_GROUP_EXIT ? sig->group_exit_code :
+							  ct->t->exit_code;
+	rec->start_time = ct->t->start_time;
+	task_cputime_adjusted(ct->t, &utime, &stime);
+	rec->utime = utime;
+	rec->stime = stime;
+	return 0;
+}
+
+/* The first that lives of a process speaks for it. */
+static bool ckpt_writes_process(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
+{
+	const struct ckpt_task *leader = &ctx->tasks[ct->leader];
+
+	return ct == leader || (leader->zombie && ct == leader + 1);
+}
+
 /**
  * checkpoint_task - write a task and the objects that it uses
  * @ctx: the checkpoint
- * @t: the task, frozen
+ * @ct: the task, frozen
  *
  * Return: 0 or a negative errno.
  */
-int checkpoint_task(struct ckpt_ctx *ctx, struct task_struct *t)
+int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 {
 	struct ckpt_task_refs refs = {};
+	struct task_struct *t = ct->t;
 	struct ckpt_rec_task *rec;
 	size_t cpus_len = 0;
 	int ret;
 
+	ctx->task = ct;
+	if (ct->zombie)
+		return checkpoint_zombie(ctx, ct);
 	ret = ckpt_task_objects(ctx, t, &refs);
 	if (ret)
 		return ret;
@@ -669,6 +705,7 @@ int checkpoint_task(struct ckpt_ctx *ctx, struct task_struct *t)
 	rec = ckpt_rec_new(ctx, task, CKPT_REC_TASK, cpus_len);
 	if (!rec)
 		return -ENOMEM;
+	rec->index = ct - ctx->tasks;
 	rec->mm = refs.mm;
 	rec->files = refs.files;
 	rec->fs = refs.fs;
@@ -684,6 +721,8 @@ int checkpoint_task(struct ckpt_ctx *ctx, struct task_struct *t)
 		       cpus_len);
 
 	ret = checkpoint_sigpending(ctx, t, false);
+	if (!ret && ckpt_writes_process(ctx, ct))
+		ret = checkpoint_sigpending(ctx, t, true);
 	if (!ret)
 		ret = checkpoint_restart_block(ctx, t);
 	if (!ret)
@@ -693,52 +732,54 @@ int checkpoint_task(struct ckpt_ctx *ctx, struct task_struct *t)
 
 /* ---- restart ------------------------------------------------------------------ */
 
-static int restore_check_sched(struct ckpt_restart *rs,
+static int restore_check_sched(struct ckpt_member *m,
 			       const struct ckpt_rec_task *rec)
 {
+	struct ckpt_restart *rs = m->rs;
 	bool rt = rec->policy == SCHED_FIFO || rec->policy == SCHED_RR;
 
 	if (rec->policy != SCHED_NORMAL && rec->policy != SCHED_BATCH &&
 	    rec->policy != SCHED_IDLE && !rt)
-		return ckpt_bad(rs, rs->task, -EINVAL, "unknown scheduling policy %u", rec->policy);
+		return ckpt_bad(rs, m->task, -EINVAL, "unknown scheduling policy %u", rec->policy);
 	if (rec->nice < MIN_NICE || rec->nice > MAX_NICE ||
 	    (rt ? rec->rt_priority < 1 || rec->rt_priority >= MAX_RT_PRIO :
 		  rec->rt_priority != 0))
-		return ckpt_bad(rs, rs->task, -EINVAL, "impossible priority");
+		return ckpt_bad(rs, m->task, -EINVAL, "impossible priority");
 	if (rt && !capable(CAP_SYS_NICE))
-		return ckpt_bad(rs, rs->task, -EPERM, "a real-time priority takes CAP_SYS_NICE");
+		return ckpt_bad(rs, m->task, -EPERM, "a real-time priority takes CAP_SYS_NICE");
 	if (rec->nice < task_nice(current) && !can_nice(current, rec->nice))
-		return ckpt_bad(rs, rs->task, -EPERM,
+		return ckpt_bad(rs, m->task, -EPERM,
 				"nice %d takes CAP_SYS_NICE or RLIMIT_NICE",
 				rec->nice);
 	if (rec->ioprio != IOPRIO_DEFAULT) {
 		int ret = ioprio_check_cap(rec->ioprio);
 
 		if (ret)
-			return ckpt_bad(rs, rs->task, ret,
+			return ckpt_bad(rs, m->task, ret,
 					"I/O priority 0x%x is not permitted",
 					rec->ioprio);
 	}
 	return 0;
 }
 
-static int restore_check_cpus(struct ckpt_restart *rs,
+static int restore_check_cpus(struct ckpt_member *m,
 			      const struct ckpt_rec_task *rec)
 {
+	struct ckpt_restart *rs = m->rs;
 	cpumask_var_t mask;
 	int ret = 0;
 
-	if (rec->cpus_len % sizeof(long) || rec->cpus_len > rs->task->var_len ||
+	if (rec->cpus_len % sizeof(long) || rec->cpus_len > m->task->var_len ||
 	    rec->cpus_len > PAGE_SIZE)
-		return ckpt_bad(rs, rs->task, -EINVAL, "CPU mask of %u bytes", rec->cpus_len);
+		return ckpt_bad(rs, m->task, -EINVAL, "CPU mask of %u bytes", rec->cpus_len);
 	if (!rec->cpus_len)
 		return 0;
 	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return -ENOMEM;
-	memcpy(cpumask_bits(mask), rs->task->var,
+	memcpy(cpumask_bits(mask), m->task->var,
 	       min_t(size_t, rec->cpus_len, cpumask_size()));
 	if (!cpumask_intersects(mask, cpu_active_mask))
-		ret = ckpt_bad(rs, rs->task, -EINVAL, "none of the CPUs it was bound to is there");
+		ret = ckpt_bad(rs, m->task, -EINVAL, "none of the CPUs it was bound to is there");
 	free_cpumask_var(mask);
 	return ret;
 }
@@ -750,48 +791,50 @@ static bool ckpt_user_range_ok(u64 addr, u64 len)
 
 /**
  * restore_task_check - look for all in a TASK record that may be wrong
- * @rs: the restart
+ * @m: the task, whose turn it is
  *
  * Context: before the point of no return; changes nothing.
  * Return: 0 or a negative errno, with the reason logged.
  */
-int restore_task_check(struct ckpt_restart *rs)
+int restore_task_check(struct ckpt_member *m)
 {
-	const struct ckpt_rec_task *rec = ckpt_rec_as(rs->task, task);
+	const struct ckpt_rec_task *rec = ckpt_rec_as(m->task, task);
+	struct ckpt_restart *rs = m->rs;
 	int ret;
 
 	if (rec->flags & ~CKPT_TASK_FLAGS_ALL)
-		return ckpt_bad(rs, rs->task, -EOPNOTSUPP, "unknown task flags 0x%x", rec->flags);
+		return ckpt_bad(rs, m->task, -EOPNOTSUPP, "unknown task flags 0x%x", rec->flags);
 	if (strnlen(rec->comm, sizeof(rec->comm)) == sizeof(rec->comm))
-		return ckpt_bad(rs, rs->task, -EINVAL, "the name is not terminated");
+		return ckpt_bad(rs, m->task, -EINVAL, "the name is not terminated");
 	if (!ckpt_user_range_ok(rec->sas_ss_sp, rec->sas_ss_size) ||
 	    (rec->sas_ss_flags & ~(SS_ONSTACK | SS_DISABLE | SS_AUTODISARM)))
-		return ckpt_bad(rs, rs->task, -EINVAL, "impossible alternate signal stack");
+		return ckpt_bad(rs, m->task, -EINVAL, "impossible alternate signal stack");
 	if (rec->clear_child_tid >= TASK_SIZE_MAX ||
 	    rec->robust_list >= TASK_SIZE_MAX ||
 	    rec->compat_robust_list > U32_MAX)
-		return ckpt_bad(rs, rs->task, -EINVAL, "a user address lies in the kernel");
+		return ckpt_bad(rs, m->task, -EINVAL, "a user address lies in the kernel");
 #ifdef CONFIG_RSEQ
 	if (rec->rseq && (rec->rseq_len < offsetof(struct rseq, end) ||
 			  rec->rseq_len > PAGE_SIZE ||
 			  !IS_ALIGNED(rec->rseq, 32) ||
 			  !ckpt_user_range_ok(rec->rseq, rec->rseq_len)))
-		return ckpt_bad(rs, rs->task, -EINVAL, "impossible rseq registration");
+		return ckpt_bad(rs, m->task, -EINVAL, "impossible rseq registration");
 #else
 	if (rec->rseq)
-		return ckpt_bad(rs, rs->task, -EOPNOTSUPP, "this kernel has no rseq()");
+		return ckpt_bad(rs, m->task, -EOPNOTSUPP, "this kernel has no rseq()");
 #endif
 	if (rec->pdeath_signal && !valid_signal(rec->pdeath_signal))
-		return ckpt_bad(rs, rs->task, -EINVAL, "impossible parent-death signal");
-	ret = restore_check_sched(rs, rec);
+		return ckpt_bad(rs, m->task, -EINVAL, "impossible parent-death signal");
+	ret = restore_check_sched(m, rec);
 	if (!ret)
-		ret = restore_check_cpus(rs, rec);
+		ret = restore_check_cpus(m, rec);
 	return ret;
 }
 
-static void restore_sched(struct ckpt_restart *rs,
+static void restore_sched(struct ckpt_member *m,
 			  const struct ckpt_rec_task *rec)
 {
+	struct ckpt_restart *rs = m->rs;
 	struct sched_attr attr = {
 		.size = sizeof(attr),
 		.sched_policy = rec->policy,
@@ -810,7 +853,7 @@ static void restore_sched(struct ckpt_restart *rs,
 	if ((rec->cpus_len || current->user_cpus_ptr) &&
 	    zalloc_cpumask_var(&mask, GFP_KERNEL)) {
 		if (rec->cpus_len)
-			memcpy(cpumask_bits(mask), rs->task->var,
+			memcpy(cpumask_bits(mask), m->task->var,
 			       min_t(size_t, rec->cpus_len, cpumask_size()));
 		else
 			cpumask_copy(mask, cpu_possible_mask);
@@ -858,13 +901,13 @@ static void restore_start_time(struct ckpt_restart *rs,
 
 /**
  * restore_task_commit - become the task
- * @rs: the restart, all of it checked
+ * @m: the task, all of it checked
  *
  * Context: past the point of no return, on the new address space; cannot fail.
  */
-void restore_task_commit(struct ckpt_restart *rs)
+void restore_task_commit(struct ckpt_member *m)
 {
-	const struct ckpt_rec_task *rec = ckpt_rec_as(rs->task, task);
+	const struct ckpt_rec_task *rec = ckpt_rec_as(m->task, task);
 	struct task_struct *t = current;
 
 	set_task_comm(t, rec->comm);
@@ -894,7 +937,7 @@ void restore_task_commit(struct ckpt_restart *rs)
 		t->flags |= PF_MCE_PROCESS;
 	if (rec->flags & CKPT_TASK_MCE_EARLY)
 		t->flags |= PF_MCE_EARLY;
-	restore_sched(rs, rec);
+	restore_sched(m, rec);
 	restore_rseq(rec);
-	restore_start_time(rs, rec);
+	restore_start_time(m->rs, rec);
 }

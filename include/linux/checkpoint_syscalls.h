@@ -35,6 +35,9 @@
 
 struct ckpt_rec_restart_block;
 
+/* Has the task semaphores that its exit would undo? In ipc/sem.c. */
+bool ckpt_has_sem_undo(struct task_struct *t);
+
 /* Restart functions of other files, to be told apart by their address. */
 long hrtimer_nanosleep_restart(struct restart_block *restart);
 long posix_cpu_nsleep_restart(struct restart_block *restart_block);

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Create the tasks of an image, with their ids. */
+/*
+ * Create the tasks of an image, with their ids.
+ *
+ * Each process creates its children and then its threads, and takes part in the
+ * restart: all of them wait in restart() until the last has come. Sessions,
+ * process groups and what tasks have in common is the kernel's affair.
+ */
 #include <errno.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -7,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,11 +27,6 @@ static int plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
 {
 	const struct ckpt_tree_ids *ids = task->ids;
 
-	if (task->rec.flags & ~CKPT_TREE_COMPAT) {
-		msg("task %d of the image is not a live one (flags %#x): not supported yet",
-		    ids->pid, task->rec.flags);
-		return -1;
-	}
 	if (task->rec.nr_levels != 1) {
 		msg("task %d of the image is in a nested pid namespace: not supported yet",
 		    ids->pid);
@@ -31,13 +34,36 @@ static int plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
 	}
 	*t = (struct mk_task){
 		.index = task->rec.index,
-		.parent = task->rec.parent,
 		.saved_pid = ids->pid,
 		.want = no_pids ? 0 : ids->pid,
+		.exit_signal = task->rec.exit_signal,
 		.leads_session = ids->sid == ids->pid,
 		.leads_group = ids->pgid == ids->pid && ids->sid != ids->pid,
-		.pidfd = -1,
+		.child = MK_NONE,
+		.thread = MK_NONE,
+		.next = MK_NONE,
 	};
+	return 0;
+}
+
+/* Puts a task into the list of its process or of its parent's process. */
+static int plan_place(struct mktree *mk, const struct ckpt_tree *tree, __u32 i)
+{
+	const struct ckpt_rec_tree_task *rec = &tree->tasks[i].rec;
+	__u32 *list;
+
+	if (rec->leader == i && rec->parent == CKPT_TREE_NO_PARENT) {
+		if (i == mk->root)
+			return 0;
+		msg("the image has two roots");
+		return -1;
+	}
+	if (rec->leader != i)
+		list = &mk->tasks[rec->leader].thread;
+	else
+		list = &mk->tasks[tree->tasks[rec->parent].rec.leader].child;
+	mk->tasks[i].next = *list;
+	*list = i;
 	return 0;
 }
 
@@ -45,13 +71,9 @@ int mktree_plan(struct mktree *mk, const struct ckpt_tree *tree, bool no_pids)
 {
 	__u32 i;
 
-	if (tree->nr_tasks != 1) {
-		msg("the image holds %u tasks: more than one is not supported yet",
-		    tree->nr_tasks);
-		return -1;
-	}
 	mk->nr = tree->nr_tasks;
 	mk->root = tree->root;
+	mk->pidfd = -1;
 	mk->tasks = calloc(mk->nr, sizeof(*mk->tasks));
 	if (!mk->tasks) {
 		msg("out of memory");
@@ -60,7 +82,21 @@ int mktree_plan(struct mktree *mk, const struct ckpt_tree *tree, bool no_pids)
 	for (i = 0; i < mk->nr; i++)
 		if (plan_task(&mk->tasks[i], &tree->tasks[i], no_pids))
 			return -1;
+	/* Backwards: the lists are in the order of the image then. */
+	while (i--)
+		if (plan_place(mk, tree, i))
+			return -1;
 	return 0;
+}
+
+bool mktree_wants(const struct mktree *mk, pid_t pid)
+{
+	__u32 i;
+
+	for (i = 0; i < mk->nr; i++)
+		if (mk->tasks[i].want == pid)
+			return true;
+	return false;
 }
 
 static void explain_taken(pid_t pid)
@@ -107,66 +143,155 @@ static void explain_clone(const struct mk_task *t, int err)
 	}
 }
 
-static int create(struct mk_task *t, mktree_body body, void *arg)
+/*
+ * From here on the code runs in the new tasks.
+ */
+
+static __noreturn void give_up(const struct mktree *mk)
 {
-	int pidfd = -1;
+	ioctl(mk->context, CKPT_CONTEXT_KILL);
+	_exit(127);
+}
+
+/* Nobody shall be left when the command is gone. */
+static void die_with_parent(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+}
+
+static long clone_task(const struct mk_task *t, struct clone_args *args)
+{
+	args->set_tid = t->want ? (uintptr_t)&t->want : 0;
+	args->set_tid_size = t->want ? 1 : 0;
+	return syscall(SYS_clone3, args, sizeof(*args));
+}
+
+/*
+ * A thread goes from clone3() to restart() in registers alone, so that it needs
+ * no stack of its own.
+ */
+static long clone_thread(const struct mk_task *t, int context)
+{
 	struct clone_args args = {
-		.flags = CLONE_PIDFD,
-		.pidfd = (uintptr_t)&pidfd,
-		.exit_signal = SIGCHLD,
+		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+			 CLONE_THREAD | CLONE_SYSVSEM,
 		.set_tid = t->want ? (uintptr_t)&t->want : 0,
 		.set_tid_size = t->want ? 1 : 0,
 	};
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	register unsigned long index asm("r12") = t->index;
+	register unsigned long fd asm("r13") = context;
+	long ret = SYS_clone3;
 
-	if (!pid) {
-		/* glibc's getpid() asks the kernel: no cached id is stale. */
-		t->pid = getpid();
-		body(t, arg);
-		_exit(127);
-	}
-	if (pid < 0) {
-		explain_clone(t, errno);
+	asm volatile("syscall\n\t"
+		     "test %%rax, %%rax\n\t"
+		     "jnz 1f\n\t"
+		     "mov %[nr], %%eax\n\t"
+		     "mov %%r12, %%rdi\n\t"
+		     "mov %%r13, %%rsi\n\t"
+		     "mov %[member], %%edx\n\t"
+		     "xor %%r10d, %%r10d\n\t"
+		     "xor %%r8d, %%r8d\n\t"
+		     "syscall\n\t"
+		     "mov %[exit], %%eax\n\t"
+		     "mov $127, %%edi\n\t"
+		     "syscall\n\t"
+		     "hlt\n"
+		     "1:"
+		     : "+a" (ret)
+		     : "D" (&args), "S" (sizeof(args)), "r" (index), "r" (fd),
+		       [nr] "i" (__NR_restart), [member] "i" (RESTART_MEMBER),
+		       [exit] "i" (SYS_exit_group)
+		     : "rcx", "rdx", "r8", "r10", "r11", "memory");
+	if (ret < 0) {
+		errno = -ret;
 		return -1;
 	}
-	t->pid = pid;
-	t->pidfd = pidfd;
-	/* Both sides do it: whoever is first, the other finds it done. */
-	if (t->leads_group)
-		setpgid(t->pid, t->pid);
-	return 0;
+	return ret;
 }
 
-int mktree_create(struct mktree *mk, mktree_body body, void *arg)
+/* Creates all below @t and takes part; in a child, for that child. */
+static __noreturn void run_task(const struct mktree *mk, const struct mk_task *t)
 {
+	const struct mk_task *c;
+	pid_t me = getpid();
 	__u32 i;
 
-	for (i = 0; i < mk->nr; i++) {
-		if (mk->tasks[i].parent != CKPT_TREE_NO_PARENT)
-			continue;
-		if (create(&mk->tasks[i], body, arg)) {
-			mktree_kill(mk);
-			return -1;
+next:
+	for (i = t->child; i != MK_NONE; i = c->next) {
+		struct clone_args args = { 0 };
+		long pid;
+
+		c = &mk->tasks[i];
+		args.exit_signal = c->exit_signal;
+		pid = clone_task(c, &args);
+		if (pid < 0) {
+			explain_clone(c, errno);
+			give_up(mk);
+		}
+		if (!pid) {
+			die_with_parent(me);
+			me = getpid();
+			t = c;
+			goto next;
 		}
 	}
+	for (i = t->thread; i != MK_NONE; i = c->next) {
+		c = &mk->tasks[i];
+		if (clone_thread(c, mk->context) < 0) {
+			explain_clone(c, errno);
+			give_up(mk);
+		}
+	}
+	restart(t->index, mk->context, RESTART_MEMBER, NULL);
+	msg("process %d cannot take part in the restart: %s", t->saved_pid,
+	    strerror(errno));
+	give_up(mk);
+}
+
+/*
+ * From here on the code runs in the command again.
+ */
+
+int mktree_create(struct mktree *mk, mktree_start start, void *arg)
+{
+	const struct mk_task *root = &mk->tasks[mk->root];
+	pid_t parent = getpid();
+	struct clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uintptr_t)&mk->pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	long pid = clone_task(root, &args);
+
+	if (!pid) {
+		die_with_parent(parent);
+		if (start(root, arg))
+			give_up(mk);
+		run_task(mk, root);
+	}
+	if (pid < 0) {
+		explain_clone(root, errno);
+		return -1;
+	}
+	mk->pid = pid;
+	/* Both sides do it: whoever is first, the other finds it done. */
+	if (root->leads_group)
+		setpgid(mk->pid, mk->pid);
 	return 0;
 }
 
 void mktree_kill(struct mktree *mk)
 {
 	siginfo_t si;
-	__u32 i;
 
-	for (i = 0; i < mk->nr; i++) {
-		struct mk_task *t = &mk->tasks[i];
-
-		if (t->pidfd < 0)
-			continue;
-		syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
-		while (waitid(P_PIDFD, t->pidfd, &si, WEXITED | __WALL) < 0 &&
-		       errno == EINTR)
-			;
-		close(t->pidfd);
-		t->pidfd = -1;
-	}
+	if (mk->pidfd < 0)
+		return;
+	syscall(SYS_pidfd_send_signal, mk->pidfd, SIGKILL, NULL, 0);
+	while (waitid(P_PIDFD, mk->pidfd, &si, WEXITED | __WALL) < 0 &&
+	       errno == EINTR)
+		;
+	close(mk->pidfd);
+	mk->pidfd = -1;
 }

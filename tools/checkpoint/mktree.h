@@ -8,26 +8,32 @@
 
 #include "checkpoint.h"
 
+/* Ends a list of tasks. */
+#define MK_NONE		0xffffffffU
+
 /**
  * struct mk_task - a task to be created
  * @index: index in the image
- * @parent: index of its parent, CKPT_TREE_NO_PARENT: this process
  * @saved_pid: pid in the image
  * @want: pid to ask for, 0 for any
+ * @exit_signal: of a child
  * @leads_session: it calls setsid()
  * @leads_group: it calls setpgid(0, 0)
- * @pid: pid it got
- * @pidfd: for children of this process
+ * @child: index of its first child, or MK_NONE
+ * @thread: index of its first thread besides itself, or MK_NONE
+ * @next: index of the next child of the same parent, or thread of the same
+ *	process
  */
 struct mk_task {
 	__u32 index;
-	__u32 parent;
 	pid_t saved_pid;
 	pid_t want;
+	int exit_signal;
 	bool leads_session;
 	bool leads_group;
-	pid_t pid;
-	int pidfd;
+	__u32 child;
+	__u32 thread;
+	__u32 next;
 };
 
 /**
@@ -35,27 +41,35 @@ struct mk_task {
  * @nr: their number
  * @root: index of the root
  * @tasks: tasks by index
+ * @context: descriptor of the restart that they take part in
+ * @pid: of the root
+ * @pidfd: of the root, or -1
  */
 struct mktree {
 	__u32 nr;
 	__u32 root;
 	struct mk_task *tasks;
+	int context;
+	pid_t pid;
+	int pidfd;
 };
 
-/* What a task does once it is there; it never returns. */
-typedef void (*mktree_body)(const struct mk_task *task, void *arg);
+/* What the root does before it makes others. Returns 0, or -1 to give up. */
+typedef int (*mktree_start)(const struct mk_task *root, void *arg);
 
 /* Work out what to create. Returns 0, or -1 after a message. */
 int mktree_plan(struct mktree *mk, const struct ckpt_tree *tree, bool no_pids);
 
-/*
- * Create the tasks; each runs @body, in a copy of this process where only
- * async-signal-safe functions may be called. Returns 0, or -1 after a message,
- * with no task left.
- */
-int mktree_create(struct mktree *mk, mktree_body body, void *arg);
+/* Is this one of the pids that are asked for? */
+bool mktree_wants(const struct mktree *mk, pid_t pid);
 
-/* Kill and reap the tasks. */
+/*
+ * Create the root, which runs @start, creates the others and takes part in the
+ * restart, as they do. Returns 0, or -1 after a message, with no task left.
+ */
+int mktree_create(struct mktree *mk, mktree_start start, void *arg);
+
+/* Kill and reap the root; the others go with it, unless the restart is done. */
 void mktree_kill(struct mktree *mk);
 
 #endif /* _CKPT_TOOLS_MKTREE_H */

@@ -2,18 +2,21 @@
 /*
  * restart - bring a program back from an image
  *
- *	this process			the new task
- *	------------			------------
+ *	this process			the new root task
+ *	------------			-----------------
  *	read header and tree
+ *	restart(RESTART_CONTEXT)
  *	clocks
- *	create the task			setsid(), setpgid()
+ *	create the root			setsid(), setpgid()
  *	terminal, pidfile		wait for "go"
- *	"go" ------------------------->	restart()
- *	wait for the byte of done_fd	(the kernel writes it, and the task
- *	publish the pidfile		 is the program again)
+ *	fork the runner, which calls
+ *	  restart(RESTART_RUN)
+ *	"go" ------------------------->	create the others
+ *	wait for the runner's report	restart(RESTART_MEMBER), all of them
+ *	publish the pidfile		(each is the program again)
  *	detach, or stand for it
  *
- * Where restart() fails, the task sends a report through the same pipe.
+ * The runner is there for this process to hear of signals meanwhile.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,8 +42,6 @@
 
 /* Not a status that programs use: the caller can tell it from theirs. */
 #define EXIT_FAILED	125
-/* Time for a killed task to go. */
-#define DEATH_MS	5000
 /**
  * struct bringup - one run of the program
  * @file: -i
@@ -62,7 +63,8 @@
  * @mk: tasks here
  * @pidout: the pidfile before it has its name
  * @go: pipe, from us to the task
- * @done: pipe, from the task to us
+ * @report: pipe, from the runner to us
+ * @runner: the process that coordinates the restart
  * @stats: of the restart
  * @job: the program
  */
@@ -87,36 +89,20 @@ struct bringup {
 	struct mktree mk;
 	struct output pidout;
 	int go[2];
-	int done[2];
+	int report[2];
+	pid_t runner;
 	struct ckpt_stats stats;
 	struct job job;
 };
 
 /**
- * struct report - what a task says that could not become the program
- * @failed: not zero, unlike the byte that the kernel writes
- * @err: errno
+ * struct report - what came of the restart
+ * @err: 0, or an errno
+ * @stats: of the restart
  */
 struct report {
-	int failed;
 	int err;
-};
-
-/**
- * struct done - what the kernel says when the program runs
- * @zero: the byte that says it
- * @stats: statistics, as many as the kernel knows
- */
-struct done {
-	char zero;
 	struct ckpt_stats stats;
-} __attribute__((packed));
-
-/* report.failed */
-enum {
-	FAILED_SETSID = 1,
-	FAILED_SETPGID,
-	FAILED_RESTART,
 };
 
 static void print_usage(FILE *f)
@@ -349,17 +335,57 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static __noreturn void give_up(const struct bringup *b, int failed)
-{
-	struct report report = { .failed = failed, .err = errno };
-
-	write_all(b->done[1], &report, sizeof(report));
-	_exit(EXIT_FAILED);
-}
-
-static void become_program(const struct mk_task *task, void *arg)
+static int start_root(const struct mk_task *root, void *arg)
 {
 	const struct bringup *b = arg;
+	char go;
+
+	/* Our own end of it open, its other end would never be noticed gone. */
+	close(b->go[1]);
+	close(b->report[0]);
+	close(b->report[1]);
+	if (root->leads_session && setsid() < 0) {
+		msg("%s was not restarted: the new process could not lead its session: %s",
+		    b->image, strerror(errno));
+		return -1;
+	}
+	if (root->leads_group && setpgid(0, 0)) {
+		msg("%s was not restarted: the new process could not lead its process group: %s",
+		    b->image, strerror(errno));
+		return -1;
+	}
+	if (read(b->go[0], &go, 1) != 1)
+		return -1;
+	close(b->go[0]);
+	reset_signals();
+	return 0;
+}
+
+static __noreturn void run_restart(const struct bringup *b)
+{
+	struct report report = { 0 };
+	struct restart_args args = {
+		.log_fd = -1,
+		.context_fd = -1,
+		.done_fd = -1,
+		.stats = (uintptr_t)&report.stats,
+		.stats_size = sizeof(report.stats),
+	};
+
+	close(b->report[0]);
+	close(b->go[1]);
+	if (restart(0, b->mk.context, RESTART_RUN, &args) < 0)
+		report.err = errno;
+	write_all(b->report[1], &report, sizeof(report));
+	_exit(0);
+}
+
+/*
+ * From here on the code runs in the command again.
+ */
+
+static int make_context(struct bringup *b)
+{
 	struct restart_args args = {
 		.log_fd = b->log.fd,
 		.context_fd = -1,
@@ -367,33 +393,21 @@ static void become_program(const struct mk_task *task, void *arg)
 		.prefix_len = b->tree->prefix_len,
 		.nr_inherit = b->nr_inherit,
 		.inherit = (uintptr_t)b->inherit,
-		.stats_size = sizeof(struct ckpt_stats),
-		.done_fd = b->done[1],
+		.done_fd = -1,
 	};
-	char go;
 
-	/* Our own end of it open, its other end would never be noticed gone. */
-	close(b->go[1]);
-	if (task->leads_session && setsid() < 0)
-		give_up(b, FAILED_SETSID);
-	if (task->leads_group && setpgid(0, 0))
-		give_up(b, FAILED_SETPGID);
-	if (read(b->go[0], &go, 1) != 1)
-		_exit(EXIT_FAILED);
-	reset_signals();
-	restart(0, b->fd, b->flags | RESTART_TASKSELF, &args);
-	give_up(b, FAILED_RESTART);
+	b->mk.context = restart(0, b->fd, b->flags | RESTART_CONTEXT, &args);
+	if (b->mk.context >= 0)
+		return 0;
+	explain_restart(errno, b->image, klog_show(&b->log));
+	return -1;
 }
-
-/*
- * From here on the code runs in the command again.
- */
 
 static int prepare(struct bringup *b)
 {
 	if (b->pidfile && output_open(&b->pidout, b->pidfile, 0644))
 		return -1;
-	if (pipe2(b->go, O_CLOEXEC) || pipe2(b->done, O_CLOEXEC)) {
+	if (pipe2(b->go, O_CLOEXEC) || pipe2(b->report, O_CLOEXEC)) {
 		msg("cannot make a pipe: %s", strerror(errno));
 		return -1;
 	}
@@ -402,7 +416,51 @@ static int prepare(struct bringup *b)
 		msg("cannot set up signals: %s", strerror(errno));
 		return -1;
 	}
-	return mktree_create(&b->mk, become_program, b);
+	return mktree_create(&b->mk, start_root, b);
+}
+
+/* It must not have a pid that the tree needs: then another one is tried. */
+static int start_runner(struct bringup *b)
+{
+	pid_t pid, in_the_way = 0;
+	int tries = 100;
+
+	do {
+		pid = fork();
+		if (!pid) {
+			if (mktree_wants(&b->mk, getpid()))
+				for (;;)
+					pause();
+			run_restart(b);
+		}
+		if (in_the_way > 0) {
+			kill(in_the_way, SIGKILL);
+			waitpid(in_the_way, NULL, 0);
+		}
+		in_the_way = pid;
+	} while (pid > 0 && mktree_wants(&b->mk, pid) && --tries);
+	if (pid > 0 && tries) {
+		b->runner = pid;
+		return 0;
+	}
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	msg("cannot create a process: %s", pid < 0 ? strerror(errno) :
+	    "the pids that are left are those of the image");
+	return -1;
+}
+
+static void end_runner(struct bringup *b, bool kill_it)
+{
+	if (b->runner <= 0)
+		return;
+	if (kill_it)
+		kill(b->runner, SIGKILL);
+	while (waitpid(b->runner, NULL, 0) < 0 && errno == EINTR)
+		;
+	b->runner = 0;
 }
 
 static int find_terminal(void)
@@ -415,23 +473,26 @@ static int find_terminal(void)
 	return -1;
 }
 
-/* The task is there and waits: all that has to be so when it runs. */
+/* The root is there and waits: all that has to be so when it runs. */
 static int launch(struct bringup *b)
 {
 	const struct mk_task *root = &b->mk.tasks[b->mk.root];
 
 	close(b->go[0]);
-	close(b->done[1]);
-	b->job.pid = root->pid;
-	b->job.pidfd = root->pidfd;
+	b->job.pid = b->mk.pid;
+	b->job.pidfd = b->mk.pidfd;
 	b->job.apart = root->leads_group || root->leads_session;
 	b->job.tty = b->detach ? -1 : find_terminal();
 	if (b->pidfile &&
-	    (dprintf(b->pidout.fd, "%d\n", root->pid) < 0 ||
+	    (dprintf(b->pidout.fd, "%d\n", b->mk.pid) < 0 ||
 	     output_sync(&b->pidout))) {
 		msg("cannot write %s: %s", b->pidfile, strerror(errno));
 		return -1;
 	}
+	if (start_runner(b))
+		return -1;
+	close(b->report[1]);
+	close(b->mk.context);
 	job_give_terminal(&b->job);
 	write_all(b->go[1], "", 1);
 	close(b->go[1]);
@@ -463,62 +524,33 @@ static void die_by(int sig)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* No report, no program: the task was killed, and is about to be gone. */
-static void explain_death(struct bringup *b)
-{
-	struct pollfd pfd = { .fd = b->job.pidfd, .events = POLLIN };
-	siginfo_t si = { 0 };
-
-	if (poll(&pfd, 1, DEATH_MS) > 0)
-		waitid(P_PIDFD, b->job.pidfd, &si, WEXITED | WNOWAIT | __WALL);
-	if (si.si_code == CLD_KILLED || si.si_code == CLD_DUMPED)
-		msg("%s was not restarted: the new process was killed by a signal (%s)",
-		    b->image, strsignal(si.si_status));
-	else
-		msg("%s was not restarted: the new process ended early",
-		    b->image);
-	klog_show(&b->log);
-}
-
-static void explain_report(struct bringup *b, const struct report *report)
-{
-	if (report->failed == FAILED_RESTART)
-		explain_restart(report->err, b->image, klog_show(&b->log));
-	else
-		msg("%s was not restarted: the new process could not lead its %s: %s",
-		    b->image, report->failed == FAILED_SETSID ? "session" :
-		    "process group", strerror(report->err));
-}
-
 /* Returns 0 if the program runs, -1 after a message. */
 static int read_outcome(struct bringup *b)
 {
-	union {
-		struct report report;
-		struct done done;
-	} u;
+	struct report report;
 	ssize_t n;
 
-	memset(&u, 0, sizeof(u));
-
 	do {
-		n = read(b->done[0], &u, sizeof(u));
+		n = read(b->report[0], &report, sizeof(report));
 	} while (n < 0 && errno == EINTR);
-	if (n >= 1 && !u.done.zero) {
-		b->stats = u.done.stats;
-		return 0;
+	end_runner(b, false);
+	if (n == sizeof(report)) {
+		b->stats = report.stats;
+		if (!report.err)
+			return 0;
+		explain_restart(report.err, b->image, klog_show(&b->log));
+		return -1;
 	}
-	if (n == sizeof(u.report))
-		explain_report(b, &u.report);
-	else
-		explain_death(b);
+	msg("%s was not restarted: the process that coordinates it was killed",
+	    b->image);
+	klog_show(&b->log);
 	return -1;
 }
 
 static int wait_for_program(struct bringup *b)
 {
 	struct pollfd pfd[] = {
-		{ .fd = b->done[0], .events = POLLIN },
+		{ .fd = b->report[0], .events = POLLIN },
 		{ .fd = b->job.sigfd, .events = POLLIN },
 	};
 	int sig;
@@ -532,6 +564,7 @@ static int wait_for_program(struct bringup *b)
 		if (!sig)
 			continue;
 		job_take_terminal(&b->job);
+		end_runner(b, true);
 		mktree_kill(&b->mk);
 		output_discard(&b->pidout);
 		klog_show(&b->log);
@@ -588,11 +621,13 @@ static int stand_for(struct bringup *b)
 static int bring_up(struct bringup *b)
 {
 	if (mktree_plan(&b->mk, b->tree, b->no_pids) ||
+	    make_context(b) ||
 	    clocks_prepare(&b->tree->header, b->time_host, b->verbose) ||
 	    prepare(b))
 		goto fail;
 	if (launch(b) || wait_for_program(b)) {
 		job_take_terminal(&b->job);
+		end_runner(b, true);
 		mktree_kill(&b->mk);
 		goto fail;
 	}
@@ -612,6 +647,7 @@ int main(int argc, char **argv)
 	struct bringup b = {
 		.fd = -1,
 		.pidout = { .fd = -1, .dir = -1 },
+		.mk = { .pidfd = -1 },
 		.job = { .pidfd = -1, .tty = -1, .sigfd = -1 },
 	};
 	int ret;

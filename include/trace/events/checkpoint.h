@@ -31,6 +31,8 @@
 
 #ifndef _CKPT_STAGE_ENUM
 #define _CKPT_STAGE_ENUM
+#undef EM
+#undef EMe
 #define EM(a, b)	CKPT_STAGE_##a,
 #define EMe(a, b)	CKPT_STAGE_##a, CKPT_STAGE_NR
 enum ckpt_stage { CKPT_STAGES };

@@ -79,9 +79,16 @@
  *
  * RESTART_TASKSELF
  *	the calling task turns itself into the one task of the image
- * RESTART_FROZEN
- *	leave the restarted task frozen; a descriptor that holds it is put
- *	into restart_args.context_fd of the caller before that
+ * RESTART_CONTEXT
+ *	read the image and return a descriptor for the two that follow
+ * RESTART_MEMBER
+ *	the calling task turns itself into the task whose index @pid is; @fd is
+ *	the descriptor. Its parent and its threads must be those that the image
+ *	says, and take part as well
+ * RESTART_RUN
+ *	wait until all tasks of the image have come, and bring them back
+ *	together. Returns the pid of the root, or an error and none of them is
+ *	left. A signal ends it in time
  * RESTART_NO_PIDS
  *	do not insist that the caller has the pid that is recorded
  * RESTART_TIME_HOST
@@ -94,11 +101,12 @@
  *	the 4th and 5th argument are a struct restart_args and its size
  */
 #define RESTART_TASKSELF	(1UL << 0)
-#define RESTART_FROZEN		(1UL << 1)
-#define RESTART_GHOST		(1UL << 2)
+#define RESTART_CONTEXT		(1UL << 1)
+#define RESTART_MEMBER		(1UL << 2)
 #define RESTART_NO_PIDS		(1UL << 3)
 #define RESTART_TIME_HOST	(1UL << 4)
 #define RESTART_FORCE_FILES	(1UL << 5)
+#define RESTART_RUN		(1UL << 6)
 #define RESTART_ARGS		(1UL << 31)
 
 /* context_fd ioctls, see CHECKPOINT_HOLD. */
@@ -193,7 +201,7 @@ struct ckpt_inherit_fd {
 /**
  * struct restart_args - extensible arguments of restart()
  * @log_fd: as in struct checkpoint_args
- * @context_fd: out, with RESTART_FROZEN
+ * @context_fd: not used yet
  * @prefix: user pointer to the bytes of the image that the caller has read from
  *	a stream already; they come before what is left in the descriptor
  * @prefix_len: their number, at most CKPT_PREFIX_MAX

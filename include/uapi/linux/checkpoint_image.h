@@ -184,8 +184,10 @@ struct ckpt_rec_tree {
 
 /* ckpt_rec_tree_task.flags */
 #define CKPT_TREE_ZOMBIE	(1U << 0)
-#define CKPT_TREE_PLACEHOLDER	(1U << 1)	/* only holds ids */
 #define CKPT_TREE_COMPAT	(1U << 2)	/* a 32-bit task */
+#define CKPT_TREE_OUTER_SESSION	(1U << 3)	/* others are in its session, too */
+#define CKPT_TREE_OUTER_GROUP	(1U << 4)	/* likewise its process group */
+#define CKPT_TREE_FLAGS_ALL	0x1dU
 
 #define CKPT_TREE_NO_PARENT	0xffffffffU
 
@@ -556,6 +558,8 @@ struct ckpt_itimer {
 /* ckpt_rec_signal.flags */
 #define CKPT_SIGNAL_SUBREAPER	(1U << 0)
 #define CKPT_SIGNAL_STOPPED	(1U << 1)	/* job control stop */
+#define CKPT_SIGNAL_STOP_KNOWN	(1U << 2)	/* the parent has waited for it */
+#define CKPT_SIGNAL_FLAGS_ALL	0x7U
 
 /**
  * struct ckpt_rec_signal - what the threads of a process share

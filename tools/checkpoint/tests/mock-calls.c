@@ -11,7 +11,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "checkpoint.h"
@@ -79,32 +81,60 @@ static bool image_arrives(int fd, const struct restart_args *args)
 	return !ret;
 }
 
-long restart(pid_t pid, int fd, unsigned long flags, struct restart_args *args)
-{
-	char text[32];
-	__u32 i;
+/* Stands for the context: the root writes a byte when it has come. */
+static int context[2];
+static struct restart_args context_args;
+static unsigned long context_flags;
 
-	if (pid || !(flags & RESTART_TASKSELF) || !image_arrives(fd, args)) {
+static long make_context(int fd, unsigned long flags, struct restart_args *args)
+{
+	if (!image_arrives(fd, args)) {
 		errno = EBADMSG;
 		return -1;
 	}
-	if (fail(args->log_fd))
+	if (fail(args->log_fd) || pipe2(context, O_CLOEXEC))
 		return -1;
-	for (i = 0; i < args->nr_inherit; i++) {
-		const struct ckpt_inherit_fd *inherit =
-			(void *)(uintptr_t)args->inherit;
+	context_args = *args;
+	context_flags = flags & ~(RESTART_CONTEXT | RESTART_ARGS);
+	return context[0];
+}
 
+static __attribute__((noreturn)) void be_member(pid_t index)
+{
+	const struct ckpt_inherit_fd *inherit =
+		(void *)(uintptr_t)context_args.inherit;
+	char text[32];
+	__u32 i;
+
+	if (index)
+		for (;;)
+			pause();
+	for (i = 0; i < context_args.nr_inherit; i++)
 		dup2(inherit[i].fd, inherit[i].saved_fd);
-	}
-	snprintf(text, sizeof(text), "%lx", flags & ~RESTART_TASKSELF);
+	snprintf(text, sizeof(text), "%lx", context_flags);
 	setenv("MOCK_FLAGS", text, 1);
 	signal(SIGTSTP, SIG_DFL);
 	signal(SIGTTIN, SIG_DFL);
 	signal(SIGTTOU, SIG_DFL);
-	if (write_all(args->done_fd, "", 1))
+	prctl(PR_SET_PDEATHSIG, 0);
+	if (write_all(context[1], "", 1))
 		_exit(99);
 	execl("/bin/sh", "sh", "-c", getenv("MOCK_PROGRAM"), NULL);
 	_exit(98);
+}
+
+long restart(pid_t pid, int fd, unsigned long flags, struct restart_args *args)
+{
+	char c;
+
+	if (flags & RESTART_CONTEXT)
+		return make_context(fd, flags, args);
+	if (flags & RESTART_MEMBER)
+		be_member(pid);
+	if (flags & RESTART_RUN && read(fd, &c, 1) == 1)
+		return 1;
+	errno = EINVAL;
+	return -1;
 }
 
 int ckpt_query(struct ckpt_caps *caps)

@@ -69,7 +69,7 @@ static pid_t start_program(void)
 	pid_t pid;
 	char c;
 
-	close(open(OPEN_FILE, O_RDWR | O_CREAT, 0600));
+	ckpt_touch(OPEN_FILE);
 	if (pipe2(fds, O_CLOEXEC))
 		return -1;
 	pid = ckpt_spawn(program, &fds[1], fds[1]);
@@ -98,8 +98,7 @@ static int dies_or_goes_on(pid_t pid)
 	if (waitpid(pid, &status, WUNTRACED) != pid)
 		return -ECHILD;
 	if (!WIFSTOPPED(status))
-		return WIFEXITED(status) ? WEXITSTATUS(status) :
-					   256 + WTERMSIG(status);
+		return ckpt_exit_code(status);
 	kill(pid, SIGCONT);
 	return -1;
 }
@@ -111,25 +110,17 @@ static bool stops_and_goes_on(pid_t pid)
 
 /* ---- faults -------------------------------------------------------------------- */
 
-static bool put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == strlen(text);
-
-	close(fd);
-	return ok;
-}
-
 static bool faults_on(void)
 {
 #define FAULT "/sys/kernel/debug/"
-	return put(FAULT "failslab/ignore-gfp-wait", "N") &&
-	       put(FAULT "failslab/verbose", "0") &&
-	       put(FAULT "fail_page_alloc/ignore-gfp-wait", "N") &&
-	       put(FAULT "fail_page_alloc/ignore-gfp-highmem", "N") &&
-	       put(FAULT "fail_page_alloc/min-order", "0") &&
-	       put(FAULT "fail_page_alloc/verbose", "0") &&
-	       put(FAULT "fail_usercopy/verbose", "0");
+	return ckpt_write_text(FAULT "failslab/ignore-gfp-wait", "N") &&
+	       ckpt_write_text(FAULT "failslab/verbose", "0") &&
+	       ckpt_write_text(FAULT "fail_page_alloc/ignore-gfp-wait", "N") &&
+	       ckpt_write_text(FAULT "fail_page_alloc/ignore-gfp-highmem",
+			       "N") &&
+	       ckpt_write_text(FAULT "fail_page_alloc/min-order", "0") &&
+	       ckpt_write_text(FAULT "fail_page_alloc/verbose", "0") &&
+	       ckpt_write_text(FAULT "fail_usercopy/verbose", "0");
 }
 
 /* What a call came to whose n-th allocation or user access failed. */
@@ -230,7 +221,7 @@ static int restart_attacked(pid_t pid, int n, const char *stage)
 	if (child != pid)
 		return -errno;
 	snprintf(text, sizeof(text), "%s %d", stage ?: "", pid);
-	if (!stage || put(KILL_POINT, text))
+	if (!stage || ckpt_write_text(KILL_POINT, text))
 		if (write(go[1], "g", 1) != 1)
 			return -errno;
 	close(go[0]);
@@ -256,7 +247,7 @@ FIXTURE_SETUP(attack)
 {
 	self->pid = start_program();
 	ASSERT_LT(0, self->pid);
-	put(KILL_POINT, "\n");
+	ckpt_write_text(KILL_POINT, "\n");
 }
 
 FIXTURE_TEARDOWN(attack)
@@ -329,9 +320,7 @@ TEST_F_TIMEOUT(attack, faults_in_restart, 280)
 
 	if (!faults_on())
 		SKIP(return, "no fault injection in this kernel");
-	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL))
-		TH_LOG("%s", ckpt_log_text);
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	ckpt_save_and_kill(_metadata, self->pid);
 	for (n = 1; n < MAX_FAULTS && through < UNHARMED; n++) {
 		int ret = restart_attacked(self->pid, n, NULL);
 
@@ -393,7 +382,7 @@ static int save_in_child(pid_t pid, unsigned long flags, const char *stage,
 	close(out);
 	close(go[0]);
 	snprintf(text, sizeof(text), "%s %d", stage, kill_saver ? child : pid);
-	if (put(KILL_POINT, text) && write(go[1], "g", 1) != 1)
+	if (ckpt_write_text(KILL_POINT, text) && write(go[1], "g", 1) != 1)
 		return -1;
 	close(go[1]);
 	return ckpt_wait(child, 20000);
@@ -401,11 +390,9 @@ static int save_in_child(pid_t pid, unsigned long flags, const char *stage,
 
 static int kill_point_left(void)
 {
-	char text[16] = "";
-	int fd = open(KILL_POINT, O_RDONLY);
+	char text[16];
 
-	pread(fd, text, sizeof(text) - 1, 0);
-	close(fd);
+	ckpt_read_text(KILL_POINT, text, sizeof(text));
 	return atoi(text);
 }
 
@@ -469,8 +456,7 @@ TEST_F(attack, restarter_killed)
 
 	if (access(KILL_POINT, F_OK))
 		SKIP(return, "no kill points in this kernel");
-	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	ckpt_save_and_kill(_metadata, self->pid);
 	for (i = 0; i < sizeof(restart_stages) / sizeof(*restart_stages); i++) {
 		int ret = restart_attacked(self->pid, 0, restart_stages[i]);
 

@@ -85,9 +85,7 @@ TEST_F(basic, killed_and_restarted)
 	struct stat st;
 	pid_t pid;
 
-	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL))
-		TH_LOG("%s", ckpt_log_text);
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	ckpt_save_and_kill(_metadata, self->pid);
 	ASSERT_EQ(0, stat(STEP_LOG, &st));
 	/* In the middle: neither begun only nor done. */
 	ASSERT_LE(20, st.st_size);
@@ -103,26 +101,19 @@ TEST_F(basic, killed_and_restarted)
 /* Nothing of the restarter is left in the program. */
 TEST_F(basic, nothing_of_the_restarter)
 {
-	char path[64], before[4096] = "", now[4096] = "";
+	char path[64], before[4096], now[4096];
 	struct stat st;
-	int fd, i;
+	int i;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", self->pid);
-	fd = open(path, O_RDONLY);
-	ASSERT_LT(0, read(fd, before, sizeof(before) - 1));
-	close(fd);
-	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	ASSERT_LT(0, ckpt_read_proc(self->pid, "maps", before, sizeof(before)));
+	ckpt_save_and_kill(_metadata, self->pid);
 	ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid));
 	for (i = 0; i < 64; i++) {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", self->pid, i);
 		EXPECT_EQ(i < 3 || i == self->fd ? 0 : -1, lstat(path, &st))
 			TH_LOG("descriptor %d", i);
 	}
-	snprintf(path, sizeof(path), "/proc/%d/maps", self->pid);
-	fd = open(path, O_RDONLY);
-	ASSERT_LT(0, read(fd, now, sizeof(now) - 1));
-	close(fd);
+	ASSERT_LT(0, ckpt_read_proc(self->pid, "maps", now, sizeof(now)));
 	EXPECT_STREQ(before, now);
 	EXPECT_EQ(42, ckpt_wait(self->pid, 20000));
 }
@@ -146,51 +137,40 @@ TEST_F(basic, many_generations)
 
 TEST_F(basic, check_only)
 {
-	struct checkpoint_args args = { .log_fd = -1 };
-
-	EXPECT_EQ(0, sys_checkpoint(self->pid, -1, CHECKPOINT_SUBTREE |
-				    CHECKPOINT_CHECK |
-				    CHECKPOINT_ARGS, &args, sizeof(args)));
+	EXPECT_EQ(0, ckpt_check(self->pid, CHECKPOINT_SUBTREE))
+		TH_LOG("%s", ckpt_log_text);
 	EXPECT_EQ(42, ckpt_wait(self->pid, 20000));
 	EXPECT_TRUE(steps_are_right());
 }
 
 TEST_F(basic, hold_then_thaw)
 {
-	int out = open("/dev/null", O_WRONLY);
-	struct checkpoint_args args = { .log_fd = -1, .context_fd = -1 };
+	int context = ckpt_hold(_metadata, self->pid), out;
 	struct stat before, after;
 
-	ASSERT_LT(0, sys_checkpoint(self->pid, out, CHECKPOINT_SUBTREE |
-				    CHECKPOINT_HOLD |
-				    CHECKPOINT_ARGS, &args, sizeof(args)));
-	ASSERT_LE(0, args.context_fd);
+	ASSERT_LE(0, context);
 	ASSERT_EQ(0, stat(STEP_LOG, &before));
 	ckpt_sleep_ms(300);
 	ASSERT_EQ(0, stat(STEP_LOG, &after));
 	EXPECT_EQ(before.st_size, after.st_size);
 	/* A second checkpoint meanwhile is refused. */
+	out = open("/dev/null", O_WRONLY);
 	EXPECT_EQ(-1, sys_checkpoint(self->pid, out, 0, NULL, 0));
 	EXPECT_EQ(EBUSY, errno);
-	/* The last close lets it go. */
-	close(args.context_fd);
 	close(out);
+	/* The last close lets it go. */
+	close(context);
 	EXPECT_EQ(42, ckpt_wait(self->pid, 20000));
 	EXPECT_TRUE(steps_are_right());
 }
 
 TEST_F(basic, hold_then_kill)
 {
-	int out = open("/dev/null", O_WRONLY);
-	struct checkpoint_args args = { .log_fd = -1, .context_fd = -1 };
+	int context = ckpt_hold(_metadata, self->pid);
 
-	ASSERT_LT(0, sys_checkpoint(self->pid, out, CHECKPOINT_SUBTREE |
-				    CHECKPOINT_HOLD |
-				    CHECKPOINT_ARGS, &args, sizeof(args)));
-	ASSERT_EQ(0, ioctl(args.context_fd, CKPT_CONTEXT_KILL));
+	ASSERT_EQ(0, ioctl(context, CKPT_CONTEXT_KILL));
 	EXPECT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
-	close(args.context_fd);
-	close(out);
+	close(context);
 }
 
 TEST_HARNESS_MAIN

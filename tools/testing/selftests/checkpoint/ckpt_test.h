@@ -62,9 +62,30 @@ static inline void ckpt_log_end(int fd)
 	close(fd);
 }
 
-/* Saves @pid to @out; returns what the call returned, -errno on failure. */
-static inline long ckpt_save_fd(pid_t pid, int out, unsigned long flags,
-				struct ckpt_stats *stats)
+/* Has the log a line with all of @parts, up to a NULL, in this order? */
+static inline bool ckpt_log_says(const char *const *parts)
+{
+	const char *line, *next, *at;
+	int i;
+
+	for (line = ckpt_log_text; *line; line = next) {
+		next = strchrnul(line, '\n');
+		if (*next)
+			next++;
+		for (at = line, i = 0; at && parts[i]; i++) {
+			at = memmem(at, next - at, parts[i], strlen(parts[i]));
+			if (at)
+				at += strlen(parts[i]);
+		}
+		if (at)
+			return true;
+	}
+	return false;
+}
+
+/* Returns what the call returned, -errno on failure. */
+static inline long ckpt_call(pid_t pid, int out, unsigned long flags,
+			     struct ckpt_stats *stats)
 {
 	struct checkpoint_args args = {
 		.log_fd = ckpt_log_begin(),
@@ -73,12 +94,25 @@ static inline long ckpt_save_fd(pid_t pid, int out, unsigned long flags,
 	};
 	long ret;
 
-	ret = sys_checkpoint(pid, out, flags | CHECKPOINT_SUBTREE |
-			     CHECKPOINT_ARGS, &args, sizeof(args));
+	ret = sys_checkpoint(pid, out, flags | CHECKPOINT_ARGS, &args,
+			     sizeof(args));
 	if (ret < 0)
 		ret = -errno;
 	ckpt_log_end(args.log_fd);
 	return ret;
+}
+
+/* Saves @pid to @out. */
+static inline long ckpt_save_fd(pid_t pid, int out, unsigned long flags,
+				struct ckpt_stats *stats)
+{
+	return ckpt_call(pid, out, flags | CHECKPOINT_SUBTREE, stats);
+}
+
+/* Could @pid be saved? 0 or -errno. */
+static inline long ckpt_check(pid_t pid, unsigned long flags)
+{
+	return ckpt_call(pid, -1, flags | CHECKPOINT_CHECK, NULL);
 }
 
 static inline long ckpt_save(pid_t pid, const char *path, unsigned long flags)
@@ -101,9 +135,10 @@ struct ckpt_child {
 	unsigned long flags;
 	const struct ckpt_inherit_fd *inherit;
 	int nr_inherit;
+	void (*prepare)(void);	/* what it does before */
 };
 
-static inline void ckpt_child_restart(struct ckpt_child *c, pid_t pid)
+static inline void ckpt_child_restart(struct ckpt_child *c)
 {
 	struct restart_args args = {
 		.log_fd = c->log,
@@ -113,6 +148,8 @@ static inline void ckpt_child_restart(struct ckpt_child *c, pid_t pid)
 		.nr_inherit = c->nr_inherit,
 	};
 
+	if (c->prepare)
+		c->prepare();
 	setsid();
 	sys_restart(0, c->in, RESTART_TASKSELF | RESTART_ARGS | c->flags,
 		    &args, sizeof(args));
@@ -120,68 +157,85 @@ static inline void ckpt_child_restart(struct ckpt_child *c, pid_t pid)
 }
 
 /*
- * Restarts from @in under @pid (0: any). Returns the pid of the program, or
- * -errno with the text in ckpt_log_text.
+ * Restarts under @pid (0: any). Returns the pid of the program, or -errno with
+ * the text in ckpt_log_text.
  */
-static inline pid_t ckpt_restart_fd_opts(int in, pid_t pid, unsigned long flags,
-					 const struct ckpt_inherit_fd *inherit,
-					 int nr_inherit)
+static inline pid_t ckpt_restart_child(struct ckpt_child *c, pid_t pid)
 {
-	struct ckpt_child c = {
-		.in = in, .log = ckpt_log_begin(), .flags = flags,
-		.inherit = inherit, .nr_inherit = nr_inherit,
-	};
 	struct clone_args ca = { .exit_signal = SIGCHLD };
 	int status, err;
 	char byte;
 	pid_t child;
 	ssize_t n;
 
-	if (pipe2(c.done, O_CLOEXEC))
+	c->log = ckpt_log_begin();
+	if (pipe2(c->done, O_CLOEXEC))
 		return -errno;
 	if (pid) {
 		ca.set_tid = (uintptr_t)&pid;
 		ca.set_tid_size = 1;
 	} else {
-		c.flags |= RESTART_NO_PIDS;
+		c->flags |= RESTART_NO_PIDS;
 	}
 	child = syscall(SYS_clone3, &ca, sizeof(ca));
 	err = -errno;
 	if (!child)
-		ckpt_child_restart(&c, pid);
-	close(c.done[1]);
+		ckpt_child_restart(c);
+	close(c->done[1]);
 	if (child < 0) {
 		snprintf(ckpt_log_text, sizeof(ckpt_log_text),
 			 "clone3 with pid %d: %s", pid, strerror(-err));
-		close(c.done[0]);
-		close(c.log);
+		close(c->done[0]);
+		close(c->log);
 		return err;
 	}
 	do {
-		n = read(c.done[0], &byte, 1);
+		n = read(c->done[0], &byte, 1);
 	} while (n < 0 && errno == EINTR);
-	close(c.done[0]);
+	close(c->done[0]);
 	if (n == 1) {
-		ckpt_log_end(c.log);
+		ckpt_log_end(c->log);
 		return child;
 	}
 	waitpid(child, &status, 0);
-	ckpt_log_end(c.log);
+	ckpt_log_end(c->log);
 	if (WIFEXITED(status))
 		return -WEXITSTATUS(status);
 	return -ECHILD;
 }
 
-static inline pid_t ckpt_restart(const char *path, pid_t pid)
+/* Restarts from @in, with flags and files of the caller. */
+static inline pid_t ckpt_restart_fd_opts(int in, pid_t pid, unsigned long flags,
+					 const struct ckpt_inherit_fd *inherit,
+					 int nr_inherit)
 {
-	int in = open(path, O_RDONLY | O_CLOEXEC);
+	struct ckpt_child c = {
+		.in = in, .flags = flags,
+		.inherit = inherit, .nr_inherit = nr_inherit,
+	};
+
+	return ckpt_restart_child(&c, pid);
+}
+
+/* Restarts in a child that does @prepare before. */
+static inline pid_t ckpt_restart_after(const char *path, pid_t pid,
+				       void (*prepare)(void))
+{
+	struct ckpt_child c = {
+		.in = open(path, O_RDONLY | O_CLOEXEC), .prepare = prepare,
+	};
 	pid_t ret;
 
-	if (in < 0)
+	if (c.in < 0)
 		return -errno;
-	ret = ckpt_restart_fd_opts(in, pid, 0, NULL, 0);
-	close(in);
+	ret = ckpt_restart_child(&c, pid);
+	close(c.in);
 	return ret;
+}
+
+static inline pid_t ckpt_restart(const char *path, pid_t pid)
+{
+	return ckpt_restart_after(path, pid, NULL);
 }
 
 /* The harness shares memory with its children, which cannot be saved yet. */
@@ -237,7 +291,13 @@ static inline void ckpt_kill(pid_t pid)
 	}
 }
 
-/* Exit code of @pid, 256 + n if it died by signal n, -1 after @ms. */
+/* The exit code, 256 + n after the death by signal n. */
+static inline int ckpt_exit_code(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+
+/* Exit code of @pid as above, -1 after @ms. */
 static inline int ckpt_wait(pid_t pid, int ms)
 {
 	struct pollfd p = { .events = POLLIN };
@@ -247,8 +307,7 @@ static inline int ckpt_wait(pid_t pid, int ms)
 	if (p.fd < 0)
 		return -1;
 	if (poll(&p, 1, ms) == 1 && waitpid(pid, &status, 0) == pid)
-		ret = WIFEXITED(status) ? WEXITSTATUS(status) :
-					  256 + WTERMSIG(status);
+		ret = ckpt_exit_code(status);
 	close(p.fd);
 	return ret;
 }
@@ -274,6 +333,14 @@ static inline void ckpt_sleep_ms(unsigned int ms)
 		;
 }
 
+static inline long long ckpt_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
 static inline double ckpt_now(clockid_t clock)
 {
 	struct timespec ts;
@@ -282,6 +349,171 @@ static inline double ckpt_now(clockid_t clock)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+/* ---- files of text, /proc ------------------------------------------------ */
+
+/* Length of what stands in @buf then, -1 if the file cannot be read. */
+static inline ssize_t ckpt_read_text(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n, len = 0;
+
+	buf[0] = 0;
+	if (fd < 0)
+		return -1;
+	while ((n = read(fd, buf + len, size - 1 - len)) > 0)
+		len += n;
+	buf[len] = 0;
+	close(fd);
+	return n < 0 ? -1 : len;
+}
+
+static inline bool ckpt_write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return ok;
+}
+
+static inline void ckpt_touch(const char *path)
+{
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+}
+
+static inline ssize_t ckpt_read_proc(pid_t pid, const char *name, char *buf,
+				     size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return ckpt_read_text(path, buf, size);
+}
+
+/* The lines of /proc/PID/status that begin with one of @names, up to a NULL. */
+static inline void ckpt_status_lines(pid_t pid, const char *const *names,
+				     char *buf, size_t size)
+{
+	char text[8192], *line, *rest = text;
+	size_t len = 0;
+	int i;
+
+	buf[0] = 0;
+	ckpt_read_proc(pid, "status", text, sizeof(text));
+	while ((line = strsep(&rest, "\n"))) {
+		for (i = 0; names[i]; i++)
+			if (!strncmp(line, names[i], strlen(names[i])))
+				len += snprintf(buf + len, size - len, "%s\n",
+						line);
+	}
+}
+
+/* As in ps(1), 0 if there is no such process. */
+static inline char ckpt_state(pid_t pid)
+{
+	char text[1024], *p;
+
+	ckpt_read_proc(pid, "stat", text, sizeof(text));
+	p = strrchr(text, ')');
+	return p ? p[2] : 0;
+}
+
+static inline bool ckpt_wait_state(pid_t pid, char state)
+{
+	int i;
+
+	for (i = 0; i < 2500 && ckpt_state(pid) != state; i++)
+		ckpt_sleep_ms(2);
+	return ckpt_state(pid) == state;
+}
+
+/* The system call that @pid sleeps in, -1: none, -2: it runs or is no more. */
+static inline long ckpt_syscall(pid_t pid)
+{
+	char text[256], *end;
+	long nr;
+
+	ckpt_read_proc(pid, "syscall", text, sizeof(text));
+	nr = strtol(text, &end, 10);
+	return end > text ? nr : -2;
+}
+
+static inline bool ckpt_wait_syscall(pid_t pid, long nr)
+{
+	int i;
+
+	for (i = 0; i < 2500 && ckpt_syscall(pid) != nr; i++)
+		ckpt_sleep_ms(2);
+	return ckpt_syscall(pid) == nr;
+}
+
+/* The first lines that differ, "" if there are none. */
+static inline const char *ckpt_difference(const char *was, const char *is)
+{
+	static char text[8192];
+	size_t i, line = 0;
+
+	for (i = 0; was[i] && was[i] == is[i]; i++)
+		if (was[i] == '\n')
+			line = i + 1;
+	if (was[i] == is[i])
+		return "";
+	snprintf(text, sizeof(text), "\n was %.*s\n  is %.*s",
+		 (int)strcspn(was + line, "\n"), was + line,
+		 (int)strcspn(is + line, "\n"), is + line);
+	return text;
+}
+
+/* ---- what tests expect ----------------------------------------------------- */
+
 #define CKPT_IMG	"/tmp/ckpt.img"
+
+static inline bool ckpt_is_there(void)
+{
+	return sys_checkpoint(-1, -1, ~0UL, NULL, 0) >= 0 || errno != ENOSYS;
+}
+
+/* There is an image, and the program is dead. */
+static inline void ckpt_save_and_kill(struct __test_metadata *_metadata,
+				      pid_t pid)
+{
+	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
+}
+
+/* There is an image, and the program is frozen until what is returned closes. */
+static inline int ckpt_hold(struct __test_metadata *_metadata, pid_t pid)
+{
+	struct checkpoint_args args = { .log_fd = -1, .context_fd = -1 };
+	int out = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	ASSERT_LT(0, sys_checkpoint(pid, out, CHECKPOINT_HOLD |
+				    CHECKPOINT_SUBTREE | CHECKPOINT_ARGS,
+				    &args, sizeof(args)));
+	close(out);
+	return args.context_fd;
+}
+
+/* Nothing is written, and asking finds the same. ckpt_log_text says why. */
+static inline void ckpt_expect_refused(struct __test_metadata *_metadata,
+				       pid_t pid, int err)
+{
+	static char why[sizeof(ckpt_log_text)];
+	struct stat st;
+
+	/* Killing the init of the machine by mistake would be no fun. */
+	EXPECT_EQ(-err, ckpt_save(pid, CKPT_IMG,
+				  pid == 1 ? 0 : CHECKPOINT_KILL));
+	EXPECT_EQ(0, stat(CKPT_IMG, &st));
+	EXPECT_EQ(0, st.st_size);
+	memcpy(why, ckpt_log_text, sizeof(why));
+	EXPECT_EQ(-err, ckpt_check(pid, CHECKPOINT_SUBTREE));
+	EXPECT_STREQ(why, ckpt_log_text);
+}
 
 #endif /* _CKPT_TEST_H */

@@ -9,7 +9,7 @@
  *	user 1000		user 1000		as it was
  *	root, capabilities...	user 1000		refused, nothing changed
  */
-#include "ckpt_test.h"
+#include "program.h"
 
 #include <grp.h>
 #include <linux/capability.h>
@@ -18,52 +18,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#define LOG		"/tmp/cred.log"
-#define GO		"/tmp/cred.go"
 #define SECRET		"/tmp/cred.secret"
 #define USER_IMG	"/tmp/cred.img"
-#define GOOD		42
 #define USER		1000
 #define OTHER_USER	2000
 
 /* ---- in the program -------------------------------------------------- */
-
-static int log_fd;
-
-#define MUST(cond)						\
-do {								\
-	if (!(cond)) {						\
-		dprintf(log_fd, "line %d: %s (errno %d)\n",	\
-			__LINE__, #cond, errno);		\
-		_exit(43);					\
-	}							\
-} while (0)
-
-static void ready(void)
-{
-	MUST(write(log_fd, "ready\n", 6) == 6);
-}
-
-static void wait_go(void)
-{
-	while (access(GO, F_OK))
-		ckpt_sleep_ms(2);
-}
-
-static ssize_t read_text(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = -1;
-
-	if (fd < 0)
-		return -1;
-	while (len < size - 1 && (n = read(fd, buf + len, size - 1 - len)) > 0)
-		len += n;
-	buf[len] = 0;
-	close(fd);
-	return n < 0 ? -1 : len;
-}
 
 struct caps {
 	__u64 effective;
@@ -154,107 +114,36 @@ static bool can_read_secret(void)
 
 /* ---- in the test ------------------------------------------------------ */
 
-static const char *log_text(void)
-{
-	static char text[4096];
-
-	if (read_text(LOG, text, sizeof(text)) < 0)
-		text[0] = 0;
-	return text;
-}
-
-static void begin(void)
+static void cred_begin(struct __test_metadata *_metadata)
 {
 	int fd;
 
-	unlink(GO);
-	unlink(LOG);
-	unlink(SECRET);
+	begin(_metadata);
 	/* For everybody, whatever the umask. */
-	log_fd = open(LOG, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	fchmod(log_fd, 0666);
+	unlink(SECRET);
 	fd = open(SECRET, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (fchown(fd, 0, 77))
 		perror(SECRET);
 	close(fd);
 }
 
-static void end(pid_t pid)
+static void cred_end(pid_t pid)
 {
-	ckpt_kill(pid);
-	close(log_fd);
-	unlink(GO);
-	unlink(LOG);
+	end(pid);
 	unlink(SECRET);
-	unlink(CKPT_IMG);
 	unlink(USER_IMG);
 }
 
-static bool wait_ready(void)
-{
-	return ckpt_wait_size(LOG, 6, 10000) && !strncmp(log_text(), "ready", 5);
-}
-
-static pid_t start(struct __test_metadata *_metadata, void (*fn)(void *arg),
-		   const void *arg)
-{
-	pid_t pid = ckpt_spawn(fn, (void *)arg, log_fd);
-
-	ASSERT_LT(0, pid);
-	ASSERT_TRUE(wait_ready()) {
-		TH_LOG("%s", log_text());
-	}
-	return pid;
-}
-
-static void save(struct __test_metadata *_metadata, pid_t pid)
-{
-	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
-	/* So that others can try. */
-	ASSERT_EQ(0, chmod(CKPT_IMG, 0644));
-}
-
-static void go(void)
-{
-	close(open(GO, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-}
-
-static void ends_well(struct __test_metadata *_metadata, pid_t *pid)
-{
-	go();
-	EXPECT_EQ(GOOD, ckpt_wait(*pid, 10000)) {
-		TH_LOG("%s", log_text());
-	}
-	kill(*pid, SIGKILL);
-	*pid = 0;
-}
-
-/* The lines of /proc/PID/status that are about credentials. */
+/* All that /proc says of credentials. */
 static void cred_lines(pid_t pid, char *buf, size_t size)
 {
 	static const char *const names[] = {
 		"Uid:", "Gid:", "Groups:", "CapInh:", "CapPrm:", "CapEff:",
-		"CapBnd:", "CapAmb:", "NoNewPrivs:", "Umask:",
+		"CapBnd:", "CapAmb:", "NoNewPrivs:", "Umask:", NULL
 	};
-	char path[64], line[512];
-	size_t len = 0;
-	FILE *f;
-	int i;
 
-	buf[0] = 0;
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		for (i = 0; i < ARRAY_SIZE(names); i++)
-			if (!strncmp(line, names[i], strlen(names[i])))
-				len += snprintf(buf + len, size - len, "%s",
-						line);
-	}
-	if (f)
-		fclose(f);
+	ckpt_status_lines(pid, names, buf, size);
 }
 
 /* ---- root brings back anybody ----------------------------------------------- */
@@ -350,10 +239,7 @@ static void cred_program(void *arg)
 	_exit(GOOD);
 }
 
-FIXTURE(cred)
-{
-	pid_t pid;
-};
+PROGRAM_FIXTURE(cred, cred_begin, cred_end);
 
 FIXTURE_VARIANT(cred)
 {
@@ -376,27 +262,13 @@ CRED(bounding);
 CRED(securebits);
 CRED(no_new_privs);
 
-FIXTURE_SETUP(cred)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(cred)
-{
-	end(self->pid);
-}
-
 TEST_F(cred, comes_back)
 {
 	char was[1024], is[1024];
 
 	self->pid = start(_metadata, cred_program, variant->set);
 	cred_lines(self->pid, was, sizeof(was));
-	save(_metadata, self->pid);
-	ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
+	kill_and_bring_back(_metadata, self->pid);
 	cred_lines(self->pid, is, sizeof(is));
 	ASSERT_NE(NULL, strstr(was, "CapAmb:"));
 	EXPECT_STREQ(was, is);
@@ -405,28 +277,14 @@ TEST_F(cred, comes_back)
 
 /* ---- a user for himself -------------------------------------------------------- */
 
-FIXTURE(user)
-{
-	pid_t pid;
-};
-
-FIXTURE_SETUP(user)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(user)
-{
-	end(self->pid);
-}
+PROGRAM_FIXTURE(user, cred_begin, cred_end);
 
 /* Runs as the user, who has no capability; 0 if all went well. */
 static int all_by_himself(void)
 {
 	struct caps c;
 	pid_t pid;
-	int in, ret;
+	int ret;
 
 	become(USER);
 	get_caps(&c);
@@ -441,9 +299,7 @@ static int all_by_himself(void)
 	MUST(ckpt_wait(pid, 5000) == 256 + SIGKILL);
 	/* He may not choose the pid. */
 	MUST(ckpt_restart(USER_IMG, pid) == -EPERM);
-	in = open(USER_IMG, O_RDONLY | O_CLOEXEC);
-	pid = ckpt_restart_fd_opts(in, 0, 0, NULL, 0);
-	close(in);
+	pid = ckpt_restart(USER_IMG, 0);
 	if (pid <= 0) {
 		dprintf(log_fd, "restart: %d %s\n", pid, ckpt_log_text);
 		return 1;
@@ -469,50 +325,40 @@ TEST_F(user, all_by_himself)
 
 /* ---- who may save ---------------------------------------------------------------- */
 
-static void idle_as_root(void *arg)
-{
-	ready();
-	wait_go();
-	_exit(GOOD);
-}
-
 static void idle_as_other(void *arg)
 {
 	become(OTHER_USER);
-	idle_as_root(arg);
+	idle_program(arg);
 }
 
 static void idle_as_user(void *arg)
 {
 	become(USER);
-	idle_as_root(arg);
+	idle_program(arg);
 }
 
 static void idle_undumpable(void *arg)
 {
 	become(USER);
 	MUST(!prctl(PR_SET_DUMPABLE, 0));
-	idle_as_root(arg);
+	idle_program(arg);
 }
 
 static void idle_with_caps(void *arg)
 {
 	set_user_with_caps();
 	MUST(!prctl(PR_SET_DUMPABLE, 1));
-	idle_as_root(arg);
+	idle_program(arg);
 }
 
 static void idle_setuid(void *arg)
 {
 	MUST(!setresuid(USER, 0, 0));
 	MUST(!prctl(PR_SET_DUMPABLE, 1));
-	idle_as_root(arg);
+	idle_program(arg);
 }
 
-FIXTURE(others)
-{
-	pid_t pid;
-};
+PROGRAM_FIXTURE(others, cred_begin, cred_end);
 
 FIXTURE_VARIANT(others)
 {
@@ -520,57 +366,23 @@ FIXTURE_VARIANT(others)
 	long ret;
 };
 
-FIXTURE_VARIANT_ADD(others, root)
-{
-	.program = idle_as_root,
-	.ret = -EPERM,
-};
+#define OTHERS(name, fn, is)			\
+FIXTURE_VARIANT_ADD(others, name)		\
+{						\
+	.program = fn,				\
+	.ret = is,				\
+}
 
-FIXTURE_VARIANT_ADD(others, another_user)
-{
-	.program = idle_as_other,
-	.ret = -EPERM,
-};
-
-FIXTURE_VARIANT_ADD(others, undumpable)
-{
-	.program = idle_undumpable,
-	.ret = -EPERM,
-};
-
-FIXTURE_VARIANT_ADD(others, more_capabilities)
-{
-	.program = idle_with_caps,
-	.ret = -EPERM,
-};
-
-FIXTURE_VARIANT_ADD(others, set_user_id)
-{
-	.program = idle_setuid,
-	.ret = -EPERM,
-};
-
+OTHERS(root, idle_program, -EPERM);
+OTHERS(another_user, idle_as_other, -EPERM);
+OTHERS(undumpable, idle_undumpable, -EPERM);
+OTHERS(more_capabilities, idle_with_caps, -EPERM);
+OTHERS(set_user_id, idle_setuid, -EPERM);
 /* That it would go otherwise. */
-FIXTURE_VARIANT_ADD(others, own)
-{
-	.program = idle_as_user,
-	.ret = 1,
-};
-
-FIXTURE_SETUP(others)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(others)
-{
-	end(self->pid);
-}
+OTHERS(own, idle_as_user, 1);
 
 static int save_as_user(pid_t pid, long expected)
 {
-	struct checkpoint_args args = { .log_fd = -1 };
 	struct stat st;
 	long ret;
 
@@ -585,9 +397,7 @@ static int save_as_user(pid_t pid, long expected)
 	MUST(strstr(ckpt_log_text, "may not be saved by you"));
 	MUST(!stat(USER_IMG, &st) && !st.st_size);
 	/* Nor can it be asked about. */
-	MUST(sys_checkpoint(pid, -1, CHECKPOINT_CHECK | CHECKPOINT_SUBTREE |
-			    CHECKPOINT_ARGS, &args, sizeof(args)) == -1);
-	MUST(errno == EPERM);
+	MUST(ckpt_check(pid, CHECKPOINT_SUBTREE) == -EPERM);
 	return 0;
 }
 
@@ -721,20 +531,7 @@ static void img_oom(void)
 	become(USER);
 }
 
-static void img_program(void *arg)
-{
-	void (*set)(void) = arg;
-
-	set();
-	ready();
-	wait_go();
-	_exit(GOOD);
-}
-
-FIXTURE(denied)
-{
-	pid_t pid;
-};
+PROGRAM_FIXTURE(denied, cred_begin, cred_end);
 
 FIXTURE_VARIANT(denied)
 {
@@ -764,17 +561,6 @@ DENIED(nice, "nice -1 takes CAP_SYS_NICE or RLIMIT_NICE");
 DENIED(real_time, "a real-time priority takes CAP_SYS_NICE");
 DENIED(ioprio, "I/O priority 0x2004 is not permitted");
 DENIED(oom, "oom_score_adj -1 takes CAP_SYS_RESOURCE");
-
-FIXTURE_SETUP(denied)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(denied)
-{
-	end(self->pid);
-}
 
 /* All that a failed restart must not have changed, beside the credentials. */
 static void get_standing(char *buf, size_t size)
@@ -821,10 +607,12 @@ static int get_it_as_user(const char *words)
 
 TEST_F(denied, to_user)
 {
+	struct program program = { variant->set };
 	pid_t pid;
 
-	self->pid = start(_metadata, img_program, variant->set);
-	save(_metadata, self->pid);
+	self->pid = start_program(_metadata, &program);
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_EQ(0, chmod(CKPT_IMG, 0644));
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
@@ -833,68 +621,33 @@ TEST_F(denied, to_user)
 		TH_LOG("%s", log_text());
 	}
 	/* Root may have it: nothing else is wrong with the image. */
-	ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
+	bring_back(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
 
 /* ---- restarters with less than root has ------------------------------------------------ */
 
-static pid_t restart_as(pid_t pid, void (*set)(void))
+static void expect_denied(struct __test_metadata *_metadata, pid_t pid,
+			  void (*prepare)(void), const char *words)
 {
-	int in = open(CKPT_IMG, O_RDONLY | O_CLOEXEC), log = ckpt_log_begin();
-	struct clone_args ca = {
-		.exit_signal = SIGCHLD,
-		.set_tid = (uintptr_t)&pid,
-		.set_tid_size = 1,
-	};
-	struct ckpt_child c = { .in = in, .log = log };
-	struct pollfd p = { .events = POLLIN };
-	int status;
-	pid_t child;
-
-	if (pipe2(c.done, O_CLOEXEC))
-		return -errno;
-	child = syscall(SYS_clone3, &ca, sizeof(ca));
-	if (!child) {
-		set();
-		ckpt_child_restart(&c, pid);
+	EXPECT_EQ(-EPERM, ckpt_restart_after(CKPT_IMG, pid, prepare));
+	EXPECT_NE(NULL, strstr(ckpt_log_text, words)) {
+		TH_LOG("%s", ckpt_log_text);
 	}
-	close(c.done[1]);
-	p.fd = c.done[0];
-	poll(&p, 1, 5000);
-	if (!(p.revents & POLLIN) && child > 0) {
-		waitpid(child, &status, 0);
-		child = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
-	}
-	close(c.done[0]);
-	close(in);
-	ckpt_log_end(log);
-	return child;
 }
 
 /* Bounding set and locks are not to be got rid of, no_new_privs neither. */
 TEST_F(user, restarter_has_less)
 {
 	self->pid = start(_metadata, cred_program, set_nothing);
-	save(_metadata, self->pid);
-	EXPECT_EQ(-EPERM, restart_as(self->pid, set_bounding));
-	EXPECT_NE(NULL, strstr(ckpt_log_text,
-			       "it has capabilities that you have not")) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	EXPECT_EQ(-EPERM, restart_as(self->pid, set_root_without_caps));
-	EXPECT_NE(NULL, strstr(ckpt_log_text,
-			       "it has capabilities that you have not")) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	EXPECT_EQ(-EPERM, restart_as(self->pid, set_securebits));
-	EXPECT_NE(NULL, strstr(ckpt_log_text,
-			       "its securebits differ from your locked ones")) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid));
+	ckpt_save_and_kill(_metadata, self->pid);
+	expect_denied(_metadata, self->pid, set_bounding,
+		      "it has capabilities that you have not");
+	expect_denied(_metadata, self->pid, set_root_without_caps,
+		      "it has capabilities that you have not");
+	expect_denied(_metadata, self->pid, set_securebits,
+		      "its securebits differ from your locked ones");
+	bring_back(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
 
@@ -910,10 +663,8 @@ static void expect_nnp(void *arg)
 TEST_F(user, no_new_privs_stays)
 {
 	self->pid = start(_metadata, expect_nnp, NULL);
-	save(_metadata, self->pid);
-	ASSERT_EQ(self->pid, restart_as(self->pid, set_no_new_privs)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
+	ckpt_save_and_kill(_metadata, self->pid);
+	bring_back_after(_metadata, self->pid, set_no_new_privs);
 	ends_well(_metadata, &self->pid);
 }
 
@@ -934,10 +685,8 @@ static void own_program(void *arg)
 TEST_F(user, nothing_of_the_restarter)
 {
 	self->pid = start(_metadata, own_program, NULL);
-	save(_metadata, self->pid);
-	ASSERT_EQ(self->pid, restart_as(self->pid, more_groups)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
+	ckpt_save_and_kill(_metadata, self->pid);
+	bring_back_after(_metadata, self->pid, more_groups);
 	ends_well(_metadata, &self->pid);
 }
 

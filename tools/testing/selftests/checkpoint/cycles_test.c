@@ -71,16 +71,11 @@ static long read_kb(const char *path, const char *scan, long scale)
 static long available_kb(void)
 {
 	long kb;
-	int fd;
 
 	/* Caches are not leaks. */
 	sync();
-	fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-	if (fd >= 0) {
-		if (write(fd, "3", 1) != 1)
-			perror("drop_caches");
-		close(fd);
-	}
+	if (!ckpt_write_text("/proc/sys/vm/drop_caches", "3"))
+		perror("drop_caches");
 	ckpt_sleep_ms(300);
 	kb = read_kb("/proc/meminfo", "MemAvailable: %ld kB", 1);
 	/*
@@ -149,7 +144,7 @@ TEST_F_TIMEOUT(cycles, five_hundred, 300)
 		TH_LOG("%ld kB available, then %ld kB", kb, now);
 
 	EXPECT_LT(CYCLES / 4, moved);
-	close(open(STOP, O_CREAT | O_WRONLY, 0600));
+	ckpt_touch(STOP);
 	EXPECT_EQ(42, ckpt_wait(self->pid, 10000));
 }
 

@@ -13,9 +13,9 @@
  *	"closed"
  *					checkpoint(KILL), restart()
  *					makes the file END
- *	exits with 42
+ *	exits with GOOD
  */
-#include "ckpt_test.h"
+#include "program.h"
 
 #include <linux/bpf.h>
 #include <linux/io_uring.h>
@@ -29,46 +29,21 @@
 #include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
-#include <sys/mount.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 
-#define LOG		"/tmp/refused.log"
-#define GO		"/tmp/refused.go"
 #define END		"/tmp/refused.end"
-#define DIRECTORY	"/tmp/refused"
 #define A		DIRECTORY "/a"
 #define MOUNT		DIRECTORY "/mnt"
-#define GOOD		42
 
 /* ---- in the program -------------------------------------------------- */
 
-static int log_fd;
-
-#define MUST(cond)						\
-do {								\
-	if (!(cond)) {						\
-		dprintf(log_fd, "line %d: %s (errno %d)\n",	\
-			__LINE__, #cond, errno);		\
-		_exit(43);					\
-	}							\
-} while (0)
-
-static void wait_for(const char *path)
-{
-	while (access(path, F_OK))
-		ckpt_sleep_ms(2);
-}
-
 /* The file in question is always descriptor 10, what it needs are 11 and up. */
-static int as(int number, int fd)
+static void as(int number, int fd)
 {
-	MUST(fd >= 0 && fd < 10);
-	MUST(dup2(fd, number) == number);
-	close(fd);
-	return number;
+	move_fd(fd, number, 0);
 }
 
 static void still_open(void)
@@ -635,13 +610,13 @@ struct refusal {
 	void (*undo)(void);
 };
 
-static void program(void *arg)
+static void refused_program(void *arg)
 {
 	struct refusal r = *(struct refusal *)arg;
 
 	r.set();
-	MUST(dprintf(log_fd, "ready\n") == 6);
-	wait_for(GO);
+	ready();
+	wait_go();
 	if (r.use)
 		r.use();
 	else
@@ -655,59 +630,40 @@ static void program(void *arg)
 	_exit(GOOD);
 }
 
-static const char *log_text(void)
-{
-	static char text[1024];
-	ssize_t n = pread(log_fd, text, sizeof(text) - 1, 0);
-
-	text[n > 0 ? n : 0] = 0;
-	return text;
-}
-
-static void make(const char *path)
-{
-	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-}
-
-static bool begin(void)
+static void refused_begin(struct __test_metadata *_metadata)
 {
 	int fd;
 
-	unlink(GO);
+	begin(_metadata);
 	unlink(END);
-	unlink(LOG);
-	mkdir(DIRECTORY, 0755);
-	if (mount("t", DIRECTORY, "tmpfs", 0, NULL))
-		return false;
+	ASSERT_TRUE(mount_files("tmpfs"));
 	fd = open(A, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	if (write(fd, "early", 5) != 5)
-		return false;
+	ASSERT_EQ(5, write(fd, "early", 5));
 	close(fd);
-	log_fd = open(LOG, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	return log_fd >= 0;
 }
 
-static void end(pid_t pid)
+static void refused_end(pid_t pid)
 {
-	ckpt_kill(pid);
-	close(log_fd);
-	umount2(MOUNT, MNT_DETACH);
-	umount2(DIRECTORY, MNT_DETACH);
-	rmdir(DIRECTORY);
-	unlink(GO);
+	end(pid);
+	umount_files();
 	unlink(END);
-	unlink(LOG);
-	unlink(CKPT_IMG);
+}
+
+/* It still has the file, as it shows by using it, and then has it no more. */
+static void use_and_close(struct __test_metadata *_metadata)
+{
+	go();
+	ASSERT_TRUE(ckpt_wait_size(LOG, 13, 10000)) {
+		TH_LOG("%s", log_text());
+	}
+	ASSERT_STREQ("ready\nclosed\n", log_text());
 }
 
 /*
  * In the log must stand a line about descriptor 10, or with @what about that,
  * which is @path: @words. @stays: it is never saved any more.
  */
-FIXTURE(refused)
-{
-	pid_t pid;
-};
+PROGRAM_FIXTURE(refused, refused_begin, refused_end);
 
 FIXTURE_VARIANT(refused)
 {
@@ -853,92 +809,27 @@ CWD_IS(cwd_mounted_over, use_cwd_mounted_over, MOUNT, COVERED);
 CWD_IS(cwd_detached, nothing, "", OUTSIDE);
 CWD_IS(cwd_too_deep, nothing, "", TOO_LONG);
 
-FIXTURE_SETUP(refused)
-{
-	ASSERT_TRUE(begin());
-}
-
-FIXTURE_TEARDOWN(refused)
-{
-	end(self->pid);
-}
-
-/* The reason in the log, or NULL. */
-static const char *found(pid_t pid, const char *what, const char *path,
-			 const char *words)
-{
-	static char line[2 * PATH_MAX];
-	const char *at = ckpt_log_text, *end;
-	char begin[64];
-	int len;
-
-	if (!what)
-		what = " fd 10 -> ";
-	len = snprintf(begin, sizeof(begin), "pid %d (", pid);
-	for (; (end = strchr(at, '\n')); at = end + 1) {
-		char *p;
-
-		snprintf(line, sizeof(line), "%.*s", (int)(end + 1 - at), at);
-		if (strncmp(line, begin, len))
-			continue;
-		p = strstr(line, what);
-		if (!p || strncmp(p + strlen(what), path, strlen(path)))
-			continue;
-		if (strstr(p, words))
-			return line;
-	}
-	return NULL;
-}
-
 TEST_F(refused, by_name)
 {
-	const struct refusal *r = &variant->refusal;
-	struct checkpoint_args args = {};
-	pid_t pid, back;
-	struct stat st;
+	char who[32], where[PATH_MAX];
+	const char *const line[] = { who, where, variant->words, NULL };
+	pid_t pid;
 
-	pid = ckpt_spawn(program, (void *)r, log_fd);
-	ASSERT_LT(0, pid);
+	pid = start(_metadata, refused_program, &variant->refusal);
 	self->pid = pid;
-	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
-	ASSERT_STREQ("ready\n", log_text());
-
-	EXPECT_EQ(-EOPNOTSUPP, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL));
-	EXPECT_NE(NULL, found(pid, variant->what, variant->path, variant->words)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	EXPECT_EQ(0, stat(CKPT_IMG, &st));
-	EXPECT_EQ(0, st.st_size);
-	/* Asking finds the same. */
-	args.log_fd = ckpt_log_begin();
-	EXPECT_EQ(-1, sys_checkpoint(pid, -1, CHECKPOINT_CHECK | CHECKPOINT_SUBTREE |
-				     CHECKPOINT_ARGS, &args, sizeof(args)));
-	EXPECT_EQ(EOPNOTSUPP, errno);
-	ckpt_log_end(args.log_fd);
-	EXPECT_NE(NULL, found(pid, variant->what, variant->path, variant->words)) {
+	ckpt_expect_refused(_metadata, pid, EOPNOTSUPP);
+	snprintf(who, sizeof(who), "pid %d (", pid);
+	snprintf(where, sizeof(where), "%s%s", variant->what ?: " fd 10 -> ",
+		 variant->path);
+	EXPECT_TRUE(ckpt_log_says(line)) {
 		TH_LOG("%s", ckpt_log_text);
 	}
 
-	make(GO);
-	ASSERT_TRUE(ckpt_wait_size(LOG, 13, 10000)) {
-		TH_LOG("%s", log_text());
-	}
-	ASSERT_STREQ("ready\nclosed\n", log_text());
-	if (!variant->stays) {
-		ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
-			TH_LOG("%s", ckpt_log_text);
-		}
-		ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
-		back = ckpt_restart(CKPT_IMG, pid);
-		ASSERT_EQ(pid, back) {
-			TH_LOG("%s", ckpt_log_text);
-		}
-	}
-	make(END);
-	EXPECT_EQ(GOOD, ckpt_wait(pid, 10000));
-	EXPECT_STREQ("ready\nclosed\n", log_text());
-	kill(pid, SIGKILL);
-	self->pid = 0;
+	use_and_close(_metadata);
+	if (!variant->stays)
+		kill_and_bring_back(_metadata, pid);
+	ckpt_touch(END);
+	ends_well(_metadata, &self->pid);
 }
 
 /* Locks of others on the same file are not the program's. */
@@ -947,49 +838,22 @@ static void set_nothing(void)
 	as(10, open(A, O_RDWR));
 }
 
-FIXTURE(accepted)
-{
-	pid_t pid;
-};
-
-FIXTURE_SETUP(accepted)
-{
-	ASSERT_TRUE(begin());
-}
-
-FIXTURE_TEARDOWN(accepted)
-{
-	end(self->pid);
-}
+PROGRAM_FIXTURE(accepted, refused_begin, refused_end);
 
 TEST_F(accepted, locks_of_others)
 {
 	static const struct refusal r = { set_nothing, use_lock, close_all };
 	int fd = open(A, O_RDWR | O_CLOEXEC);
 	int other = open(A, O_RDWR | O_CLOEXEC);
-	pid_t pid;
 
 	ASSERT_EQ(0, lock(fd, F_SETLK, F_RDLCK));
 	ASSERT_EQ(0, lock(other, F_OFD_SETLK, F_RDLCK));
 	ASSERT_EQ(0, flock(fd, LOCK_EX));
-	pid = ckpt_spawn(program, (void *)&r, log_fd);
-	ASSERT_LT(0, pid);
-	self->pid = pid;
-	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
-	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
-	ASSERT_EQ(pid, ckpt_restart(CKPT_IMG, pid)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	make(GO);
-	make(END);
-	EXPECT_EQ(GOOD, ckpt_wait(pid, 10000)) {
-		TH_LOG("%s", log_text());
-	}
-	kill(pid, SIGKILL);
-	self->pid = 0;
+	self->pid = start(_metadata, refused_program, &r);
+	kill_and_bring_back(_metadata, self->pid);
+	use_and_close(_metadata);
+	ckpt_touch(END);
+	ends_well(_metadata, &self->pid);
 }
 
 TEST_HARNESS_MAIN

@@ -1,78 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A program comes back with the open files that it had, at their descriptors,
- * in its working directory. If a file is no longer what it was, the restart is
- * refused by the path of that file, and nothing is left of it.
+ * in its working directory.
  *
  *	program				test
  *	opens files
  *	"ready"
  *					looks at /proc, checkpoint(KILL)
- *					perhaps changes files
  *					restart(), looks again
  *					makes the file GO
  *	uses the files
- *	exits with 42
+ *	exits with GOOD
  */
-#include "ckpt_test.h"
+#include "program.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <linux/capability.h>
 #include <linux/kcmp.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/sysmacros.h>
 
-#define LOG		"/tmp/files.log"
-#define GO		"/tmp/files.go"
-/* All files are below, on a file system of their own. */
-#define DIRECTORY	"/tmp/files"
 #define ROOT		"/tmp/files.root"
 #define OUT		"/tmp/files.out"
 #define A		DIRECTORY "/a"
 #define B		DIRECTORY "/b"
-#define GOOD		42
 #define USER		1000
-#define SIZE		8192
 
 /* ---- in the program -------------------------------------------------- */
-
-static int log_fd;
-
-#define MUST(cond)						\
-do {								\
-	if (!(cond)) {						\
-		dprintf(log_fd, "line %d: %s (errno %d)\n",	\
-			__LINE__, #cond, errno);		\
-		_exit(43);					\
-	}							\
-} while (0)
-
-static void wait_go(void)
-{
-	while (access(GO, F_OK))
-		ckpt_sleep_ms(2);
-}
-
-static unsigned char pattern(off_t i)
-{
-	return i * 7 + (i >> 8) + 3;
-}
-
-static bool fill(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	unsigned char buf[SIZE];
-	ssize_t n;
-	int i;
-
-	for (i = 0; i < SIZE; i++)
-		buf[i] = pattern(i);
-	n = write(fd, buf, SIZE);
-	close(fd);
-	return n == SIZE;
-}
 
 /* Reads on from @pos, where the descriptor is said to be. */
 static bool reads_at(int fd, off_t pos)
@@ -107,157 +60,43 @@ static void lose_cap(int cap)
 	syscall(SYS_capset, &h, d);
 }
 
-/* Opens the file as descriptor @number. */
-static int open_as(int number, const char *path, int flags)
-{
-	int fd = open(path, flags, 0600);
-
-	MUST(fd >= 0);
-	if (fd == number)
-		return fd;
-	MUST(dup3(fd, number, flags & O_CLOEXEC) == number);
-	close(fd);
-	return number;
-}
-
 /* ---- in the test ------------------------------------------------------ */
 
-static void read_text(const char *path, char *buf, size_t size)
+/* One file in the lower layer, one in the upper. */
+static bool mount_overlay(void)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n, len = 0;
-
-	while ((n = read(fd, buf + len, size - 1 - len)) > 0)
-		len += n;
-	buf[len] = 0;
-	close(fd);
+	return mount_files("tmpfs") &&
+	       !mkdir(DIRECTORY "/lower", 0755) &&
+	       !mkdir(DIRECTORY "/upper", 0755) &&
+	       !mkdir(DIRECTORY "/work", 0755) &&
+	       fill(DIRECTORY "/lower/a") && fill(DIRECTORY "/upper/b") &&
+	       !mount("o", DIRECTORY, "overlay", 0, "lowerdir=" DIRECTORY
+		      "/lower,upperdir=" DIRECTORY "/upper,workdir=" DIRECTORY
+		      "/work");
 }
 
-static const char *log_text(void)
+static bool make_files(const char *fs)
 {
-	static char text[4096];
-
-	read_text(LOG, text, sizeof(text));
-	return text;
+	if (!strcmp(fs, "overlay"))
+		return mount_overlay();
+	return mount_files(fs) && fill(A) && fill(B);
 }
 
-static bool begin(const char *fs)
+static void files_begin(struct __test_metadata *_metadata, const char *fs)
 {
-	unlink(GO);
-	unlink(LOG);
+	begin(_metadata);
 	unlink(OUT);
-	mkdir(DIRECTORY, 0755);
-	if (!strcmp(fs, "overlay")) {
-		if (mount("o", DIRECTORY, "tmpfs", 0, NULL) ||
-		    mkdir(DIRECTORY "/lower", 0755) ||
-		    mkdir(DIRECTORY "/upper", 0755) ||
-		    mkdir(DIRECTORY "/work", 0755) ||
-		    !fill(DIRECTORY "/lower/a") || !fill(DIRECTORY "/upper/b") ||
-		    mount("o", DIRECTORY, "overlay", 0, "lowerdir=" DIRECTORY
-			  "/lower,upperdir=" DIRECTORY "/upper,workdir="
-			  DIRECTORY "/work"))
-			return false;
-	} else if (mount("t", DIRECTORY, fs, 0, "mode=0755") || !fill(A) ||
-		   !fill(B)) {
-		return false;
-	}
-	log_fd = open(LOG, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	return log_fd >= 0;
+	ASSERT_TRUE(make_files(fs));
 }
 
-static void end(pid_t pid)
+static void files_end(pid_t pid)
 {
-	ckpt_kill(pid);
-	close(log_fd);
-	chdir("/");
-	while (!umount2(DIRECTORY, MNT_DETACH))
-		;
-	rmdir(DIRECTORY);
-	unlink(GO);
-	unlink(LOG);
+	end(pid);
+	umount_files();
 	unlink(OUT);
-	unlink(CKPT_IMG);
 }
 
-struct program {
-	void (*set)(void);
-	void (*check)(void);
-};
-
-static void run_program(void *arg)
-{
-	struct program program = *(struct program *)arg;
-
-	program.set();
-	MUST(dprintf(log_fd, "ready\n") == 6);
-	wait_go();
-	program.check();
-	_exit(GOOD);
-}
-
-static pid_t start(struct __test_metadata *_metadata,
-		   const struct program *program)
-{
-	pid_t pid = ckpt_spawn(run_program, (void *)program, log_fd);
-
-	ASSERT_LT(0, pid);
-	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
-	ASSERT_STREQ("ready\n", log_text());
-	return pid;
-}
-
-static void save(struct __test_metadata *_metadata, pid_t pid)
-{
-	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
-}
-
-static pid_t restart_with(pid_t pid, unsigned long flags,
-			  const struct ckpt_inherit_fd *list, int nr)
-{
-	int in = open(CKPT_IMG, O_RDONLY | O_CLOEXEC);
-	pid_t ret = ckpt_restart_fd_opts(in, pid, flags, list, nr);
-
-	close(in);
-	return ret;
-}
-
-static void bring_back(struct __test_metadata *_metadata, pid_t pid)
-{
-	ASSERT_EQ(pid, restart_with(pid, 0, NULL, 0)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-}
-
-/* It was ready once: it went on, it did not begin again. */
-static void ends_well(struct __test_metadata *_metadata, pid_t *pid)
-{
-	close(open(GO, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-	EXPECT_EQ(GOOD, ckpt_wait(*pid, 10000));
-	EXPECT_STREQ("ready\n", log_text());
-	kill(*pid, SIGKILL);
-	*pid = 0;
-}
-
-struct text {
-	char *buf;
-	size_t size, len;
-};
-
-static void add(struct text *t, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	t->len += vsnprintf(t->buf + t->len, t->size - t->len, fmt, args);
-	va_end(args);
-	if (t->len >= t->size)
-		t->len = t->size - 1;
-}
-
-static void add_link(struct text *t, const char *path)
+static void show_link(FILE *to, const char *path)
 {
 	char name[PATH_MAX + 1];
 	ssize_t n = readlink(path, name, PATH_MAX);
@@ -265,7 +104,7 @@ static void add_link(struct text *t, const char *path)
 
 	name[n > 0 ? n : 0] = 0;
 	stat(path, &st);
-	add(t, "-> %s inode %lu\n", name, st.st_ino);
+	fprintf(to, "-> %s inode %lu\n", name, st.st_ino);
 }
 
 static int is_number(const struct dirent *d)
@@ -289,7 +128,7 @@ static int first_of_file(pid_t pid, struct dirent **list, int n, int fd)
 /* All that the system shows of the files of a process. */
 static int look(pid_t pid, char *buf, size_t size)
 {
-	struct text t = { .buf = buf, .size = size };
+	FILE *to = fmemopen(buf, size, "w");
 	char path[300], info[4096], *line;
 	struct dirent **list;
 	int n, i, fd;
@@ -298,53 +137,33 @@ static int look(pid_t pid, char *buf, size_t size)
 	n = scandir(path, &list, is_number, versionsort);
 	for (i = 0; i < n; i++) {
 		fd = atoi(list[i]->d_name);
-		add(&t, "%d is %d ", fd, first_of_file(pid, list, n, fd));
+		fprintf(to, "%d is %d ", fd, first_of_file(pid, list, n, fd));
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
-		add_link(&t, path);
+		show_link(to, path);
 		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
-		read_text(path, info, sizeof(info));
-		add(&t, "%s", info);
+		ckpt_read_text(path, info, sizeof(info));
+		fprintf(to, "%s", info);
 	}
 	for (i = 0; i < n; i++)
 		free(list[i]);
 	if (n > 0)
 		free(list);
 	snprintf(path, sizeof(path), "/proc/%d/cwd", pid);
-	add_link(&t, path);
+	show_link(to, path);
 	snprintf(path, sizeof(path), "/proc/%d/root", pid);
-	add_link(&t, path);
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	read_text(path, info, sizeof(info));
+	show_link(to, path);
+	ckpt_read_proc(pid, "status", info, sizeof(info));
 	line = strstr(info, "Umask:");
 	if (line)
-		add(&t, "%.11s\n", line);
+		fprintf(to, "%.11s\n", line);
+	fclose(to);
 	return n;
 }
-
-/* NULL, or the first line that is not the same in both. */
-static const char *difference(const char *before, const char *now)
-{
-	static char text[2 * PATH_MAX];
-	int i, line = 0;
-
-	for (i = 0; before[i] && before[i] == now[i]; i++)
-		if (before[i] == '\n')
-			line = i + 1;
-	if (before[i] == now[i])
-		return NULL;
-	snprintf(text, sizeof(text), "was: %.*s, is: %.*s",
-		 (int)strcspn(before + line, "\n"), before + line,
-		 (int)strcspn(now + line, "\n"), now + line);
-	return text;
-}
-
-#define EXPECT_SAME(before, now)				\
-	EXPECT_STREQ("same", difference(before, now) ?: "same")
 
 /* ---- what is saved ----------------------------------------------------- */
 
 static const off_t positions[] = {
-	0, 1, 4095, 5000, SIZE - 16, SIZE, SIZE + 12345, 1LL << 40,
+	0, 1, 4095, 5000, FILE_SIZE - 16, FILE_SIZE, FILE_SIZE + 12345, 1LL << 40,
 };
 
 static void set_positions(void)
@@ -366,7 +185,7 @@ static void check_positions(void)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(positions); i++) {
-		if (positions[i] < SIZE) {
+		if (positions[i] < FILE_SIZE) {
 			MUST(reads_at(10 + i, positions[i]));
 			continue;
 		}
@@ -833,29 +652,28 @@ SAVED(ramfs, of_root);
 
 FIXTURE_SETUP(saved)
 {
-	ASSERT_TRUE(begin(variant->fs));
+	files_begin(_metadata, variant->fs);
 }
 
 FIXTURE_TEARDOWN(saved)
 {
-	end(self->pid);
+	files_end(self->pid);
 }
 
 TEST_F(saved, comes_back)
 {
 	static char before[32768], now[32768];
 
-	self->pid = start(_metadata, &variant->program);
+	self->pid = start_program(_metadata, &variant->program);
 	/* At least the streams and the log. */
 	ASSERT_LE(4, look(self->pid, before, sizeof(before)));
 	ASSERT_NE(NULL, strstr(before, "Umask:"));
 	ASSERT_EQ(0, syscall(SYS_kcmp, self->pid, getpid(), KCMP_FILE, log_fd, log_fd));
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	kill_and_bring_back(_metadata, self->pid);
 	/* What it shared with the test, it has of its own now. */
 	EXPECT_LT(0, syscall(SYS_kcmp, self->pid, getpid(), KCMP_FILE, log_fd, log_fd));
 	look(self->pid, now, sizeof(now));
-	EXPECT_SAME(before, now);
+	EXPECT_STREQ("", ckpt_difference(before, now));
 	ends_well(_metadata, &self->pid);
 }
 
@@ -897,7 +715,7 @@ FIXTURE_SETUP(files)
 {
 	int n = 0;
 
-	ASSERT_TRUE(begin("tmpfs"));
+	files_begin(_metadata, "tmpfs");
 	self->master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	ASSERT_LE(0, self->master);
 	ASSERT_EQ(0, ioctl(self->master, TIOCSPTLCK, &n));
@@ -908,7 +726,7 @@ FIXTURE_SETUP(files)
 FIXTURE_TEARDOWN(files)
 {
 	close(self->master);
-	end(self->pid);
+	files_end(self->pid);
 }
 
 TEST_F(files, terminal)
@@ -919,15 +737,15 @@ TEST_F(files, terminal)
 	struct pollfd p = { .fd = self->master, .events = POLLIN };
 	char buf[16] = "";
 
-	self->pid = start(_metadata, &program);
+	self->pid = start_program(_metadata, &program);
 	look(self->pid, before, sizeof(before));
 	ASSERT_NE(NULL, strstr(before, slave));
-	save(_metadata, self->pid);
+	ckpt_save_and_kill(_metadata, self->pid);
 	ASSERT_EQ(0, ioctl(self->master, TIOCSWINSZ, &size));
 	bring_back(_metadata, self->pid);
 	look(self->pid, now, sizeof(now));
-	EXPECT_SAME(before, now);
-	close(open(GO, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	EXPECT_STREQ("", ckpt_difference(before, now));
+	go();
 	ASSERT_EQ(1, poll(&p, 1, 5000)) {
 		TH_LOG("%s", log_text());
 	}
@@ -971,8 +789,8 @@ TEST_F(files, inherited)
 	char text[64];
 	int out, p[2];
 
-	self->pid = start(_metadata, &streams);
-	save(_metadata, self->pid);
+	self->pid = start_program(_metadata, &streams);
+	ckpt_save_and_kill(_metadata, self->pid);
 
 	out = open(OUT, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	ASSERT_EQ(6, write(out, "start ", 6));
@@ -996,7 +814,7 @@ TEST_F(files, inherited)
 	/* What was one with the replaced is parted from it. */
 	EXPECT_NE(0, syscall(SYS_kcmp, self->pid, self->pid, KCMP_FILE, 10, 11));
 	ends_well(_metadata, &self->pid);
-	read_text(OUT, text, sizeof(text));
+	ckpt_read_text(OUT, text, sizeof(text));
 	EXPECT_STREQ("start one two", text);
 	/* The position is common. */
 	EXPECT_EQ(13, lseek(out, 0, SEEK_CUR));
@@ -1008,8 +826,8 @@ TEST_F(files, not_inherited)
 	char words[128];
 	pid_t pid;
 
-	pid = start(_metadata, &streams);
-	save(_metadata, pid);
+	pid = start_program(_metadata, &streams);
+	ckpt_save_and_kill(_metadata, pid);
 	EXPECT_EQ(-EBADF, restart_with(pid, 0, &list, 1));
 	EXPECT_NE(NULL, strstr(ckpt_log_text, "inherited descriptor 999 is not open"));
 	close(self->master);
@@ -1030,12 +848,12 @@ TEST_F(files, above_the_limit)
 	static const struct program program = { set_sparse, check_sparse };
 	struct rlimit limit = { 100, 60000 };
 
-	self->pid = start(_metadata, &program);
-	save(_metadata, self->pid);
+	self->pid = start_program(_metadata, &program);
+	ckpt_save_and_kill(_metadata, self->pid);
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	/* Root may. */
 	bring_back(_metadata, self->pid);
-	save(_metadata, self->pid);
+	ckpt_save_and_kill(_metadata, self->pid);
 	lose_cap(CAP_SYS_RESOURCE);
 	EXPECT_EQ(-EPERM, restart_with(self->pid, 0, NULL, 0));
 	EXPECT_NE(NULL, strstr(ckpt_log_text,
@@ -1043,339 +861,6 @@ TEST_F(files, above_the_limit)
 		TH_LOG("%s", ckpt_log_text);
 	}
 	self->pid = 0;
-}
-
-/* ---- files that are not what they were -------------------------------------- */
-
-#define TOP	DIRECTORY "/top"
-#define FILE_	TOP "/file"
-#define DIR_	TOP "/dir"
-#define NULL_	TOP "/null"
-#define CWD	DIRECTORY "/cwd"
-#define MAPPED	DIRECTORY "/mapped"
-#define KEPT	DIRECTORY "/kept"
-
-/* Of a user, so that permissions matter. */
-static void set_all(void)
-{
-	const unsigned char *p;
-	int fd;
-
-	MUST(!setresgid(USER, USER, USER) && !setresuid(USER, USER, USER));
-	open_as(10, FILE_, O_RDWR);
-	lseek(10, 100, SEEK_SET);
-	open_as(11, DIR_, O_RDONLY | O_DIRECTORY);
-	open_as(12, NULL_, O_RDWR);
-	fd = open(MAPPED, O_RDONLY);
-	p = mmap(NULL, SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
-	MUST(p != MAP_FAILED && p[5] == pattern(5));
-	close(fd);
-	MUST(!chdir(CWD));
-}
-
-static void check_all(void)
-{
-	char c;
-
-	/* Of what is another file, at least the place is right. */
-	MUST(lseek(10, 0, SEEK_CUR) == 100 && read(10, &c, 1) >= 0);
-	MUST(write(12, &c, 1) == 1 && !read(12, &c, 1));
-	MUST(!faccessat(11, ".", F_OK, 0));
-}
-
-static void away(const char *path)
-{
-	rename(path, KEPT);
-}
-
-static void set_mtime(const char *path, const struct stat *st, long ns)
-{
-	struct timespec ts[2] = { st->st_atim, st->st_mtim };
-
-	ts[1].tv_nsec ^= ns;
-	utimensat(AT_FDCWD, path, ts, 0);
-}
-
-static void truncated(const char *path, const struct stat *st)
-{
-	truncate(path, 10);
-	set_mtime(path, st, 0);
-}
-
-static void grown(const char *path, const struct stat *st)
-{
-	truncate(path, SIZE + 1);
-	set_mtime(path, st, 0);
-}
-
-static void touched(const char *path, const struct stat *st)
-{
-	set_mtime(path, st, 1);
-}
-
-static void gone(const char *path, const struct stat *st)
-{
-	away(path);
-}
-
-static void copied(const char *path, const struct stat *st)
-{
-	away(path);
-	fill(path);
-	chown(path, USER, USER);
-	set_mtime(path, st, 0);
-}
-
-static void another(const char *path, const struct stat *st)
-{
-	copied(path, st);
-	truncated(path, st);
-}
-
-static void is_directory(const char *path, const struct stat *st)
-{
-	away(path);
-	mkdir(path, 0777);
-}
-
-static void is_file(const char *path, const struct stat *st)
-{
-	away(path);
-	fill(path);
-	chown(path, USER, USER);
-}
-
-static void is_fifo(const char *path, const struct stat *st)
-{
-	away(path);
-	mkfifo(path, 0777);
-	chmod(path, 0777);
-}
-
-static void is_link(const char *path, const struct stat *st)
-{
-	away(path);
-	symlink(KEPT, path);
-}
-
-#define IS_DEVICE(name, minor)						\
-static void is_##name(const char *path, const struct stat *st)		\
-{									\
-	away(path);							\
-	mknod(path, S_IFCHR | 0666, makedev(1, minor));			\
-	chmod(path, 0666);						\
-}
-
-IS_DEVICE(null, 3)
-IS_DEVICE(zero, 5)
-IS_DEVICE(kmsg, 11)
-
-static void forbidden(const char *path, const struct stat *st)
-{
-	chmod(path, 0);
-}
-
-static void not_of_the_user(const char *path, const struct stat *st)
-{
-	chown(path, 0, 0);
-	chmod(path, 0644);
-}
-
-static void read_only(const char *path, const struct stat *st)
-{
-	mount(NULL, DIRECTORY, NULL, MS_REMOUNT | MS_RDONLY, NULL);
-}
-
-/* Of no importance: time of access and of change, mode, links. */
-static void looked_at(const char *path, const struct stat *st)
-{
-	char c;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	read(fd, &c, 1);
-	close(fd);
-	chmod(path, 0666);
-	chown(path, USER, 0);
-	link(path, KEPT "2");
-	unlink(KEPT "2");
-}
-
-/* Makes good what was done. */
-static void undo(const char *path, const struct stat *st)
-{
-	mount(NULL, DIRECTORY, NULL, MS_REMOUNT, NULL);
-	if (!access(KEPT, F_OK)) {
-		remove(path);
-		rename(KEPT, path);
-		return;
-	}
-	if (S_ISREG(st->st_mode))
-		fill(path);
-	chown(path, st->st_uid, st->st_gid);
-	chmod(path, st->st_mode & 07777);
-	set_mtime(path, st, 0);
-}
-
-FIXTURE(changed)
-{
-	pid_t pid;
-};
-
-/*
- * The program is restarted if @err is 0. @words stand in the log behind @path,
- * or nothing at all does.
- */
-FIXTURE_VARIANT(changed)
-{
-	void (*change)(const char *path, const struct stat *st);
-	const char *path;
-	const char *words;
-	int err;
-	unsigned long flags;
-};
-
-#define CHANGED(name, fn, where, error, text, flag)		\
-FIXTURE_VARIANT_ADD(changed, name)				\
-{								\
-	.change = fn,						\
-	.path = where,						\
-	.err = error,						\
-	.words = text,						\
-	.flags = flag,						\
-}
-
-#define CHANGED_TEXT	" was changed since it was saved ("
-#define AGAIN		" cannot be opened again (flags "
-#define TYPE		" is of another type than when it was saved"
-#define DEVICE		" is another device than when it was saved"
-#define FORCED		" was changed since it was saved; going on as you asked"
-#define NUMBER		" has another inode number than when it was saved"
-
-CHANGED(file_gone, gone, FILE_, ENOENT, AGAIN, 0);
-CHANGED(file_gone_forced, gone, FILE_, ENOENT, AGAIN, RESTART_FORCE_FILES);
-CHANGED(file_truncated, truncated, FILE_, ESTALE,
-	CHANGED_TEXT "size 10, then 8192; ", 0);
-CHANGED(file_grown, grown, FILE_, ESTALE,
-	CHANGED_TEXT "size 8193, then 8192; ", 0);
-CHANGED(file_touched, touched, FILE_, ESTALE,
-	CHANGED_TEXT "size 8192, then 8192; ", 0);
-CHANGED(file_another, another, FILE_, ESTALE,
-	CHANGED_TEXT "size 10, then 8192; ", 0);
-CHANGED(file_copied, copied, FILE_, 0, NUMBER, 0);
-CHANGED(file_looked_at, looked_at, FILE_, 0, NULL, 0);
-CHANGED(file_truncated_forced, truncated, FILE_, 0, FORCED, RESTART_FORCE_FILES);
-CHANGED(file_touched_forced, touched, FILE_, 0, FORCED, RESTART_FORCE_FILES);
-CHANGED(file_another_forced, another, FILE_, 0, FORCED, RESTART_FORCE_FILES);
-CHANGED(file_is_directory, is_directory, FILE_, ESTALE, TYPE, 0);
-CHANGED(file_is_fifo, is_fifo, FILE_, ESTALE, TYPE, 0);
-CHANGED(file_is_fifo_forced, is_fifo, FILE_, ESTALE, TYPE, RESTART_FORCE_FILES);
-CHANGED(file_is_link, is_link, FILE_, ESTALE, TYPE, 0);
-CHANGED(file_is_null, is_null, FILE_, ESTALE, TYPE, 0);
-CHANGED(file_forbidden, forbidden, FILE_, EACCES, AGAIN, 0);
-CHANGED(file_not_of_the_user, not_of_the_user, FILE_, EACCES, AGAIN, 0);
-CHANGED(file_read_only, read_only, FILE_, EROFS, AGAIN, 0);
-CHANGED(directory_gone, gone, DIR_, ENOENT, AGAIN, 0);
-CHANGED(directory_is_file, is_file, DIR_, ESTALE, TYPE, 0);
-CHANGED(directory_forbidden, forbidden, DIR_, EACCES, AGAIN, 0);
-CHANGED(device_gone, gone, NULL_, ENOENT, AGAIN, 0);
-CHANGED(device_is_file, is_file, NULL_, ESTALE, TYPE, 0);
-CHANGED(device_is_zero, is_zero, NULL_, ESTALE, DEVICE, 0);
-CHANGED(device_is_zero_forced, is_zero, NULL_, ESTALE, DEVICE, RESTART_FORCE_FILES);
-CHANGED(device_is_kmsg, is_kmsg, NULL_, ESTALE, TYPE, 0);
-CHANGED(device_is_null, is_null, NULL_, 0, NULL, 0);
-CHANGED(mapped_gone, gone, MAPPED, ENOENT, AGAIN, 0);
-CHANGED(mapped_touched, touched, MAPPED, ESTALE, CHANGED_TEXT, 0);
-CHANGED(mapped_forbidden, forbidden, MAPPED, EACCES, AGAIN, 0);
-CHANGED(cwd_gone, gone, CWD, ENOENT, AGAIN, 0);
-CHANGED(cwd_is_file, is_file, CWD, ESTALE, TYPE, 0);
-CHANGED(cwd_is_link, is_link, CWD, ESTALE, TYPE, 0);
-
-/* The directories above, of which the program has nothing open. */
-CHANGED(above_gone, gone, TOP, ENOENT, "/file" AGAIN, 0);
-CHANGED(above_forbidden, forbidden, TOP, EACCES, "/file" AGAIN, 0);
-CHANGED(above_is_link, is_link, TOP, 0, NULL, 0);
-
-FIXTURE_SETUP(changed)
-{
-	ASSERT_TRUE(begin("tmpfs"));
-	ASSERT_EQ(0, mkdir(TOP, 0755) | mkdir(DIR_, 0755) | mkdir(CWD, 0755));
-	ASSERT_TRUE(fill(FILE_) && fill(MAPPED));
-	ASSERT_EQ(0, chown(FILE_, USER, USER));
-	ASSERT_EQ(0, mknod(NULL_, S_IFCHR | 0666, makedev(1, 3)));
-	ASSERT_EQ(0, chmod(NULL_, 0666));
-}
-
-FIXTURE_TEARDOWN(changed)
-{
-	end(self->pid);
-}
-
-static struct text tree;
-
-static int add_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	add(&tree, "%s %o %lu %lu %ld.%09ld\n", path, st->st_mode, st->st_ino,
-	    st->st_size, st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
-	return 0;
-}
-
-static void look_at_tree(char *buf, size_t size)
-{
-	tree = (struct text){ .buf = buf, .size = size };
-	nftw(DIRECTORY, add_file, 16, FTW_PHYS);
-}
-
-/* A lease is only given if nobody else has it open for writing. */
-static bool held_by_nobody(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	bool ok = fd >= 0 && !fcntl(fd, F_SETLEASE, F_WRLCK);
-
-	close(fd);
-	return ok;
-}
-
-TEST_F(changed, restarted)
-{
-	static const struct program program = { set_all, check_all };
-	static char before[8192], now[8192];
-	char words[256] = "image offset";
-	struct stat st;
-	pid_t pid;
-
-	pid = start(_metadata, &program);
-	self->pid = pid;
-	ASSERT_FALSE(held_by_nobody(FILE_));
-	save(_metadata, pid);
-	self->pid = 0;
-	if (variant->words)
-		snprintf(words, sizeof(words), " %s%s", variant->path,
-			 variant->words);
-	ASSERT_EQ(0, lstat(variant->path, &st));
-	variant->change(variant->path, &st);
-	look_at_tree(before, sizeof(before));
-	ASSERT_NE(NULL, strstr(before, DIRECTORY));
-
-	self->pid = restart_with(pid, variant->flags, NULL, 0);
-	EXPECT_EQ(variant->err ? -variant->err : pid, self->pid) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	if (variant->words || !variant->err)
-		EXPECT_EQ(!variant->words, !strstr(ckpt_log_text, words)) {
-			TH_LOG("%s", ckpt_log_text);
-		}
-	look_at_tree(now, sizeof(now));
-	EXPECT_SAME(before, now);
-	if (variant->err) {
-		/* Nothing is left, and the image is still good. */
-		EXPECT_EQ(-1, kill(pid, 0));
-		self->pid = 0;
-		undo(variant->path, &st);
-		EXPECT_TRUE(held_by_nobody(FILE_));
-		bring_back(_metadata, pid);
-		self->pid = pid;
-	}
-	ends_well(_metadata, &self->pid);
 }
 
 /* ---- under another root directory ------------------------------------------- */
@@ -1409,7 +894,7 @@ TEST(chrooted)
 	if (!pid)
 		in_chroot(exe);
 	EXPECT_EQ(0, ckpt_wait(pid, 20000));
-	read_text(CHROOT_LOG, text, sizeof(text));
+	ckpt_read_text(CHROOT_LOG, text, sizeof(text));
 	EXPECT_NE(NULL, strstr(text, "pass:2 fail:0")) {
 		TH_LOG("%s", text);
 	}

@@ -609,14 +609,15 @@ TEST_F_TIMEOUT(image, hostile_head, 120)
 	field_at("header.boot_id", h, offsetof(struct ckpt_rec_header, boot_id), 8, 1, 0)
 		->accept = true;
 
-	FIELD(find(CKPT_REC_TREE, 0), tree, nr_tasks, 2, EOPNOTSUPP);
-	FIELD(find(CKPT_REC_TREE, 0), tree, nr_tasks, 0xffffffff, EOPNOTSUPP);
-	FIELD(find(CKPT_REC_TREE, 0), tree, root, 1, EOPNOTSUPP);
+	FIELD(find(CKPT_REC_TREE, 0), tree, nr_tasks, 0, EINVAL);
+	FIELD(find(CKPT_REC_TREE, 0), tree, nr_tasks, 2, EINVAL);
+	FIELD(find(CKPT_REC_TREE, 0), tree, nr_tasks, 0xffffffff, EINVAL);
+	FIELD(find(CKPT_REC_TREE, 0), tree, root, 1, EINVAL);
 	FIELD(t, tree_task, index, 1, EINVAL);
 	FIELD(t, tree_task, parent, 0, EINVAL);
 	FIELD(t, tree_task, leader, 1, EINVAL);
 	FIELD(t, tree_task, flags, CKPT_TREE_ZOMBIE, EINVAL);
-	FIELD(t, tree_task, flags, 0x80000000, EINVAL);
+	FIELD(t, tree_task, flags, 0x80000000, EOPNOTSUPP);
 	FIELD(t, tree_task, nr_levels, 0, EOPNOTSUPP);
 	FIELD(t, tree_task, nr_levels, 2, EOPNOTSUPP);
 	FIELD(t, tree_task, nr_levels, 0xffffffff, EOPNOTSUPP);

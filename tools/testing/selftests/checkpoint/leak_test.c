@@ -23,46 +23,13 @@ static void wait_for_signal(void *arg)
 	_exit(42);
 }
 
-static long check(pid_t pid, unsigned long flags)
-{
-	struct checkpoint_args args = { .log_fd = ckpt_log_begin() };
-	long ret;
-
-	ret = sys_checkpoint(pid, -1, flags | CHECKPOINT_CHECK |
-			     CHECKPOINT_ARGS, &args, sizeof(args));
-	if (ret < 0)
-		ret = -errno;
-	ckpt_log_end(args.log_fd);
-	return ret;
-}
-
-static bool wait_asleep(pid_t pid)
-{
-	char path[64], line[512], state = 0;
-	int i;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	for (i = 0; i < 500 && state != 'S'; i++) {
-		FILE *f = fopen(path, "r");
-		char *p;
-
-		usleep(2000);
-		if (!f)
-			return false;
-		p = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
-		state = p ? p[2] : 0;
-		fclose(f);
-	}
-	return state == 'S';
-}
-
 /* Its own files, however many mappings it has in common with its parent. */
 TEST(nothing_shared)
 {
 	pid_t pid = ckpt_spawn(wait_for_signal, NULL, -1);
 
-	ASSERT_TRUE(wait_asleep(pid));
-	EXPECT_EQ(0, check(pid, 0))
+	ASSERT_TRUE(ckpt_wait_state(pid, 'S'));
+	EXPECT_EQ(0, ckpt_check(pid, 0))
 		TH_LOG("%s", ckpt_log_text);
 	kill(pid, SIGUSR1);
 	EXPECT_EQ(42, ckpt_wait(pid, 5000));
@@ -77,21 +44,21 @@ TEST(file_of_the_parent)
 	fd = open(shared_log, O_RDWR | O_CREAT, 0600);
 	ASSERT_LE(0, fd);
 	pid = ckpt_spawn(wait_for_signal, NULL, fd);
-	ASSERT_TRUE(wait_asleep(pid));
+	ASSERT_TRUE(ckpt_wait_state(pid, 'S'));
 
-	EXPECT_EQ(-EOPNOTSUPP, check(pid, 0));
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_check(pid, 0));
 	EXPECT_NE(NULL, strstr(ckpt_log_text, shared_log))
 		TH_LOG("%s", ckpt_log_text);
 	snprintf(who, sizeof(who), "with pid %d (leak_test)", getpid());
 	EXPECT_NE(NULL, strstr(ckpt_log_text, who))
 		TH_LOG("%s", ckpt_log_text);
 	EXPECT_NE(NULL, strstr(ckpt_log_text, "CHECKPOINT_SUBTREE"));
-	EXPECT_EQ(0, check(pid, CHECKPOINT_SUBTREE))
+	EXPECT_EQ(0, ckpt_check(pid, CHECKPOINT_SUBTREE))
 		TH_LOG("%s", ckpt_log_text);
 
 	/* Held no more: no leak. */
 	close(fd);
-	EXPECT_EQ(0, check(pid, 0))
+	EXPECT_EQ(0, ckpt_check(pid, 0))
 		TH_LOG("%s", ckpt_log_text);
 	kill(pid, SIGUSR1);
 	EXPECT_EQ(42, ckpt_wait(pid, 5000));
@@ -108,7 +75,7 @@ TEST(output_is_no_leak)
 	fd = open(CKPT_IMG, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	ASSERT_LE(0, fd);
 	pid = ckpt_spawn(wait_for_signal, NULL, -1);
-	ASSERT_TRUE(wait_asleep(pid));
+	ASSERT_TRUE(ckpt_wait_state(pid, 'S'));
 	EXPECT_LT(0, sys_checkpoint(pid, fd, CHECKPOINT_ARGS, &args,
 				    sizeof(args)));
 	close(fd);
@@ -142,11 +109,11 @@ TEST(readers_of_proc_are_no_leak)
 	int i;
 
 	pid = ckpt_spawn(wait_for_signal, NULL, -1);
-	ASSERT_TRUE(wait_asleep(pid));
+	ASSERT_TRUE(ckpt_wait_state(pid, 'S'));
 	reading = 1;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, read_proc, &pid));
 	for (i = 0; i < 50; i++)
-		EXPECT_EQ(0, check(pid, 0))
+		EXPECT_EQ(0, ckpt_check(pid, 0))
 			TH_LOG("%d: %s", i, ckpt_log_text);
 	reading = 0;
 	pthread_join(thread, NULL);
@@ -220,7 +187,7 @@ FIXTURE_SETUP(clone_shares)
 					  sizeof(self->pid)));
 	close(middle_pipe[0]);
 	ASSERT_LT(0, self->pid);
-	ASSERT_TRUE(wait_asleep(self->pid));
+	ASSERT_TRUE(ckpt_wait_state(self->pid, 'S'));
 }
 
 FIXTURE_TEARDOWN(clone_shares)
@@ -235,14 +202,14 @@ TEST_F(clone_shares, refused)
 
 	snprintf(words, sizeof(words), "shares its %s", variant->what);
 	snprintf(who, sizeof(who), "with pid %d (leak_test)", self->middle);
-	EXPECT_EQ(-EOPNOTSUPP, check(self->pid, CHECKPOINT_SUBTREE));
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_check(self->pid, CHECKPOINT_SUBTREE));
 	EXPECT_NE(NULL, strstr(ckpt_log_text, words))
 		TH_LOG("%s", ckpt_log_text);
 	EXPECT_NE(NULL, strstr(ckpt_log_text, who))
 		TH_LOG("%s", ckpt_log_text);
 	/* It has not changed: it still answers. */
 	EXPECT_EQ(0, kill(self->pid, 0));
-	EXPECT_TRUE(wait_asleep(self->pid));
+	EXPECT_TRUE(ckpt_wait_state(self->pid, 'S'));
 }
 
 TEST_HARNESS_MAIN

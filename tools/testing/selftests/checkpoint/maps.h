@@ -12,11 +12,10 @@
 #ifndef _CKPT_TEST_MAPS_H
 #define _CKPT_TEST_MAPS_H
 
-#include "ckpt_test.h"
+#include "program.h"
 
 #include <ctype.h>
 #include <glob.h>
-#include <linux/fs.h>
 #include <linux/loop.h>
 #include <linux/userfaultfd.h>
 #include <setjmp.h>
@@ -71,7 +70,7 @@ static const struct {
 	{ "comm" },
 };
 
-static char picture_text[4096];
+static char picture_text[9000];
 
 static inline char *pic_read(pid_t pid, const char *name, size_t *len)
 {
@@ -292,20 +291,6 @@ static inline uint64_t picture_pages(const struct picture *p)
 	return nr;
 }
 
-/* The first lines that differ, from where they begin to. */
-static inline void pic_tell(const char *name, const char *a, const char *b)
-{
-	size_t i = 0, start = 0;
-
-	for (; a[i] && a[i] == b[i]; i++)
-		if (a[i] == '\n')
-			start = i + 1;
-	snprintf(picture_text, sizeof(picture_text),
-		 "%s differs\n was %.*s\n  is %.*s", name,
-		 (int)strcspn(a + start, "\n"), a + start,
-		 (int)strcspn(b + start, "\n"), b + start);
-}
-
 static inline bool pic_tell_page(uint64_t addr, const char *what)
 {
 	snprintf(picture_text, sizeof(picture_text), "page %llx %s",
@@ -352,7 +337,9 @@ static inline bool picture_same(const struct picture *a,
 	for (i = 0; i < PIC_TEXTS; i++)
 		if (a->len[i] != b->len[i] ||
 		    memcmp(a->text[i], b->text[i], a->len[i])) {
-			pic_tell(pic_texts[i].file, a->text[i], b->text[i]);
+			snprintf(picture_text, sizeof(picture_text),
+				 "%s differs%s", pic_texts[i].file,
+				 ckpt_difference(a->text[i], b->text[i]));
 			return false;
 		}
 	return pic_same_pages(a, b, restarted);
@@ -360,31 +347,12 @@ static inline bool picture_same(const struct picture *a,
 
 /* ---- the program --------------------------------------------------------- */
 
-#define MM_OUT		"/tmp/mm.out"
 #define MM_FILE		"/tmp/mm.file"
-#define MM_SKIP		77
-
-static int mm_out = -1;
-
-/* Says why, and ends the program with @code. */
-static inline void __printf(2, 3) mm_end(int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vdprintf(mm_out, fmt, ap);
-	va_end(ap);
-	_exit(code);
-}
-
-#define mm_check(cond)							\
-	((cond) ? (void)0 :						\
-	 mm_end(1, "line %d: %s (errno %d)", __LINE__, #cond, errno))
 
 /* The test sees that the program is stopped, and does its work meanwhile. */
 static inline void mm_stop(void)
 {
-	mm_check(!raise(SIGSTOP));
+	MUST(!raise(SIGSTOP));
 }
 
 static inline char *mm_map(void *at, size_t pages, int prot, int flags)
@@ -399,7 +367,7 @@ static inline char *mm_anon(size_t pages)
 {
 	char *p = mm_map(NULL, pages, PROT_READ | PROT_WRITE, 0);
 
-	mm_check(p);
+	MUST(p);
 	return p;
 }
 
@@ -450,9 +418,9 @@ static inline int mm_file(const char *path, size_t bytes)
 	for (at = 0; at < bytes; at += sizeof(words)) {
 		for (i = 0; i < PAGE / 4; i++)
 			words[i] = at + i * 4 + 7;
-		mm_check(pwrite(fd, words, sizeof(words), at) == PAGE);
+		MUST(pwrite(fd, words, sizeof(words), at) == PAGE);
 	}
-	mm_check(!ftruncate(fd, bytes));
+	MUST(!ftruncate(fd, bytes));
 	return fd;
 }
 
@@ -503,7 +471,7 @@ static inline int mm_count(const char *from, const char *to)
 	char line[512];
 	int n = 0;
 
-	mm_check(f);
+	MUST(f);
 	while (fgets(line, sizeof(line), f))
 		n += sscanf(line, "%lx-%lx", &a, &b) == 2 &&
 		     a < (unsigned long)to && b > (unsigned long)from;
@@ -518,7 +486,7 @@ static inline char *mm_find(const char *name, size_t *size)
 	unsigned long from, to, at = 0;
 	char line[512];
 
-	mm_check(f);
+	MUST(f);
 	*size = 0;
 	while (fgets(line, sizeof(line), f)) {
 		if (strstr(line, name) &&
@@ -551,21 +519,12 @@ static inline unsigned long mm_huge_kib(void)
 	return mm_value("/proc/self/smaps_rollup", "AnonHugePages:");
 }
 
-static inline bool mm_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	close(fd);
-	return ok;
-}
-
 static inline char *mm_map_file(int fd, size_t pages, int prot, int flags,
 				size_t first)
 {
 	char *p = mmap(NULL, pages * PAGE, prot, flags, fd, first * PAGE);
 
-	mm_check(p != MAP_FAILED);
+	MUST(p != MAP_FAILED);
 	return p;
 }
 
@@ -574,7 +533,7 @@ static inline char *mm_place(size_t pages)
 {
 	char *p = mm_map(NULL, pages + 2, PROT_NONE, 0);
 
-	mm_check(p && !munmap(p, (pages + 2) * PAGE));
+	MUST(p && !munmap(p, (pages + 2) * PAGE));
 	return p + PAGE;
 }
 
@@ -595,8 +554,8 @@ static inline long long mm_clock_ns(bool by_vdso)
 {
 	struct timespec ts;
 
-	mm_check(!(by_vdso ? clock_gettime(CLOCK_MONOTONIC, &ts) :
-			     syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts)));
+	MUST(!(by_vdso ? clock_gettime(CLOCK_MONOTONIC, &ts) :
+			 syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts)));
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
@@ -607,15 +566,15 @@ static inline bool mm_ksm(unsigned long pages)
 {
 	int ms;
 
-	if (!mm_write(KSM "pages_to_scan", "1000") ||
-	    !mm_write(KSM "sleep_millisecs", "1") || !mm_write(KSM "run", "1"))
+	if (!ckpt_write_text(KSM "pages_to_scan", "1000") ||
+	    !ckpt_write_text(KSM "sleep_millisecs", "1") || !ckpt_write_text(KSM "run", "1"))
 		return false;
 	for (ms = 5000; ms > 0; ms -= 5) {
 		if (mm_value("/proc/self/ksm_merging_pages", "") >= pages)
 			break;
 		ckpt_sleep_ms(5);
 	}
-	return mm_write(KSM "run", "0") && ms > 0;
+	return ckpt_write_text(KSM "run", "0") && ms > 0;
 }
 
 static inline bool mm_userfault(char *at, int mode)
@@ -734,72 +693,55 @@ static inline void mm_program(void *arg)
 	if (!c->stops)
 		mm_stop();
 	c->verify();
-	if (mm_begun != 1)
-		mm_end(1, "began %d times", mm_begun);
-	_exit(42);
+	MUST(mm_begun == 1);
+	_exit(GOOD);
 }
 
-/* What the program said. */
-static inline const char *mm_said(void)
-{
-	static char buf[512];
-	int fd = open(MM_OUT, O_RDONLY | O_CLOEXEC);
-	ssize_t n = read(fd, buf, sizeof(buf) - 1);
-
-	close(fd);
-	buf[n > 0 ? n : 0] = 0;
-	return buf;
-}
-
-/* 0 once @pid is stopped by itself, else the exit code as of ckpt_wait(). */
-static inline int mm_wait_stop(pid_t pid)
+/* Is @pid stopped by itself, or does it end? */
+static inline bool mm_wait_stop(pid_t pid)
 {
 	int status;
 
-	if (waitpid(pid, &status, WUNTRACED) != pid)
-		return -1;
-	if (WIFSTOPPED(status))
+	return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status);
+}
+
+/* Starts it and waits until it is stopped; 0 if why_skipped() says why. */
+static inline pid_t mm_start(struct __test_metadata *_metadata,
+			     const struct mm_case *c)
+{
+	bool stopped;
+	pid_t pid;
+
+	begin(_metadata);
+	pid = ckpt_spawn(mm_program, (void *)c, log_fd);
+	ASSERT_LT(0, pid);
+	stopped = mm_wait_stop(pid);
+	if (why_skipped())
 		return 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) :
-				   256 + WTERMSIG(status);
+	ASSERT_TRUE(stopped) {
+		TH_LOG("%s", log_text());
+	}
+	return pid;
 }
 
 /* The notice of a stop before the checkpoint does not come again. */
-static inline bool mm_is_stopped(pid_t pid, int ms)
+static inline void mm_bring_back(struct __test_metadata *_metadata, pid_t pid)
 {
-	char *stat, state;
-	size_t len;
-
-	for (; ms > 0; ms -= 5) {
-		stat = pic_read(pid, "stat", &len);
-		state = len ? strrchr(stat, ')')[2] : 0;
-		free(stat);
-		if (state == 'T')
-			return true;
-		ckpt_sleep_ms(5);
-	}
-	return false;
+	bring_back(_metadata, pid);
+	ASSERT_TRUE(ckpt_wait_state(pid, 'T'));
 }
 
-/* Starts @fn; returns its pid once it is stopped, or the exit code negated. */
-static inline pid_t mm_start(void (*fn)(void *), const void *arg, int *code)
+/* Lets a stopped program go on to its end. */
+static inline void mm_ends_well(struct __test_metadata *_metadata, pid_t *pid)
 {
-	pid_t pid;
-
-	unlink(MM_OUT);
-	mm_out = open(MM_OUT, O_RDWR | O_CREAT | O_APPEND, 0600);
-	pid = ckpt_spawn(fn, (void *)arg, mm_out);
-	close(mm_out);
-	*code = pid > 0 ? mm_wait_stop(pid) : -1;
-	return *code ? 0 : pid;
+	kill(*pid, SIGCONT);
+	ends_well(_metadata, pid);
 }
 
 static inline void mm_tidy(pid_t pid)
 {
-	ckpt_kill(pid);
-	unlink(MM_OUT);
+	end(pid);
 	unlink(MM_FILE);
-	unlink(CKPT_IMG);
 }
 
 /*
@@ -831,35 +773,13 @@ static inline void mm_round_trip(struct __test_metadata *_metadata, pid_t pid,
 	EXPECT_EQ(picture_pages(&before), stats->pages_written);
 	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
 
-	ASSERT_EQ(pid, ckpt_restart(CKPT_IMG, pid))
-		TH_LOG("%s", ckpt_log_text);
-	ASSERT_TRUE(mm_is_stopped(pid, 5000));
+	mm_bring_back(_metadata, pid);
 	ASSERT_TRUE(picture_take(&after, pid))
 		TH_LOG("%s", picture_text);
 	EXPECT_TRUE(picture_same(&before, &after, true))
 		TH_LOG("restarted: %s", picture_text);
 	picture_free(&before);
 	picture_free(&after);
-}
-
-/* Is there a line with both in the log? */
-static inline bool mm_log_says(const char *what, const char *words)
-{
-	const char *line, *at;
-
-	for (line = ckpt_log_text; (line = strstr(line, what)); line++) {
-		at = strstr(line, words);
-		if (at && at < strchrnul(line, '\n'))
-			return true;
-	}
-	return false;
-}
-
-/* Lets a stopped program go on to its end. */
-static inline int mm_finish(pid_t pid)
-{
-	kill(pid, SIGCONT);
-	return ckpt_wait(pid, 10000);
 }
 
 #endif /* _CKPT_TEST_MAPS_H */

@@ -33,12 +33,12 @@ static void anon_make(void)
 	mem = mm_anon(64);
 	mm_put(mem, 8);
 	/* 8 to 15 are not touched, 16 to 23 only read. */
-	mm_check(mm_is_zero(mem + 16 * PAGE, 8));
-	mm_check(!munmap(mem + 24 * PAGE, 8 * PAGE));
+	MUST(mm_is_zero(mem + 16 * PAGE, 8));
+	MUST(!munmap(mem + 24 * PAGE, 8 * PAGE));
 	for (i = 32; i < 48; i += 3)
 		mm_put(mem + i * PAGE, 1);
 	mm_put(mem + 48 * PAGE, 8);
-	mm_check(!madvise(mem + 50 * PAGE, 4 * PAGE, MADV_DONTNEED));
+	MUST(!madvise(mem + 50 * PAGE, 4 * PAGE, MADV_DONTNEED));
 	mm_put(mem + 56 * PAGE, 8);
 	memset(mem + 57 * PAGE, 0, 6 * PAGE);
 	/* All but one byte are zero. */
@@ -49,26 +49,26 @@ static void anon_verify(void)
 {
 	size_t i;
 
-	mm_check(mm_is_put(mem, 8));
-	mm_check(mm_is_zero(mem + 8 * PAGE, 16));
-	mm_check(mm_fault(mem + 24 * PAGE, false) == SIGSEGV);
-	mm_check(mm_fault(mem + 32 * PAGE - 1, false) == SIGSEGV);
+	MUST(mm_is_put(mem, 8));
+	MUST(mm_is_zero(mem + 8 * PAGE, 16));
+	MUST(mm_fault(mem + 24 * PAGE, false) == SIGSEGV);
+	MUST(mm_fault(mem + 32 * PAGE - 1, false) == SIGSEGV);
 	for (i = 32; i < 48; i++)
-		mm_check(i % 3 == 32 % 3 ? mm_is_put(mem + i * PAGE, 1) :
-					   mm_is_zero(mem + i * PAGE, 1));
-	mm_check(mm_is_put(mem + 48 * PAGE, 2));
-	mm_check(mm_is_zero(mem + 50 * PAGE, 4));
-	mm_check(mm_is_put(mem + 54 * PAGE, 3));
-	mm_check(mm_is_zero(mem + 57 * PAGE, 3));
-	mm_check(mem[60 * PAGE + 4095] == 1);
+		MUST(i % 3 == 32 % 3 ? mm_is_put(mem + i * PAGE, 1) :
+				       mm_is_zero(mem + i * PAGE, 1));
+	MUST(mm_is_put(mem + 48 * PAGE, 2));
+	MUST(mm_is_zero(mem + 50 * PAGE, 4));
+	MUST(mm_is_put(mem + 54 * PAGE, 3));
+	MUST(mm_is_zero(mem + 57 * PAGE, 3));
+	MUST(mem[60 * PAGE + 4095] == 1);
 	mem[60 * PAGE + 4095] = 0;
-	mm_check(mm_is_zero(mem + 60 * PAGE, 3));
-	mm_check(mm_is_put(mem + 63 * PAGE, 1));
+	MUST(mm_is_zero(mem + 60 * PAGE, 3));
+	MUST(mm_is_put(mem + 63 * PAGE, 1));
 	/* All of it can be written, and no two pages are the same one. */
 	mm_put(mem, 24);
 	mm_put(mem + 32 * PAGE, 32);
-	mm_check(mm_is_put(mem, 24));
-	mm_check(mm_is_put(mem + 32 * PAGE, 32));
+	MUST(mm_is_put(mem, 24));
+	MUST(mm_is_put(mem + 32 * PAGE, 32));
 }
 
 /* ---- files --------------------------------------------------------------- */
@@ -77,13 +77,13 @@ static void file_private_make(void)
 {
 	file_fd = mm_file(MM_FILE, 16 * PAGE);
 	mem = mm_map_file(file_fd, 16, RW, MAP_PRIVATE, 0);
-	mm_check(mm_is_file(mem, 0, 4 * PAGE));
+	MUST(mm_is_file(mem, 0, 4 * PAGE));
 	mm_put(mem + 4 * PAGE, 2);
 	/* Zeros, where the file has something else. */
 	memset(mem + 6 * PAGE, 0, PAGE);
 	mem[7 * PAGE] = 1;
 	mm_put(mem + 8 * PAGE, 1);
-	mm_check(!madvise(mem + 8 * PAGE, PAGE, MADV_DONTNEED));
+	MUST(!madvise(mem + 8 * PAGE, PAGE, MADV_DONTNEED));
 	/* Not from its beginning, and not to its end. */
 	mem2 = mm_map_file(file_fd, 5, PROT_READ, MAP_PRIVATE, 3);
 	close(file_fd);
@@ -94,19 +94,19 @@ static void file_private_verify(void)
 	static char buf[16 * PAGE];
 	int fd = open(MM_FILE, O_RDONLY);
 
-	mm_check(mm_is_file(mem, 0, 4 * PAGE));
-	mm_check(mm_is_put(mem + 4 * PAGE, 2));
-	mm_check(mm_is_zero(mem + 6 * PAGE, 1));
-	mm_check(mem[7 * PAGE] == 1);
+	MUST(mm_is_file(mem, 0, 4 * PAGE));
+	MUST(mm_is_put(mem + 4 * PAGE, 2));
+	MUST(mm_is_zero(mem + 6 * PAGE, 1));
+	MUST(mem[7 * PAGE] == 1);
 	mem[7 * PAGE] = 7;
-	mm_check(mm_is_file(mem + 7 * PAGE, 7, PAGE));
-	mm_check(mm_is_file(mem + 8 * PAGE, 8, 8 * PAGE));
-	mm_check(mm_is_file(mem2, 3, 5 * PAGE));
-	mm_check(mm_fault(mem2, true) == SIGSEGV);
+	MUST(mm_is_file(mem + 7 * PAGE, 7, PAGE));
+	MUST(mm_is_file(mem + 8 * PAGE, 8, 8 * PAGE));
+	MUST(mm_is_file(mem2, 3, 5 * PAGE));
+	MUST(mm_fault(mem2, true) == SIGSEGV);
 	/* Nothing of it gets into the file. */
 	mm_put(mem, 16);
-	mm_check(pread(fd, buf, sizeof(buf), 0) == sizeof(buf));
-	mm_check(mm_is_file(buf, 0, sizeof(buf)));
+	MUST(pread(fd, buf, sizeof(buf), 0) == sizeof(buf));
+	MUST(mm_is_file(buf, 0, sizeof(buf)));
 }
 
 /* Shared with the file: not in the image, and still shared afterwards. */
@@ -126,15 +126,15 @@ static void file_shared_verify(void)
 	uint64_t word;
 	int fd = open(MM_FILE, O_RDONLY);
 
-	mm_check(mm_is_file(mem, 0, PAGE));
-	mm_check(mm_is_put(mem + PAGE, 1));
-	mm_check(!memcmp(mem, mem2, 8 * PAGE));
+	MUST(mm_is_file(mem, 0, PAGE));
+	MUST(mm_is_put(mem + PAGE, 1));
+	MUST(!memcmp(mem, mem2, 8 * PAGE));
 	mm_put(mem + 5 * PAGE, 1);
-	mm_check(!memcmp(mem, mem2, 8 * PAGE));
-	mm_check(pread(fd, &word, 8, 5 * PAGE) == 8);
-	mm_check(word == mm_word((uint64_t *)(mem + 5 * PAGE)));
+	MUST(!memcmp(mem, mem2, 8 * PAGE));
+	MUST(pread(fd, &word, 8, 5 * PAGE) == 8);
+	MUST(word == mm_word((uint64_t *)(mem + 5 * PAGE)));
 	/* It was opened for reading: no way to get more. */
-	mm_check(mprotect(mem2, PAGE, RW) && errno == EACCES);
+	MUST(mprotect(mem2, PAGE, RW) && errno == EACCES);
 }
 
 static void file_eof_make(void)
@@ -142,7 +142,7 @@ static void file_eof_make(void)
 	file_fd = mm_file(MM_FILE, PAGE + PAGE / 2);
 	mem = mm_map_file(file_fd, 4, RW, MAP_PRIVATE, 0);
 	mem2 = mm_map_file(file_fd, 4, RW, MAP_SHARED, 0);
-	mm_check(mm_fault(mem + 2 * PAGE, false) == SIGBUS);
+	MUST(mm_fault(mem + 2 * PAGE, false) == SIGBUS);
 	mem[PAGE - 1] = 5;
 	close(file_fd);
 }
@@ -151,16 +151,16 @@ static void file_eof_verify(void)
 {
 	int fd;
 
-	mm_check(mem[PAGE - 1] == 5);
-	mm_check(mm_is_file(mem + PAGE, 1, PAGE / 2));
-	mm_check(!mem[2 * PAGE - 1] && !mem2[2 * PAGE - 1]);
-	mm_check(mm_fault(mem + 2 * PAGE, false) == SIGBUS);
-	mm_check(mm_fault(mem + 3 * PAGE, true) == SIGBUS);
-	mm_check(mm_fault(mem2 + 2 * PAGE, false) == SIGBUS);
+	MUST(mem[PAGE - 1] == 5);
+	MUST(mm_is_file(mem + PAGE, 1, PAGE / 2));
+	MUST(!mem[2 * PAGE - 1] && !mem2[2 * PAGE - 1]);
+	MUST(mm_fault(mem + 2 * PAGE, false) == SIGBUS);
+	MUST(mm_fault(mem + 3 * PAGE, true) == SIGBUS);
+	MUST(mm_fault(mem2 + 2 * PAGE, false) == SIGBUS);
 	/* The file grows, and so does what can be seen of it. */
 	fd = open(MM_FILE, O_RDWR);
-	mm_check(pwrite(fd, "x", 1, 3 * PAGE) == 1);
-	mm_check(mem[3 * PAGE] == 'x' && mem2[3 * PAGE] == 'x');
+	MUST(pwrite(fd, "x", 1, 3 * PAGE) == 1);
+	MUST(mem[3 * PAGE] == 'x' && mem2[3 * PAGE] == 'x');
 }
 
 /* Called at another address, so it must not refer to anything. */
@@ -186,16 +186,16 @@ static void file_exec_make(void)
 					  MAP_PRIVATE, (off + at - from) / PAGE);
 	fclose(f);
 	close(file_fd);
-	mm_check(mem);
+	MUST(mem);
 	mem2 = mem + at % PAGE;
-	mm_check(((answer_fn)mem2)(1) == 4);
+	MUST(((answer_fn)mem2)(1) == 4);
 }
 
 static void file_exec_verify(void)
 {
-	mm_check(((answer_fn)mem2)(13) == 40);
-	mm_check(!memcmp(mem2, answer, 8));
-	mm_check(mm_fault(mem, true) == SIGSEGV);
+	MUST(((answer_fn)mem2)(13) == 40);
+	MUST(!memcmp(mem2, answer, 8));
+	MUST(mm_fault(mem, true) == SIGSEGV);
 }
 
 /* Code that the program made itself, as a compiler at run time does. */
@@ -203,19 +203,19 @@ static void code_make(void)
 {
 	mem = mm_map(NULL, 2, RW | PROT_EXEC, 0);
 	mem2 = mm_anon(2);
-	mm_check(mem && mem2);
+	MUST(mem && mem2);
 	mm_put_code(mem, 123);
 	mm_put_code(mem2, 321);
-	mm_check(!mprotect(mem2, 2 * PAGE, PROT_READ | PROT_EXEC));
-	mm_check(((answer_fn)mem)(0) == 123 && ((answer_fn)mem2)(0) == 321);
+	MUST(!mprotect(mem2, 2 * PAGE, PROT_READ | PROT_EXEC));
+	MUST(((answer_fn)mem)(0) == 123 && ((answer_fn)mem2)(0) == 321);
 }
 
 static void code_verify(void)
 {
-	mm_check(((answer_fn)mem)(0) == 123 && ((answer_fn)mem2)(0) == 321);
-	mm_check(mm_fault(mem2, true) == SIGSEGV);
+	MUST(((answer_fn)mem)(0) == 123 && ((answer_fn)mem2)(0) == 321);
+	MUST(mm_fault(mem2, true) == SIGSEGV);
 	mm_put_code(mem, 124);
-	mm_check(((answer_fn)mem)(0) == 124);
+	MUST(((answer_fn)mem)(0) == 124);
 }
 
 /* ---- protection ---------------------------------------------------------- */
@@ -228,10 +228,10 @@ static void protect_make(int prot)
 	close(file_fd);
 	mm_put(mem, 5);
 	mm_put(mem2 + 2 * PAGE, 2);
-	mm_check(!mprotect(mem, 8 * PAGE, prot));
-	mm_check(!mprotect(mem2 + PAGE, 4 * PAGE, prot));
+	MUST(!mprotect(mem, 8 * PAGE, prot));
+	MUST(!mprotect(mem2 + PAGE, 4 * PAGE, prot));
 	/* Never written to, never writable. */
-	mm_check(mm_map(NULL, 8, prot, 0));
+	MUST(mm_map(NULL, 8, prot, 0));
 }
 
 static void readonly_make(void)
@@ -246,31 +246,31 @@ static void none_make(void)
 
 static void protect_after(void)
 {
-	mm_check(mm_fault(mem, true) == SIGSEGV);
-	mm_check(mm_fault(mem2 + 4 * PAGE, true) == SIGSEGV);
-	mm_check(!mprotect(mem, 8 * PAGE, RW));
-	mm_check(!mprotect(mem2, 8 * PAGE, RW));
-	mm_check(mm_is_put(mem, 5));
-	mm_check(mm_is_zero(mem + 5 * PAGE, 3));
-	mm_check(mm_is_file(mem2, 0, 2 * PAGE));
-	mm_check(mm_is_put(mem2 + 2 * PAGE, 2));
-	mm_check(mm_is_file(mem2 + 4 * PAGE, 4, 4 * PAGE));
+	MUST(mm_fault(mem, true) == SIGSEGV);
+	MUST(mm_fault(mem2 + 4 * PAGE, true) == SIGSEGV);
+	MUST(!mprotect(mem, 8 * PAGE, RW));
+	MUST(!mprotect(mem2, 8 * PAGE, RW));
+	MUST(mm_is_put(mem, 5));
+	MUST(mm_is_zero(mem + 5 * PAGE, 3));
+	MUST(mm_is_file(mem2, 0, 2 * PAGE));
+	MUST(mm_is_put(mem2 + 2 * PAGE, 2));
+	MUST(mm_is_file(mem2 + 4 * PAGE, 4, 4 * PAGE));
 	mm_put(mem, 8);
 	mm_put(mem2, 8);
-	mm_check(mm_is_put(mem, 8) && mm_is_put(mem2, 8));
+	MUST(mm_is_put(mem, 8) && mm_is_put(mem2, 8));
 }
 
 static void readonly_verify(void)
 {
-	mm_check(mm_is_put(mem, 5));
-	mm_check(mm_is_put(mem2 + 2 * PAGE, 2));
+	MUST(mm_is_put(mem, 5));
+	MUST(mm_is_put(mem2 + 2 * PAGE, 2));
 	protect_after();
 }
 
 static void none_verify(void)
 {
-	mm_check(mm_fault(mem, false) == SIGSEGV);
-	mm_check(mm_fault(mem2 + PAGE, false) == SIGSEGV);
+	MUST(mm_fault(mem, false) == SIGSEGV);
+	MUST(mm_fault(mem2 + PAGE, false) == SIGSEGV);
 	protect_after();
 }
 
@@ -280,25 +280,25 @@ static void brk_make(void)
 {
 	mem2 = mm_brk(NULL);
 	mem = (char *)(((unsigned long)mem2 + PAGE - 1) & ~(PAGE - 1));
-	mm_check(mm_brk(mem + 40 * PAGE) == mem + 40 * PAGE);
+	MUST(mm_brk(mem + 40 * PAGE) == mem + 40 * PAGE);
 	mm_put(mem, 40);
 	/* Not a multiple of a page: the break is exact to a byte. */
-	mm_check(mm_brk(mem + 30 * PAGE - 100) == mem + 30 * PAGE - 100);
+	MUST(mm_brk(mem + 30 * PAGE - 100) == mem + 30 * PAGE - 100);
 }
 
 static void brk_verify(void)
 {
-	mm_check(mm_brk(NULL) == mem + 30 * PAGE - 100);
-	mm_check(mm_is_put(mem, 30));
-	mm_check(mm_fault(mem + 30 * PAGE, false) == SIGSEGV);
-	mm_check(mm_brk(mem + 45 * PAGE) == mem + 45 * PAGE);
-	mm_check(mm_is_put(mem, 30));
-	mm_check(mm_is_zero(mem + 30 * PAGE, 15));
+	MUST(mm_brk(NULL) == mem + 30 * PAGE - 100);
+	MUST(mm_is_put(mem, 30));
+	MUST(mm_fault(mem + 30 * PAGE, false) == SIGSEGV);
+	MUST(mm_brk(mem + 45 * PAGE) == mem + 45 * PAGE);
+	MUST(mm_is_put(mem, 30));
+	MUST(mm_is_zero(mem + 30 * PAGE, 15));
 	mm_put(mem, 45);
-	mm_check(mm_is_put(mem, 45));
-	mm_check(mm_brk(mem + PAGE) == mem + PAGE);
-	mm_check(mm_is_put(mem, 1));
-	mm_check(mm_fault(mem + PAGE, false) == SIGSEGV);
+	MUST(mm_is_put(mem, 45));
+	MUST(mm_brk(mem + PAGE) == mem + PAGE);
+	MUST(mm_is_put(mem, 1));
+	MUST(mm_fault(mem + PAGE, false) == SIGSEGV);
 }
 
 static int deep(int n)
@@ -323,13 +323,13 @@ static int deep(int n)
 static void stack_make(void)
 {
 	nr = 1;
-	mm_check(!deep(32));
+	MUST(!deep(32));
 	nr = 0;
 }
 
 static void stack_verify(void)
 {
-	mm_check(!deep(64));
+	MUST(!deep(64));
 }
 
 /* A stack of its own, that has grown by some pages. */
@@ -337,11 +337,11 @@ static void growsdown_make(void)
 {
 	mem2 = mm_place(2048);
 	mem = mem2 + 2040 * PAGE;
-	mm_check(mm_map(mem, 4, RW, MAP_GROWSDOWN | MAP_FIXED) == mem);
+	MUST(mm_map(mem, 4, RW, MAP_GROWSDOWN | MAP_FIXED) == mem);
 	mm_put(mem - PAGE, 5);
 	mm_put(mem - 2 * PAGE, 1);
 	/* Nearer than a stack may come by growing. */
-	mm_check(mm_map(mem2 + 2000 * PAGE, 2, RW, MAP_FIXED));
+	MUST(mm_map(mem2 + 2000 * PAGE, 2, RW, MAP_FIXED));
 	mm_put(mem2 + 2000 * PAGE, 2);
 }
 
@@ -349,15 +349,15 @@ static void growsdown_verify(void)
 {
 	int i;
 
-	mm_check(mm_is_put(mem - 2 * PAGE, 6));
-	mm_check(mm_is_put(mem2 + 2000 * PAGE, 2));
+	MUST(mm_is_put(mem - 2 * PAGE, 6));
+	MUST(mm_is_put(mem2 + 2000 * PAGE, 2));
 	/* The gap that a stack keeps is still kept ... */
-	mm_check(mm_fault(mem - 3 * PAGE, true) == SIGSEGV);
+	MUST(mm_fault(mem - 3 * PAGE, true) == SIGSEGV);
 	/* ... and without the neighbour it grows. */
-	mm_check(!munmap(mem2 + 2000 * PAGE, 2 * PAGE));
+	MUST(!munmap(mem2 + 2000 * PAGE, 2 * PAGE));
 	for (i = 3; i < 200; i++)
 		mm_put(mem - i * PAGE, 1);
-	mm_check(mm_is_put(mem - 199 * PAGE, 203));
+	MUST(mm_is_put(mem - 199 * PAGE, 203));
 }
 
 /* ---- places -------------------------------------------------------------- */
@@ -366,7 +366,7 @@ static void growsdown_verify(void)
 static void zero_make(void)
 {
 	errno = 0;
-	mm_check(!mm_map(NULL, 1, RW, MAP_FIXED) && !errno);
+	MUST(!mm_map(NULL, 1, RW, MAP_FIXED) && !errno);
 	asm volatile("movl $1234, 0x10" ::: "memory");
 }
 
@@ -375,7 +375,7 @@ static void zero_verify(void)
 	int is = 0;
 
 	asm volatile("movl 0x10, %0" : "=r" (is) :: "memory");
-	mm_check(is == 1234);
+	MUST(is == 1234);
 }
 
 /* The lowest, the last below 2^47, and what five levels have above. */
@@ -392,7 +392,7 @@ static void extremes_make(void)
 	places[0] = (char *)mm_value("/proc/sys/vm/mmap_min_addr", "");
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		mem = mm_map(places[i], 1, RW, MAP_FIXED_NOREPLACE);
-		mm_check(mem == places[i] || i > 1);
+		MUST(mem == places[i] || i > 1);
 		if (mem == places[i])
 			mm_put(mem, 1);
 		else
@@ -400,7 +400,7 @@ static void extremes_make(void)
 	}
 	/* Without MAP_FIXED this is what asks for such an address. */
 	mem = mm_map((void *)(1UL << 49), 1, RW, 0);
-	mm_check(mem);
+	MUST(mem);
 	mm_put(mem, 1);
 }
 
@@ -409,11 +409,11 @@ static void extremes_verify(void)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(places); i++)
-		mm_check(!places[i] || mm_is_put(places[i], 1));
-	mm_check(mm_is_put(mem, 1));
+		MUST(!places[i] || mm_is_put(places[i], 1));
+	MUST(mm_is_put(mem, 1));
 	/* The same question has the same answer. */
-	mm_check(!munmap(mem, PAGE));
-	mm_check(mm_map((void *)(1UL << 49), 1, RW, 0) == mem);
+	MUST(!munmap(mem, PAGE));
+	MUST(mm_map((void *)(1UL << 49), 1, RW, 0) == mem);
 }
 
 /* ---- many, next to each other, far apart --------------------------------- */
@@ -429,27 +429,27 @@ static void many_make(void)
 	for (i = 0; i < MANY; i += 5)
 		mm_put(mem + i * PAGE, 1);
 	for (i = 0; i < MANY; i++)
-		mm_check(!mprotect(mem + i * PAGE, PAGE, prot[i % 3]));
+		MUST(!mprotect(mem + i * PAGE, PAGE, prot[i % 3]));
 }
 
 static void many_verify(void)
 {
 	size_t i;
 
-	mm_check(mm_fault(mem + PAGE, true) == 0);
+	MUST(mm_fault(mem + PAGE, true) == 0);
 	mem[PAGE] = 0;
-	mm_check(mm_fault(mem + 2 * PAGE, false) == SIGSEGV);
-	mm_check(!mprotect(mem, MANY * PAGE, PROT_READ));
+	MUST(mm_fault(mem + 2 * PAGE, false) == SIGSEGV);
+	MUST(!mprotect(mem, MANY * PAGE, PROT_READ));
 	for (i = 0; i < MANY; i++)
-		mm_check(i % 5 ? mm_is_zero(mem + i * PAGE, 1) :
-				 mm_is_put(mem + i * PAGE, 1));
+		MUST(i % 5 ? mm_is_zero(mem + i * PAGE, 1) :
+			     mm_is_put(mem + i * PAGE, 1));
 }
 
 static void neighbours_map(size_t at, size_t pages, size_t put)
 {
 	char *p = mem + at * PAGE;
 
-	mm_check(mm_map(p, pages, RW, MAP_FIXED_NOREPLACE) == p);
+	MUST(mm_map(p, pages, RW, MAP_FIXED_NOREPLACE) == p);
 	mm_put(p, put);
 }
 
@@ -459,17 +459,17 @@ static void neighbours_merge_make(void)
 	mem = mm_place(10);
 	neighbours_map(0, 3, 3);
 	neighbours_map(3, 3, 0);
-	mm_check(!mprotect(mem + PAGE, PAGE, PROT_READ));
-	mm_check(mm_count(mem, mem + 6 * PAGE) == 3);
+	MUST(!mprotect(mem + PAGE, PAGE, PROT_READ));
+	MUST(mm_count(mem, mem + 6 * PAGE) == 3);
 }
 
 static void neighbours_merge_verify(void)
 {
 	neighbours_map(6, 3, 0);
-	mm_check(mm_count(mem, mem + 9 * PAGE) == 3);
-	mm_check(!mprotect(mem + PAGE, PAGE, RW));
-	mm_check(mm_count(mem, mem + 9 * PAGE) == 1);
-	mm_check(mm_is_put(mem, 3));
+	MUST(mm_count(mem, mem + 9 * PAGE) == 3);
+	MUST(!mprotect(mem + PAGE, PAGE, RW));
+	MUST(mm_count(mem, mem + 9 * PAGE) == 1);
+	MUST(mm_is_put(mem, 3));
 }
 
 /* Two mappings that were used before they met stay two. */
@@ -479,13 +479,13 @@ static void neighbours_used_make(void)
 	neighbours_map(0, 2, 2);
 	neighbours_map(4, 2, 2);
 	neighbours_map(2, 2, 0);
-	mm_check(mm_count(mem, mem + 6 * PAGE) == 2);
+	MUST(mm_count(mem, mem + 6 * PAGE) == 2);
 }
 
 static void neighbours_used_verify(void)
 {
-	mm_check(mm_count(mem, mem + 6 * PAGE) == 2);
-	mm_check(mm_is_put(mem, 2) && mm_is_put(mem + 4 * PAGE, 2));
+	MUST(mm_count(mem, mem + 6 * PAGE) == 2);
+	MUST(mm_is_put(mem, 2) && mm_is_put(mem + 4 * PAGE, 2));
 }
 
 /* A mapping that comes from elsewhere stays apart from its neighbours. */
@@ -495,17 +495,17 @@ static void neighbours_moved_make(void)
 	neighbours_map(0, 2, 1);
 	mem2 = mm_anon(2);
 	mm_put(mem2, 2);
-	mm_check(mremap(mem2, 2 * PAGE, 2 * PAGE,
-			MREMAP_MAYMOVE | MREMAP_FIXED, mem + 2 * PAGE) ==
-		 mem + 2 * PAGE);
-	mm_check(mm_count(mem, mem + 4 * PAGE) == 2);
+	MUST(mremap(mem2, 2 * PAGE, 2 * PAGE,
+		    MREMAP_MAYMOVE | MREMAP_FIXED, mem + 2 * PAGE) ==
+	     mem + 2 * PAGE);
+	MUST(mm_count(mem, mem + 4 * PAGE) == 2);
 }
 
 static void neighbours_moved_verify(void)
 {
-	mm_check(mm_count(mem, mem + 4 * PAGE) == 2);
-	mm_check(mm_is_put(mem, 1) && mm_is_zero(mem + PAGE, 1));
-	mm_check(*(uint64_t *)(mem + 2 * PAGE) == mm_word((uint64_t *)mem2));
+	MUST(mm_count(mem, mem + 4 * PAGE) == 2);
+	MUST(mm_is_put(mem, 1) && mm_is_zero(mem + PAGE, 1));
+	MUST(*(uint64_t *)(mem + 2 * PAGE) == mm_word((uint64_t *)mem2));
 }
 
 /* Of a file: what goes on in the file goes on in the mapping. */
@@ -517,19 +517,19 @@ static void neighbours_file_make(void)
 	mem = mm_place(10);
 	file_fd = mm_file(MM_FILE, 16 * PAGE);
 	for (i = 0; i < 5; i++)
-		mm_check(mmap(mem + i * 2 * PAGE, 2 * PAGE, PROT_READ,
-			      MAP_PRIVATE | MAP_FIXED, file_fd,
-			      first[i] * PAGE) != MAP_FAILED);
+		MUST(mmap(mem + i * 2 * PAGE, 2 * PAGE, PROT_READ,
+			  MAP_PRIVATE | MAP_FIXED, file_fd,
+			  first[i] * PAGE) != MAP_FAILED);
 	close(file_fd);
-	mm_check(mm_count(mem, mem + 10 * PAGE) == 3);
+	MUST(mm_count(mem, mem + 10 * PAGE) == 3);
 }
 
 static void neighbours_file_verify(void)
 {
-	mm_check(mm_count(mem, mem + 10 * PAGE) == 3);
-	mm_check(mm_is_file(mem, 0, 4 * PAGE));
-	mm_check(mm_is_file(mem + 4 * PAGE, 5, 4 * PAGE));
-	mm_check(mm_is_file(mem + 8 * PAGE, 7, 2 * PAGE));
+	MUST(mm_count(mem, mem + 10 * PAGE) == 3);
+	MUST(mm_is_file(mem, 0, 4 * PAGE));
+	MUST(mm_is_file(mem + 4 * PAGE, 5, 4 * PAGE));
+	MUST(mm_is_file(mem + 8 * PAGE, 7, 2 * PAGE));
 }
 
 #define TIB	(1024UL << 30)
@@ -543,7 +543,7 @@ static void sparse_make(void)
 	size_t i;
 
 	mem = mm_map(NULL, TIB / PAGE, RW, MAP_NORESERVE);
-	mm_check(mem);
+	MUST(mem);
 	for (i = 0; i < 6; i++)
 		mm_put(mem + sparse_at[i], 1);
 }
@@ -553,9 +553,9 @@ static void sparse_verify(void)
 	size_t i;
 
 	for (i = 0; i < 6; i++)
-		mm_check(mm_is_put(mem + sparse_at[i], 1));
-	mm_check(mm_is_zero(mem + TIB / 2, 1));
-	mm_check(mm_is_zero(mem + (1UL << 30) + PAGE, 1));
+		MUST(mm_is_put(mem + sparse_at[i], 1));
+	MUST(mm_is_zero(mem + TIB / 2, 1));
+	MUST(mm_is_zero(mem + (1UL << 30) + PAGE, 1));
 }
 
 /* ---- pages that are not as usual ----------------------------------------- */
@@ -566,28 +566,28 @@ static void sparse_verify(void)
 static void huge_make(void)
 {
 	if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK))
-		mm_end(MM_SKIP, "no transparent huge pages");
+		skip_program("no transparent huge pages");
 	mem = mm_anon(5 * HUGE / PAGE);
 	mem = (char *)(((unsigned long)mem + HUGE - 1) & ~(HUGE - 1));
-	mm_check(!madvise(mem, 4 * HUGE, MADV_HUGEPAGE));
+	MUST(!madvise(mem, 4 * HUGE, MADV_HUGEPAGE));
 	mm_put(mem, HUGE / PAGE);
 	mm_put(mem + HUGE, 100);
 	mm_put(mem + 2 * HUGE - PAGE, 1);
-	mm_check(mm_is_zero(mem + 2 * HUGE, HUGE / PAGE));
-	mm_check(mm_huge_kib() == 2 * HUGE / 1024);
+	MUST(mm_is_zero(mem + 2 * HUGE, HUGE / PAGE));
+	MUST(mm_huge_kib() == 2 * HUGE / 1024);
 }
 
 /* Pages may have come back as small ones; new ones can be huge. */
 static void huge_verify(void)
 {
-	mm_check(mm_is_put(mem, HUGE / PAGE + 100));
-	mm_check(mm_is_zero(mem + HUGE + 100 * PAGE, HUGE / PAGE - 101));
-	mm_check(mm_is_put(mem + 2 * HUGE - PAGE, 1));
-	mm_check(mm_is_zero(mem + 2 * HUGE, HUGE / PAGE));
+	MUST(mm_is_put(mem, HUGE / PAGE + 100));
+	MUST(mm_is_zero(mem + HUGE + 100 * PAGE, HUGE / PAGE - 101));
+	MUST(mm_is_put(mem + 2 * HUGE - PAGE, 1));
+	MUST(mm_is_zero(mem + 2 * HUGE, HUGE / PAGE));
 	/* Not to be read before: a huge zero page is written to in parts. */
 	nr = mm_huge_kib();
 	mm_put(mem + 3 * HUGE, 1);
-	mm_check(mm_huge_kib() == nr + HUGE / 1024);
+	MUST(mm_huge_kib() == nr + HUGE / 1024);
 }
 
 #define ALIKE	64
@@ -596,11 +596,11 @@ static void huge_verify(void)
 static void ksm_make(void)
 {
 	if (access(KSM "run", F_OK))
-		mm_end(MM_SKIP, "no KSM");
+		skip_program("no KSM");
 	mem = mm_anon(ALIKE);
 	memset(mem, 5, ALIKE * PAGE);
-	mm_check(!madvise(mem, ALIKE * PAGE, MADV_MERGEABLE));
-	mm_check(mm_ksm(ALIKE / 2));
+	MUST(!madvise(mem, ALIKE * PAGE, MADV_MERGEABLE));
+	MUST(mm_ksm(ALIKE / 2));
 }
 
 static void ksm_verify(void)
@@ -608,11 +608,11 @@ static void ksm_verify(void)
 	size_t i;
 
 	for (i = 0; i < ALIKE; i++) {
-		mm_check(mem[i * PAGE] == 5);
-		mm_check(!memcmp(mem + i * PAGE, mem + i * PAGE + 1, PAGE - 1));
+		MUST(mem[i * PAGE] == 5);
+		MUST(!memcmp(mem + i * PAGE, mem + i * PAGE + 1, PAGE - 1));
 		mm_put(mem + i * PAGE, 1);
 	}
-	mm_check(mm_is_put(mem, ALIKE));
+	MUST(mm_is_put(mem, ALIKE));
 }
 
 /* ---- what madvise() and prctl() say of memory ---------------------------- */
@@ -632,9 +632,9 @@ static void advice_make(void)
 	mm_put(mem, 2 * ADVICES);
 	for (i = 0; i < ADVICES; i++)
 		/* EINVAL: the kernel was built without that one. */
-		mm_check(!madvise(mem + 2 * i * PAGE, 2 * PAGE, advices[i]) ||
-			 errno == EINVAL);
-	mm_check(mm_count(mem, mem + 2 * ADVICES * PAGE) >= 6);
+		MUST(!madvise(mem + 2 * i * PAGE, 2 * PAGE, advices[i]) ||
+		     errno == EINVAL);
+	MUST(mm_count(mem, mem + 2 * ADVICES * PAGE) >= 6);
 }
 
 /* The picture has the flags; here is what two of them are for. */
@@ -643,18 +643,18 @@ static void advice_verify(void)
 	int status;
 	pid_t pid;
 
-	mm_check(mm_is_put(mem, 2 * ADVICES));
+	MUST(mm_is_put(mem, 2 * ADVICES));
 	pid = fork();
-	mm_check(pid >= 0);
+	MUST(pid >= 0);
 	if (!pid) {
-		mm_check(mm_fault(mem, false) == SIGSEGV);
-		mm_check(mm_fault(mem + 2 * PAGE - 1, false) == SIGSEGV);
-		mm_check(mm_is_zero(mem + 2 * PAGE, 2));
-		mm_check(mm_is_put(mem + 4 * PAGE, 2 * ADVICES - 4));
+		MUST(mm_fault(mem, false) == SIGSEGV);
+		MUST(mm_fault(mem + 2 * PAGE - 1, false) == SIGSEGV);
+		MUST(mm_is_zero(mem + 2 * PAGE, 2));
+		MUST(mm_is_put(mem + 4 * PAGE, 2 * ADVICES - 4));
 		_exit(41);
 	}
-	mm_check(waitpid(pid, &status, 0) == pid);
-	mm_check(WIFEXITED(status) && WEXITSTATUS(status) == 41);
+	MUST(waitpid(pid, &status, 0) == pid);
+	MUST(WIFEXITED(status) && WEXITSTATUS(status) == 41);
 }
 
 /* The picture has names, the new command line, and MERGEABLE of all. */
@@ -664,23 +664,23 @@ static void attributes_make(void)
 	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mem, 2 * PAGE, "one");
 	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mem + 2 * PAGE, PAGE, "t o");
 	memcpy(mem, "not\0what it was", 16);
-	mm_check(!prctl(PR_SET_MM, PR_SET_MM_ARG_START, mem, 0, 0));
-	mm_check(!prctl(PR_SET_MM, PR_SET_MM_ARG_END, mem + 16, 0, 0));
-	mm_check(!prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
-	mm_check(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
-	mm_check(!prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0));
-	mm_check(!prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) || errno == EINVAL);
+	MUST(!prctl(PR_SET_MM, PR_SET_MM_ARG_START, mem, 0, 0));
+	MUST(!prctl(PR_SET_MM, PR_SET_MM_ARG_END, mem + 16, 0, 0));
+	MUST(!prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+	MUST(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+	MUST(!prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0));
+	MUST(!prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) || errno == EINVAL);
 	nr = prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0);
 }
 
 static void attributes_verify(void)
 {
-	mm_check(!memcmp(mem, "not\0what it was", 16));
-	mm_check(!prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
-	mm_check(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
-	mm_check(prctl(PR_GET_MDWE, 0, 0, 0, 0) == PR_MDWE_REFUSE_EXEC_GAIN);
-	mm_check((size_t)prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0) == nr);
-	mm_check(!mm_map(NULL, 1, RW | PROT_EXEC, 0) && errno == EACCES);
+	MUST(!memcmp(mem, "not\0what it was", 16));
+	MUST(!prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+	MUST(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
+	MUST(prctl(PR_GET_MDWE, 0, 0, 0, 0) == PR_MDWE_REFUSE_EXEC_GAIN);
+	MUST((size_t)prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0) == nr);
+	MUST(!mm_map(NULL, 1, RW | PROT_EXEC, 0) && errno == EACCES);
 }
 
 /* ---- the vdso ------------------------------------------------------------ */
@@ -689,7 +689,7 @@ static void vdso_verify(void)
 {
 	long long from = mm_clock_ns(false), at = mm_clock_ns(true);
 
-	mm_check(from <= at && at <= mm_clock_ns(false));
+	MUST(from <= at && at <= mm_clock_ns(false));
 }
 
 /* Data and text of it, which are neighbours, to another place. */
@@ -699,12 +699,12 @@ static void vdso_moved_make(void)
 	char *from = mm_find("[vvar]", &data), *to;
 
 	mem = mm_find("[vdso]", &text);
-	mm_check(from && mem == from + data);
+	MUST(from && mem == from + data);
 	to = mm_anon((data + text) / PAGE);
-	mm_check(to && mremap(from, data, data, MREMAP_MAYMOVE | MREMAP_FIXED,
-			      to) == to);
-	mm_check(mremap(mem, text, text, MREMAP_MAYMOVE | MREMAP_FIXED,
-			to + data) == to + data);
+	MUST(to && mremap(from, data, data, MREMAP_MAYMOVE | MREMAP_FIXED,
+			  to) == to);
+	MUST(mremap(mem, text, text, MREMAP_MAYMOVE | MREMAP_FIXED,
+		    to + data) == to + data);
 	mem = to + data;
 }
 
@@ -712,8 +712,8 @@ static void vdso_moved_verify(void)
 {
 	size_t size;
 
-	mm_check(mm_find("[vdso]", &size) == mem && !memcmp(mem, "\177ELF", 4));
-	mm_check(mm_find("[vvar]", &size) + size == mem);
+	MUST(mm_find("[vdso]", &size) == mem && !memcmp(mem, "\177ELF", 4));
+	MUST(mm_find("[vvar]", &size) + size == mem);
 }
 
 static void vdso_gone_make(void)
@@ -721,16 +721,16 @@ static void vdso_gone_make(void)
 	size_t data, text;
 	char *from = mm_find("[vvar]", &data);
 
-	mm_check(from && mm_find("[vdso]", &text));
-	mm_check(!munmap(from, data + text));
+	MUST(from && mm_find("[vdso]", &text));
+	MUST(!munmap(from, data + text));
 }
 
 static void vdso_gone_verify(void)
 {
 	size_t size;
 
-	mm_check(!mm_find("[vvar]", &size) && !mm_find("[vdso]", &size));
-	mm_check(!syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64, 0) || errno);
+	MUST(!mm_find("[vvar]", &size) && !mm_find("[vdso]", &size));
+	MUST(!syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64, 0) || errno);
 }
 
 /* ---- the cases ----------------------------------------------------------- */
@@ -788,13 +788,9 @@ FIXTURE_VARIANT_ADD(mm, stack)
 
 FIXTURE_SETUP(mm)
 {
-	int code;
-
-	self->pid = mm_start(mm_program, &variant->c, &code);
-	if (code == MM_SKIP)
-		SKIP(return, "%s", mm_said());
-	ASSERT_EQ(0, code)
-		TH_LOG("%s", mm_said());
+	self->pid = mm_start(_metadata, &variant->c);
+	if (why_skipped())
+		SKIP(return, "%s", why_skipped());
 }
 
 FIXTURE_TEARDOWN(mm)
@@ -812,9 +808,7 @@ TEST_F(mm, comes_back)
 	ASSERT_EQ(0, stat(CKPT_IMG, &st));
 	EXPECT_EQ(stats.image_bytes, st.st_size);
 	EXPECT_GT(stats.pages_written * PAGE + (1 << 20), st.st_size);
-	EXPECT_EQ(42, mm_finish(self->pid))
-		TH_LOG("%s", mm_said());
-	self->pid = 0;
+	mm_ends_well(_metadata, &self->pid);
 }
 
 /* ---- only what must be written is written -------------------------------- */
@@ -834,23 +828,23 @@ static void bulk_make(void)
 	for (i = 0; i < BULK; i++)
 		mem[i * PAGE] = 0;
 	/* The zero page. */
-	mm_check(mm_is_zero(mem2, BULK));
+	MUST(mm_is_zero(mem2, BULK));
 	/* Never touched. */
 	mm_anon(BULK);
 	/* Clean pages of a file, private but for one, and shared. */
 	file_fd = mm_file(MM_FILE, BULK * PAGE);
 	p = mm_map_file(file_fd, BULK, RW, MAP_PRIVATE, 0);
-	mm_check(mm_is_file(p, 0, BULK * PAGE));
+	MUST(mm_is_file(p, 0, BULK * PAGE));
 	mm_put(p, 1);
-	mm_check(mm_is_file(mm_map_file(file_fd, BULK, RW, MAP_SHARED, 0), 0,
-			    BULK * PAGE));
+	MUST(mm_is_file(mm_map_file(file_fd, BULK, RW, MAP_SHARED, 0), 0,
+			BULK * PAGE));
 	close(file_fd);
 	mm_stop();
 }
 
 static void bulk_verify(void)
 {
-	mm_check(mm_is_zero(mem, BULK) && mm_is_zero(mem2, BULK));
+	MUST(mm_is_zero(mem, BULK) && mm_is_zero(mem2, BULK));
 }
 
 TEST(only_what_must_be_written)
@@ -859,27 +853,23 @@ TEST(only_what_must_be_written)
 		bulk_make, bulk_verify, .stops = true
 	};
 	struct ckpt_stats before, after;
-	int code, out;
-	pid_t pid;
+	pid_t pid = mm_start(_metadata, &c);
+	int out;
 
-	pid = mm_start(mm_program, &c, &code);
-	ASSERT_EQ(0, code)
-		TH_LOG("%s", mm_said());
 	out = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	ASSERT_LT(0, ckpt_save_fd(pid, out, 0, &before))
 		TH_LOG("%s", ckpt_log_text);
 	close(out);
 	EXPECT_LT(0, before.pages_written);
 	kill(pid, SIGCONT);
-	ASSERT_EQ(0, mm_wait_stop(pid));
+	ASSERT_TRUE(mm_wait_stop(pid));
 	mm_round_trip(_metadata, pid, &after);
 	EXPECT_GE(before.pages_written + 32, after.pages_written);
 	EXPECT_GE(before.image_bytes + 33 * PAGE, after.image_bytes);
 	/* Those of zeros and of the file were looked at. */
 	EXPECT_LE(before.pages_skipped + 2 * BULK - 1, after.pages_skipped);
-	EXPECT_EQ(42, mm_finish(pid))
-		TH_LOG("%s", mm_said());
-	mm_tidy(0);
+	mm_ends_well(_metadata, &pid);
+	mm_tidy(pid);
 }
 
 /* ---- swap ---------------------------------------------------------------- */
@@ -888,16 +878,16 @@ static void swap_make(void)
 {
 	mem = mm_anon(256);
 	mm_put(mem, 256);
-	mm_check(!mprotect(mem + 64 * PAGE, 64 * PAGE, PROT_NONE));
+	MUST(!mprotect(mem + 64 * PAGE, 64 * PAGE, PROT_NONE));
 	/* The test wants to know where. */
-	dprintf(mm_out, "%p", mem);
+	dprintf(log_fd, "%p", mem);
 }
 
 static void swap_verify(void)
 {
-	mm_check(mm_fault(mem + 64 * PAGE, false) == SIGSEGV);
-	mm_check(!mprotect(mem + 64 * PAGE, 64 * PAGE, PROT_READ));
-	mm_check(mm_is_put(mem, 256));
+	MUST(mm_fault(mem + 64 * PAGE, false) == SIGSEGV);
+	MUST(!mprotect(mem + 64 * PAGE, 64 * PAGE, PROT_READ));
+	MUST(mm_is_put(mem, 256));
 }
 
 FIXTURE(swap)
@@ -909,15 +899,12 @@ FIXTURE(swap)
 FIXTURE_SETUP(swap)
 {
 	static const struct mm_case c = { swap_make, swap_verify };
-	int code;
 
 	if (!mm_swap_begin(self->dev, sizeof(self->dev))) {
 		mm_swap_end(self->dev);
 		SKIP(return, "no swap");
 	}
-	self->pid = mm_start(mm_program, &c, &code);
-	EXPECT_EQ(0, code)
-		TH_LOG("%s", mm_said());
+	self->pid = mm_start(_metadata, &c);
 }
 
 FIXTURE_TEARDOWN(swap)
@@ -934,7 +921,7 @@ TEST_F(swap, comes_back)
 	char path[64];
 	int pidfd;
 
-	v.iov_base = (void *)strtoul(mm_said(), NULL, 16);
+	v.iov_base = (void *)strtoul(log_text(), NULL, 16);
 	ASSERT_TRUE(picture_take(&before, pid));
 	pidfd = syscall(SYS_pidfd_open, pid, 0);
 	ASSERT_EQ(v.iov_len, syscall(SYS_process_madvise, pidfd, &v, 1,
@@ -943,19 +930,12 @@ TEST_F(swap, comes_back)
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	/* Most of it at least: a page may be in use for a moment. */
 	EXPECT_LT(128 * PAGE / 1024, mm_value(path, "VmSwap:"));
-	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL))
-		TH_LOG("%s", ckpt_log_text);
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
-
-	ASSERT_EQ(pid, ckpt_restart(CKPT_IMG, pid))
-		TH_LOG("%s", ckpt_log_text);
-	ASSERT_TRUE(mm_is_stopped(pid, 5000));
+	ckpt_save_and_kill(_metadata, pid);
+	mm_bring_back(_metadata, pid);
 	ASSERT_TRUE(picture_take(&after, pid));
 	EXPECT_TRUE(picture_same(&before, &after, true))
 		TH_LOG("%s", picture_text);
-	EXPECT_EQ(42, mm_finish(pid))
-		TH_LOG("%s", mm_said());
-	self->pid = 0;
+	mm_ends_well(_metadata, &self->pid);
 }
 
 /* ---- what refuses -------------------------------------------------------- */
@@ -976,7 +956,7 @@ static void refused_begin(void)
 {
 	mem2 = mm_anon(4);
 	mem = mm_map(mm_place(4), 4, RW, MAP_FIXED);
-	mm_check(mem && mem2);
+	MUST(mem && mem2);
 	mm_put(mem, 4);
 	mm_put(mem2, 4);
 	errno = 0;
@@ -986,14 +966,14 @@ static void refused_begin(void)
 static void refused_end(bool ok)
 {
 	if (!ok && (errno == ENOSYS || errno == ENOSPC || errno == ENOENT))
-		mm_end(MM_SKIP, "cannot be made here");
-	mm_check(ok);
-	dprintf(mm_out, "mapping %lx-", (unsigned long)mem);
+		skip_program("cannot be made here");
+	MUST(ok);
+	dprintf(log_fd, "mapping %lx-", (unsigned long)mem);
 }
 
 static void refused_verify(void)
 {
-	mm_check(mm_is_put(mem2, 4));
+	MUST(mm_is_put(mem2, 4));
 }
 
 #define REFUSED_AS(name, is_mapping, text, make)			\
@@ -1090,13 +1070,9 @@ REFUSED_ALL(vdso_written, PARTS, vdso("[vdso]") && mm_poke(mem));
 
 FIXTURE_SETUP(refused)
 {
-	int code;
-
-	self->pid = mm_start(mm_program, &variant->c, &code);
-	if (code == MM_SKIP)
-		SKIP(return, "%s", mm_said());
-	ASSERT_EQ(0, code)
-		TH_LOG("%s", mm_said());
+	self->pid = mm_start(_metadata, &variant->c);
+	if (why_skipped())
+		SKIP(return, "%s", why_skipped());
 }
 
 FIXTURE_TEARDOWN(refused)
@@ -1108,23 +1084,20 @@ FIXTURE_TEARDOWN(refused)
 TEST_F(refused, by_name)
 {
 	struct picture before, after;
-	struct stat st;
+	const char *const line[] = {
+		variant->mapping ? log_text() : "pid ", variant->words, NULL
+	};
 
 	ASSERT_TRUE(picture_take(&before, self->pid))
 		TH_LOG("%s", picture_text);
-	EXPECT_EQ(-EOPNOTSUPP, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
-	EXPECT_TRUE(mm_log_says(variant->mapping ? mm_said() : "pid ",
-				variant->words))
-		TH_LOG("%s%s", mm_said(), ckpt_log_text);
-	EXPECT_EQ(0, stat(CKPT_IMG, &st));
-	EXPECT_EQ(0, st.st_size);
+	ckpt_expect_refused(_metadata, self->pid, EOPNOTSUPP);
+	EXPECT_TRUE(ckpt_log_says(line))
+		TH_LOG("%s%s", log_text(), ckpt_log_text);
 	ASSERT_TRUE(picture_take(&after, self->pid))
 		TH_LOG("%s", picture_text);
 	EXPECT_TRUE(picture_same(&before, &after, false))
 		TH_LOG("%s", picture_text);
-	EXPECT_EQ(42, mm_finish(self->pid))
-		TH_LOG("%s", mm_said());
-	self->pid = 0;
+	mm_ends_well(_metadata, &self->pid);
 }
 
 /* ---- the comparison itself ----------------------------------------------- */
@@ -1136,7 +1109,7 @@ static void changes_make(void)
 	/* On another CPU, the kernel writes its number into the rseq area. */
 	CPU_ZERO(&cpu);
 	CPU_SET(sched_getcpu(), &cpu);
-	mm_check(!sched_setaffinity(0, sizeof(cpu), &cpu));
+	MUST(!sched_setaffinity(0, sizeof(cpu), &cpu));
 	mem = mm_anon(8);
 	mm_put(mem, 4);
 	mm_stop();
@@ -1165,12 +1138,9 @@ TEST(comparison_sees_changes)
 		"of zeros takes memory",
 	};
 	struct picture a, b;
-	int i, code;
-	pid_t pid;
+	pid_t pid = mm_start(_metadata, &c);
+	int i;
 
-	pid = mm_start(mm_program, &c, &code);
-	ASSERT_EQ(0, code)
-		TH_LOG("%s", mm_said());
 	ASSERT_TRUE(picture_take(&a, pid));
 	for (i = 0; i < 7; i++) {
 		ASSERT_TRUE(picture_take(&b, pid));
@@ -1178,7 +1148,7 @@ TEST(comparison_sees_changes)
 			TH_LOG("%d: %s", i, picture_text);
 		picture_free(&b);
 		kill(pid, SIGCONT);
-		ASSERT_EQ(0, mm_wait_stop(pid));
+		ASSERT_TRUE(mm_wait_stop(pid));
 		ASSERT_TRUE(picture_take(&b, pid));
 		if (i == 6) {
 			picture_free(&a);
@@ -1190,9 +1160,9 @@ TEST(comparison_sees_changes)
 		picture_free(&a);
 		a = b;
 	}
-	EXPECT_EQ(42, mm_finish(pid));
+	mm_ends_well(_metadata, &pid);
 	picture_free(&a);
-	mm_tidy(0);
+	mm_tidy(pid);
 }
 
 TEST_HARNESS_MAIN

@@ -605,23 +605,11 @@ static bool release(pid_t pid, struct spin *spin)
 /* Does it sleep in a call, before it is through? */
 static bool wait_in_call(pid_t pid)
 {
-	char path[32], line[128];
-	long nr = -1;
-	FILE *f;
 	int ms;
 
-	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-	for (ms = 0; ms < 5000 && nr < 0; ms++) {
+	for (ms = 0; ms < 5000 && ckpt_syscall(pid) < 0; ms++)
 		poll(NULL, 0, 1);
-		f = fopen(path, "r");
-		if (!f)
-			return false;
-		if (!fgets(line, sizeof(line), f) ||
-		    sscanf(line, "%ld ", &nr) != 1)
-			nr = -1;
-		fclose(f);
-	}
-	return nr >= 0 && PEEK(pid, finished) && !finished;
+	return ckpt_syscall(pid) >= 0 && PEEK(pid, finished) && !finished;
 }
 
 /* What a restarted process might have kept of its restarter. */
@@ -1519,7 +1507,7 @@ TEST_F(refused, goes_on)
 		ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0));
 		ASSERT_TRUE(variant->outside(self->pid));
 	}
-	EXPECT_EQ(-EOPNOTSUPP, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
+	ckpt_expect_refused(_metadata, self->pid, EOPNOTSUPP);
 	EXPECT_TRUE(!!strstr(ckpt_log_text, variant->why))
 		TH_LOG("%s", ckpt_log_text);
 

@@ -111,14 +111,6 @@ static void program(void *arg)
 	_exit(ret < 0 ? errno : ret ? 255 : 0);
 }
 
-static long long now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 FIXTURE(restartblock)
 {
 	pid_t pid;
@@ -132,64 +124,23 @@ FIXTURE_VARIANT(restartblock)
 	bool time_of_day;
 };
 
-FIXTURE_VARIANT_ADD(restartblock, nanosleep)
-{
-	.call = do_nanosleep,
-};
+#define BLOCKED(name, ...)						\
+	FIXTURE_VARIANT_ADD(restartblock, name) { .call = do_##name, __VA_ARGS__ }
 
-FIXTURE_VARIANT_ADD(restartblock, nanosleep_rem)
-{
-	.call = do_nanosleep_rem,
-};
-
-FIXTURE_VARIANT_ADD(restartblock, boottime)
-{
-	.call = do_boottime,
-};
-
-FIXTURE_VARIANT_ADD(restartblock, poll)
-{
-	.call = do_poll,
-};
-
-FIXTURE_VARIANT_ADD(restartblock, ppoll)
-{
-	.call = do_ppoll,
-};
-
-FIXTURE_VARIANT_ADD(restartblock, select)
-{
-	.call = do_select,
-};
-
-FIXTURE_VARIANT_ADD(restartblock, futex)
-{
-	.call = do_futex,
-	.err = ETIMEDOUT,
-};
-
-FIXTURE_VARIANT_ADD(restartblock, futex_shared)
-{
-	.call = do_futex_shared,
-	.err = ETIMEDOUT,
-};
-
-FIXTURE_VARIANT_ADD(restartblock, futex_realtime)
-{
-	.call = do_futex_realtime,
-	.err = ETIMEDOUT,
-	.time_of_day = true,
-};
-
-FIXTURE_VARIANT_ADD(restartblock, sigtimedwait)
-{
-	.call = do_sigtimedwait,
-	.err = EAGAIN,
-};
+BLOCKED(nanosleep);
+BLOCKED(nanosleep_rem);
+BLOCKED(boottime);
+BLOCKED(poll);
+BLOCKED(ppoll);
+BLOCKED(select);
+BLOCKED(futex, .err = ETIMEDOUT);
+BLOCKED(futex_shared, .err = ETIMEDOUT);
+BLOCKED(futex_realtime, .err = ETIMEDOUT, .time_of_day = true);
+BLOCKED(sigtimedwait, .err = EAGAIN);
 
 FIXTURE_SETUP(restartblock)
 {
-	if (sys_checkpoint(-1, -1, ~0UL, NULL, 0) < 0 && errno == ENOSYS)
+	if (!ckpt_is_there())
 		SKIP(return, "no checkpoint()");
 	self->pid = ckpt_spawn(program, variant->call, -1);
 	ASSERT_LT(0, self->pid);
@@ -203,26 +154,23 @@ FIXTURE_TEARDOWN(restartblock)
 
 TEST_F(restartblock, killed_and_restarted)
 {
-	long long start = now_ms(), saved, back, left, took;
+	long long start = ckpt_now_ms(), saved, back, left, took;
 	pid_t pid = self->pid;
 
 	ckpt_sleep_ms(BEFORE_MS);
-	saved = now_ms();
-	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
+	saved = ckpt_now_ms();
+	ckpt_save_and_kill(_metadata, pid);
 	self->pid = 0;
 
 	ckpt_sleep_ms(DEAD_MS);
-	back = now_ms();
+	back = ckpt_now_ms();
 	self->pid = ckpt_restart(CKPT_IMG, pid);
 	ASSERT_EQ(pid, self->pid) {
 		TH_LOG("%s", ckpt_log_text);
 	}
 	EXPECT_EQ(variant->err, ckpt_wait(pid, 10000));
 	self->pid = 0;
-	took = now_ms() - back;
+	took = ckpt_now_ms() - back;
 
 	left = TIMEOUT_S * 1000 - (saved - start);
 	if (variant->time_of_day)

@@ -208,34 +208,31 @@ static void cannot_save(void *arg)
 }
 
 /* The output is not part of what is saved. */
-TEST_F(self, through_a_pipe)
+static void save_through(struct __test_metadata *_metadata,
+			 FIXTURE_DATA(self) * self, const int *fds)
 {
-	struct self_args a = {};
-	int p[2];
-
-	ASSERT_EQ(0, pipe(p));
-	a.fd = p[1];
-	self->pid = ckpt_spawn(saves_itself, &a, p[1]);
-	close(p[1]);
-	EXPECT_TRUE(drain(p[0], CKPT_IMG));
+	self->pid = start(fds[1], false);
+	close(fds[1]);
+	EXPECT_TRUE(drain(fds[0], CKPT_IMG));
 	ASSERT_EQ(SAVED, ckpt_wait(self->pid, 10000));
 	EXPECT_EQ(RESTARTED, restart_stream(CKPT_IMG, self->pid, 0, false))
 		TH_LOG("%s", ckpt_log_text);
 }
 
+TEST_F(self, through_a_pipe)
+{
+	int fds[2];
+
+	ASSERT_EQ(0, pipe(fds));
+	save_through(_metadata, self, fds);
+}
+
 TEST_F(self, through_a_socket)
 {
-	struct self_args a = {};
-	int s[2];
+	int fds[2];
 
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, s));
-	a.fd = s[1];
-	self->pid = ckpt_spawn(saves_itself, &a, s[1]);
-	close(s[1]);
-	EXPECT_TRUE(drain(s[0], CKPT_IMG));
-	ASSERT_EQ(SAVED, ckpt_wait(self->pid, 10000));
-	EXPECT_EQ(RESTARTED, restart_stream(CKPT_IMG, self->pid, 0, false))
-		TH_LOG("%s", ckpt_log_text);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	save_through(_metadata, self, fds);
 }
 
 /* Nobody else could ever drain it. */

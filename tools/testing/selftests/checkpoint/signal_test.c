@@ -10,11 +10,9 @@
  *					checkpoint(KILL), restart()
  *					/proc/PID/status says the same
  *					makes the file GO
- *	compares, exits with 42
- *
- * A program that finds something else writes the line of its check to LOG.
+ *	compares, exits with GOOD
  */
-#include "ckpt_test.h"
+#include "program.h"
 
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -22,9 +20,6 @@
 #include <sys/time.h>
 #include <ucontext.h>
 
-#define LOG		"/tmp/signal.log"
-#define GO		"/tmp/signal.go"
-#define GOOD		42
 #define SIGSET_SIZE	8	/* the kernel's */
 #define NSIG_KERNEL	64
 #define BIT_OF(sig)	(1ULL << ((sig) - 1))
@@ -40,28 +35,6 @@
 #endif
 
 /* ---- in the program -------------------------------------------------- */
-
-static int log_fd;
-
-#define MUST(cond)						\
-do {								\
-	if (!(cond)) {						\
-		dprintf(log_fd, "line %d: %s (errno %d)\n",	\
-			__LINE__, #cond, errno);		\
-		_exit(43);					\
-	}							\
-} while (0)
-
-static void ready(void)
-{
-	MUST(write(log_fd, "ready\n", 6) == 6);
-}
-
-static void wait_go(void)
-{
-	while (access(GO, F_OK))
-		ckpt_sleep_ms(2);
-}
 
 /* All signals, those of the C library too. */
 static __u64 get_mask(void)
@@ -101,88 +74,6 @@ static void on_signal(int sig, void (*fn)(int sig, siginfo_t *si, void *uc),
 
 /* ---- in the test ------------------------------------------------------ */
 
-static const char *log_text(void)
-{
-	static char text[4096];
-	int fd = open(LOG, O_RDONLY | O_CLOEXEC);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-
-	text[n > 0 ? n : 0] = 0;
-	close(fd);
-	return text;
-}
-
-static void begin(void)
-{
-	unlink(GO);
-	unlink(LOG);
-	log_fd = open(LOG, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-}
-
-static void end(pid_t pid)
-{
-	ckpt_kill(pid);
-	close(log_fd);
-	unlink(GO);
-	unlink(LOG);
-	unlink(CKPT_IMG);
-}
-
-static pid_t start(struct __test_metadata *_metadata, void (*fn)(void *arg),
-		   const void *arg)
-{
-	pid_t pid = ckpt_spawn(fn, (void *)arg, log_fd);
-
-	ASSERT_LT(0, pid);
-	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
-	ASSERT_STREQ("ready\n", log_text());
-	return pid;
-}
-
-static void save(struct __test_metadata *_metadata, pid_t pid)
-{
-	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
-}
-
-static void go(void)
-{
-	close(open(GO, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-}
-
-static void ends_well(struct __test_metadata *_metadata, pid_t *pid)
-{
-	go();
-	EXPECT_EQ(GOOD, ckpt_wait(*pid, 10000)) {
-		TH_LOG("%s", log_text());
-	}
-	kill(*pid, SIGKILL);
-	*pid = 0;
-}
-
-/* The lines of @names in /proc/PID/status. */
-static void status_lines(pid_t pid, const char *const *names, char *buf,
-			 size_t size)
-{
-	char path[64], line[256];
-	size_t len = 0;
-	FILE *f;
-	int i;
-
-	buf[0] = 0;
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f)) {
-		for (i = 0; names[i]; i++)
-			if (!strncmp(line, names[i], strlen(names[i])))
-				len += snprintf(buf + len, size - len, "%s", line);
-	}
-	if (f)
-		fclose(f);
-}
-
 /* Number of queued signals of the user, and the five sets. */
 static const char *signal_lines(pid_t pid, char *buf, size_t size)
 {
@@ -191,7 +82,7 @@ static const char *signal_lines(pid_t pid, char *buf, size_t size)
 		NULL
 	};
 
-	status_lines(pid, names, buf, size);
+	ckpt_status_lines(pid, names, buf, size);
 	return buf;
 }
 
@@ -200,73 +91,8 @@ static __u64 status_set(pid_t pid, const char *name)
 	const char *const names[] = { name, NULL };
 	char buf[256];
 
-	status_lines(pid, names, buf, sizeof(buf));
+	ckpt_status_lines(pid, names, buf, sizeof(buf));
 	return buf[0] ? strtoull(buf + strlen(name), NULL, 16) : 0;
-}
-
-static char state_of(pid_t pid)
-{
-	static const char *const names[] = { "State:", NULL };
-	char buf[256], c = '?';
-
-	status_lines(pid, names, buf, sizeof(buf));
-	return sscanf(buf, "State: %c", &c) == 1 ? c : '?';
-}
-
-/* The system call that @pid sleeps in, -1: none, -2: it runs. */
-static long syscall_of(pid_t pid)
-{
-	char path[64];
-	long nr = -2;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-	f = fopen(path, "r");
-	if (f && fscanf(f, "%ld", &nr) != 1)
-		nr = -2;
-	if (f)
-		fclose(f);
-	return nr;
-}
-
-/* Waits until @pid is blocked in the system call. */
-static bool wait_syscall(pid_t pid, long nr)
-{
-	int i;
-
-	for (i = 0; i < 2000 && syscall_of(pid) != nr; i++)
-		ckpt_sleep_ms(2);
-	return syscall_of(pid) == nr;
-}
-
-static int wait_state(pid_t pid, char state)
-{
-	int i;
-
-	for (i = 0; i < 1000 && state_of(pid) != state; i++)
-		ckpt_sleep_ms(2);
-	return state_of(pid) == state;
-}
-
-/* The last of its state comes after the news that it is there. */
-static bool wait_resumed(pid_t pid)
-{
-	long nr = -2;
-	int i;
-
-	for (i = 0; i < 2000 && (nr == -2 || nr == __NR_restart); i++) {
-		nr = syscall_of(pid);
-		ckpt_sleep_ms(1);
-	}
-	return i < 2000;
-}
-
-static void bring_back(struct __test_metadata *_metadata, pid_t pid)
-{
-	ASSERT_EQ(pid, ckpt_restart(CKPT_IMG, pid)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ASSERT_TRUE(wait_resumed(pid));
 }
 
 /* The whole way, and what others see of the signals is the same. */
@@ -276,27 +102,12 @@ static void cycle(struct __test_metadata *_metadata, pid_t pid)
 
 	signal_lines(pid, before, sizeof(before));
 	ASSERT_NE(NULL, strstr(before, "SigCgt:"));
-	save(_metadata, pid);
-	bring_back(_metadata, pid);
+	kill_and_bring_back(_metadata, pid);
 	signal_lines(pid, after, sizeof(after));
 	EXPECT_STREQ(before, after);
 }
 
-FIXTURE(signals)
-{
-	pid_t pid;
-};
-
-FIXTURE_SETUP(signals)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(signals)
-{
-	end(self->pid);
-}
+PROGRAM_FIXTURE(signals, begin, end);
 
 /* ---- dispositions ------------------------------------------------------- */
 
@@ -874,11 +685,7 @@ static void queue_program(void *arg)
 	_exit(GOOD);
 }
 
-FIXTURE(queued)
-{
-	struct queue queue;
-	pid_t pid;
-};
+PROGRAM_FIXTURE(queued, begin, end);
 
 FIXTURE_VARIANT(queued)
 {
@@ -908,31 +715,20 @@ QUEUED(child, NULL);
 QUEUED(broken_pipe, NULL);
 QUEUED(payload, NULL);
 
-FIXTURE_SETUP(queued)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(queued)
-{
-	end(self->pid);
-}
-
-static struct queue the_queue;
-
 TEST_F(queued, waited_for)
 {
-	the_queue = (struct queue){ variant->send, variant->after, false };
-	self->pid = start(_metadata, queue_program, &the_queue);
+	struct queue queue = { variant->send, variant->after, false };
+
+	self->pid = start(_metadata, queue_program, &queue);
 	cycle(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
 
 TEST_F(queued, handled)
 {
-	the_queue = (struct queue){ variant->send, variant->after, true };
-	self->pid = start(_metadata, queue_program, &the_queue);
+	struct queue queue = { variant->send, variant->after, true };
+
+	self->pid = start(_metadata, queue_program, &queue);
 	/* Twice as far away. */
 	cycle(_metadata, self->pid);
 	cycle(_metadata, self->pid);
@@ -942,11 +738,11 @@ TEST_F(queued, handled)
 /* A restarter that may not queue as many loses none of them silently. */
 TEST_F(signals, limit_of_the_restarter)
 {
+	struct queue queue = { queue_many, NULL, false };
 	struct rlimit old, low;
 
-	the_queue = (struct queue){ queue_many, NULL, false };
-	self->pid = start(_metadata, queue_program, &the_queue);
-	save(_metadata, self->pid);
+	self->pid = start(_metadata, queue_program, &queue);
+	ckpt_save_and_kill(_metadata, self->pid);
 	ASSERT_EQ(0, getrlimit(RLIMIT_SIGPENDING, &old));
 	low = old;
 	low.rlim_cur = 1000;
@@ -1050,10 +846,7 @@ static void masked_program(void *arg)
 	_exit(GOOD);
 }
 
-FIXTURE(masked)
-{
-	pid_t pid;
-};
+PROGRAM_FIXTURE(masked, begin, end);
 
 FIXTURE_VARIANT(masked)
 {
@@ -1085,38 +878,23 @@ FIXTURE_VARIANT_ADD(masked, pselect_timeout)
 	.c = { call_pselect, SYS_pselect6, 900 },
 };
 
-FIXTURE_SETUP(masked)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(masked)
-{
-	end(self->pid);
-}
-
-static struct masked_call the_call;
-
 TEST_F(masked, old_mask_is_back)
 {
 	char before[1024], after[1024];
 
-	the_call = variant->c;
-	self->pid = start(_metadata, masked_program, &the_call);
-	ASSERT_TRUE(wait_syscall(self->pid, the_call.nr));
+	self->pid = start(_metadata, masked_program, &variant->c);
+	ASSERT_TRUE(ckpt_wait_syscall(self->pid, variant->c.nr));
 	EXPECT_EQ(CALL_MASK, status_set(self->pid, "SigBlk:"));
 	ASSERT_EQ(0, kill(self->pid, 55));
 	signal_lines(self->pid, before, sizeof(before));
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
-	ASSERT_TRUE(wait_syscall(self->pid, the_call.nr));
+	kill_and_bring_back(_metadata, self->pid);
+	ASSERT_TRUE(ckpt_wait_syscall(self->pid, variant->c.nr));
 	EXPECT_STREQ(before, signal_lines(self->pid, after, sizeof(after)));
 
 	ASSERT_EQ(0, kill(self->pid, SIGTERM));
 	EXPECT_EQ(BIT_OF(SIGTERM) | BIT_OF(55),
 		  status_set(self->pid, "ShdPnd:"));
-	if (!the_call.timeout_ms)
+	if (!variant->c.timeout_ms)
 		ASSERT_EQ(0, kill(self->pid, SIGUSR1));
 	ends_well(_metadata, &self->pid);
 }
@@ -1124,24 +902,20 @@ TEST_F(masked, old_mask_is_back)
 /* The signal that it waits for comes while it stands still. */
 TEST_F(masked, signalled_while_frozen)
 {
-	struct checkpoint_args args = { .log_fd = -1, .context_fd = -1 };
-	int out = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int fd;
 
-	the_call = variant->c;
-	self->pid = start(_metadata, masked_program, &the_call);
-	ASSERT_TRUE(wait_syscall(self->pid, the_call.nr));
-	ASSERT_LT(0, sys_checkpoint(self->pid, out, CHECKPOINT_HOLD |
-				    CHECKPOINT_SUBTREE | CHECKPOINT_ARGS, &args, sizeof(args)));
+	self->pid = start(_metadata, masked_program, &variant->c);
+	ASSERT_TRUE(ckpt_wait_syscall(self->pid, variant->c.nr));
+	fd = ckpt_hold(_metadata, self->pid);
 	ASSERT_EQ(0, kill(self->pid, 55));
-	if (!the_call.timeout_ms) {
+	if (!variant->c.timeout_ms) {
 		ASSERT_EQ(0, kill(self->pid, SIGTERM));
 		ASSERT_EQ(0, kill(self->pid, SIGUSR1));
 	}
-	close(args.context_fd);
-	close(out);
-	if (the_call.timeout_ms) {
+	close(fd);
+	if (variant->c.timeout_ms) {
 		/* It is in the call again; frozen is another state. */
-		ASSERT_TRUE(wait_state(self->pid, 'S'));
+		ASSERT_TRUE(ckpt_wait_state(self->pid, 'S'));
 		ASSERT_EQ(0, kill(self->pid, SIGTERM));
 	}
 	ends_well(_metadata, &self->pid);
@@ -1270,10 +1044,7 @@ static void alt_program(void *arg)
 	_exit(GOOD);
 }
 
-FIXTURE(altstack)
-{
-	pid_t pid;
-};
+PROGRAM_FIXTURE(altstack, begin, end);
 
 FIXTURE_VARIANT(altstack)
 {
@@ -1305,23 +1076,9 @@ FIXTURE_VARIANT_ADD(altstack, disabled)
 	.c = { SS_DISABLE, false },
 };
 
-FIXTURE_SETUP(altstack)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(altstack)
-{
-	end(self->pid);
-}
-
-static struct alt_case the_alt_case;
-
 TEST_F(altstack, comes_back)
 {
-	the_alt_case = variant->c;
-	self->pid = start(_metadata, alt_program, &the_alt_case);
+	self->pid = start(_metadata, alt_program, &variant->c);
 	cycle(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
@@ -1331,14 +1088,6 @@ TEST_F(altstack, comes_back)
 #define EARLY_MS	30
 #define LATE_MS		300
 
-static long long now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 #define TICKS		3
 
 struct ticker {
@@ -1347,7 +1096,6 @@ struct ticker {
 	bool by_alarm;
 };
 
-static struct ticker the_ticker;
 static volatile int nr_ticks;
 static volatile long long ticked_at[TICKS];
 static long long armed_at;
@@ -1355,7 +1103,7 @@ static long long armed_at;
 static void tick(int sig, siginfo_t *si, void *uc)
 {
 	if (nr_ticks < TICKS)
-		ticked_at[nr_ticks] = now_ms();
+		ticked_at[nr_ticks] = ckpt_now_ms();
 	nr_ticks++;
 }
 
@@ -1375,7 +1123,7 @@ static void tick_program(void *arg)
 	int ticks = t->interval_ms ? TICKS : 1;
 
 	on_signal(SIGALRM, tick, 0, 0);
-	armed_at = now_ms();
+	armed_at = ckpt_now_ms();
 	if (t->by_alarm)
 		MUST(!alarm(t->first_ms / 1000));
 	else
@@ -1394,10 +1142,7 @@ static void tick_program(void *arg)
 	_exit(GOOD);
 }
 
-FIXTURE(itimer)
-{
-	pid_t pid;
-};
+PROGRAM_FIXTURE(itimer, begin, end);
 
 FIXTURE_VARIANT(itimer)
 {
@@ -1419,30 +1164,18 @@ FIXTURE_VARIANT_ADD(itimer, alarm)
 	.t = { .first_ms = 1000, .by_alarm = true },
 };
 
-FIXTURE_SETUP(itimer)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(itimer)
-{
-	end(self->pid);
-}
-
 /* Dead for longer than what is left, it neither comes at once nor anew. */
 TEST_F(itimer, keeps_time_left)
 {
 	long long armed, at[TICKS], saved, back, left;
 	int n;
 
-	the_ticker = variant->t;
-	self->pid = start(_metadata, tick_program, &the_ticker);
+	self->pid = start(_metadata, tick_program, &variant->t);
 	ckpt_sleep_ms(200);
-	saved = now_ms();
-	save(_metadata, self->pid);
-	ckpt_sleep_ms(the_ticker.first_ms);
-	back = now_ms();
+	saved = ckpt_now_ms();
+	ckpt_save_and_kill(_metadata, self->pid);
+	ckpt_sleep_ms(variant->t.first_ms);
+	back = ckpt_now_ms();
 	bring_back(_metadata, self->pid);
 	ASSERT_EQ(GOOD, ckpt_wait(self->pid, 10000)) {
 		TH_LOG("%s", log_text());
@@ -1451,18 +1184,18 @@ TEST_F(itimer, keeps_time_left)
 	n = sscanf(log_text(), "ready\narmed %lld ticks %lld %lld %lld",
 		   &armed, &at[0], &at[1], &at[2]);
 	ASSERT_EQ(4, n);
-	left = the_ticker.first_ms - (saved - armed);
+	left = variant->t.first_ms - (saved - armed);
 	EXPECT_LE(left - EARLY_MS, at[0] - back) {
 		TH_LOG("%lld ms were left", left);
 	}
 	EXPECT_GE(left + LATE_MS, at[0] - back) {
 		TH_LOG("%lld ms were left", left);
 	}
-	if (!the_ticker.interval_ms)
+	if (!variant->t.interval_ms)
 		return;
 	/* From the first on, all go by its time. */
-	EXPECT_LE(2 * the_ticker.interval_ms - LATE_MS, at[2] - at[0]);
-	EXPECT_GE(2 * the_ticker.interval_ms + LATE_MS, at[2] - at[0]);
+	EXPECT_LE(2 * variant->t.interval_ms - LATE_MS, at[2] - at[0]);
+	EXPECT_GE(2 * variant->t.interval_ms + LATE_MS, at[2] - at[0]);
 }
 
 /* getitimer() before and after; a pending SIGALRM does not stop the interval. */
@@ -1532,7 +1265,7 @@ static void expect_stopped(struct __test_metadata *_metadata, pid_t pid)
 	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
 	ASSERT_TRUE(WIFSTOPPED(status));
 	EXPECT_EQ(SIGSTOP, WSTOPSIG(status));
-	EXPECT_EQ('T', state_of(pid));
+	EXPECT_EQ('T', ckpt_state(pid));
 	EXPECT_EQ(0, waitpid(pid, &status, WUNTRACED | WNOHANG));
 }
 
@@ -1560,19 +1293,17 @@ TEST_F(signals, stopped_comes_back_stopped)
 	/* It is not blocked, but nothing is delivered to a stopped process. */
 	ASSERT_EQ(0, kill(self->pid, SIGUSR1));
 	signal_lines(self->pid, before, sizeof(before));
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	kill_and_bring_back(_metadata, self->pid);
 	expect_stopped(_metadata, self->pid);
 	EXPECT_STREQ(before, signal_lines(self->pid, after, sizeof(after)));
 
 	/* Once more from there. */
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	kill_and_bring_back(_metadata, self->pid);
 	expect_stopped(_metadata, self->pid);
 	go();
 	EXPECT_EQ(-1, ckpt_wait(self->pid, 50));
 	EXPECT_STREQ("ready\n", log_text());
-	EXPECT_EQ('T', state_of(self->pid));
+	EXPECT_EQ('T', ckpt_state(self->pid));
 
 	expect_continued(_metadata, self->pid);
 	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000));
@@ -1584,8 +1315,7 @@ TEST_F(signals, stopped_is_killed)
 {
 	self->pid = start(_metadata, job, NULL);
 	stop(_metadata, self->pid);
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	kill_and_bring_back(_metadata, self->pid);
 	expect_stopped(_metadata, self->pid);
 	kill(self->pid, SIGKILL);
 	EXPECT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
@@ -1602,10 +1332,10 @@ TEST_F(signals, stopped_stays_stopped)
 	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0)) {
 		TH_LOG("%s", ckpt_log_text);
 	}
-	EXPECT_TRUE(wait_state(self->pid, 'T'));
+	EXPECT_TRUE(ckpt_wait_state(self->pid, 'T'));
 	go();
 	EXPECT_EQ(-1, ckpt_wait(self->pid, 50));
-	EXPECT_EQ('T', state_of(self->pid));
+	EXPECT_EQ('T', ckpt_state(self->pid));
 	EXPECT_EQ(0, waitpid(self->pid, &status, WCONTINUED | WNOHANG));
 	expect_continued(_metadata, self->pid);
 	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000));
@@ -1614,18 +1344,6 @@ TEST_F(signals, stopped_stays_stopped)
 }
 
 /* ---- signals while it stands still ------------------------------------------------ */
-
-static int hold(struct __test_metadata *_metadata, pid_t pid)
-{
-	struct checkpoint_args args = { .log_fd = -1, .context_fd = -1 };
-	int out = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	ASSERT_LT(0, sys_checkpoint(pid, out, CHECKPOINT_HOLD |
-				    CHECKPOINT_SUBTREE | CHECKPOINT_ARGS,
-				    &args, sizeof(args)));
-	close(out);
-	return args.context_fd;
-}
 
 static void frozen_program(void *arg)
 {
@@ -1651,7 +1369,7 @@ TEST_F(signals, sent_while_frozen)
 	int fd, i;
 
 	self->pid = start(_metadata, frozen_program, NULL);
-	fd = hold(_metadata, self->pid);
+	fd = ckpt_hold(_metadata, self->pid);
 	for (i = 0; i < 4; i++) {
 		value.sival_int = i;
 		EXPECT_EQ(0, sigqueue(self->pid, 34 + i / 2, value));
@@ -1671,7 +1389,7 @@ TEST_F(signals, killed_while_frozen)
 	int fd;
 
 	self->pid = start(_metadata, job, NULL);
-	fd = hold(_metadata, self->pid);
+	fd = ckpt_hold(_metadata, self->pid);
 	EXPECT_EQ(0, kill(self->pid, SIGKILL));
 	EXPECT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
 	self->pid = 0;
@@ -1686,7 +1404,7 @@ TEST_F(signals, terminated_while_frozen)
 	int fd;
 
 	self->pid = start(_metadata, job, NULL);
-	fd = hold(_metadata, self->pid);
+	fd = ckpt_hold(_metadata, self->pid);
 	EXPECT_EQ(0, kill(self->pid, SIGINT));
 	close(fd);
 	EXPECT_EQ(256 + SIGINT, ckpt_wait(self->pid, 5000));
@@ -1698,7 +1416,7 @@ TEST_F(signals, stopped_while_frozen)
 	int fd;
 
 	self->pid = start(_metadata, job, NULL);
-	fd = hold(_metadata, self->pid);
+	fd = ckpt_hold(_metadata, self->pid);
 	EXPECT_EQ(0, kill(self->pid, SIGSTOP));
 	close(fd);
 	expect_stopped(_metadata, self->pid);
@@ -1716,7 +1434,7 @@ TEST_F(signals, continued_while_frozen)
 
 	self->pid = start(_metadata, job, NULL);
 	stop(_metadata, self->pid);
-	fd = hold(_metadata, self->pid);
+	fd = ckpt_hold(_metadata, self->pid);
 	EXPECT_EQ(0, kill(self->pid, SIGCONT));
 	close(fd);
 	go();
@@ -1751,36 +1469,6 @@ static void burden(void)
 	setitimer(ITIMER_REAL, &it, NULL);
 }
 
-static pid_t burdened_restart(pid_t pid)
-{
-	int in = open(CKPT_IMG, O_RDONLY | O_CLOEXEC), log = ckpt_log_begin();
-	struct clone_args ca = {
-		.exit_signal = SIGCHLD,
-		.set_tid = (uintptr_t)&pid,
-		.set_tid_size = 1,
-	};
-	struct ckpt_child c = { .in = in, .log = log };
-	struct pollfd p = { .events = POLLIN };
-	pid_t child;
-
-	if (pipe2(c.done, O_CLOEXEC))
-		return -errno;
-	child = syscall(SYS_clone3, &ca, sizeof(ca));
-	if (!child) {
-		burden();
-		ckpt_child_restart(&c, pid);
-	}
-	close(c.done[1]);
-	p.fd = c.done[0];
-	poll(&p, 1, 5000);
-	if (!(p.revents & POLLIN))
-		child = -1;
-	close(c.done[0]);
-	close(in);
-	ckpt_log_end(log);
-	return child;
-}
-
 static void plain_program(void *arg)
 {
 	struct raw_sigaction was[NSIG_KERNEL + 1], is;
@@ -1811,11 +1499,8 @@ TEST_F(signals, nothing_of_the_restarter)
 
 	self->pid = start(_metadata, plain_program, NULL);
 	signal_lines(self->pid, before, sizeof(before));
-	save(_metadata, self->pid);
-	ASSERT_EQ(self->pid, burdened_restart(self->pid)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ASSERT_TRUE(wait_resumed(self->pid));
+	ckpt_save_and_kill(_metadata, self->pid);
+	bring_back_after(_metadata, self->pid, burden);
 	EXPECT_STREQ(before, signal_lines(self->pid, after, sizeof(after)));
 	ends_well(_metadata, &self->pid);
 }
@@ -1829,12 +1514,12 @@ static void have_cpu_itimer(int which)
 	MUST(!setitimer(which, &it, NULL));
 }
 
-static void have_virtual(void)
+static void have_itimer_virtual(void)
 {
 	have_cpu_itimer(ITIMER_VIRTUAL);
 }
 
-static void have_prof(void)
+static void have_itimer_prof(void)
 {
 	have_cpu_itimer(ITIMER_PROF);
 }
@@ -1856,7 +1541,7 @@ static void have_signalfd(void)
 	MUST(signalfd(-1, &set, 0) >= 0);
 }
 
-static void have_async(void)
+static void have_sigio(void)
 {
 	int fd = open("/dev/random", O_RDONLY);
 
@@ -1864,20 +1549,7 @@ static void have_async(void)
 	MUST(!fcntl(fd, F_SETFL, O_ASYNC));
 }
 
-static void refused_program(void *arg)
-{
-	void (*have)(void) = arg;
-
-	have();
-	ready();
-	wait_go();
-	_exit(GOOD);
-}
-
-FIXTURE(refused)
-{
-	pid_t pid;
-};
+PROGRAM_FIXTURE(refused, begin, end);
 
 FIXTURE_VARIANT(refused)
 {
@@ -1885,59 +1557,30 @@ FIXTURE_VARIANT(refused)
 	const char *words;
 };
 
-FIXTURE_VARIANT_ADD(refused, itimer_virtual)
-{
-	.have = have_virtual,
-	.words = "has ITIMER_VIRTUAL or ITIMER_PROF armed, which cannot be saved yet",
-};
-
-FIXTURE_VARIANT_ADD(refused, itimer_prof)
-{
-	.have = have_prof,
-	.words = "has ITIMER_VIRTUAL or ITIMER_PROF armed, which cannot be saved yet",
-};
-
-FIXTURE_VARIANT_ADD(refused, posix_timer)
-{
-	.have = have_posix_timer,
-	.words = "has POSIX timers (timer_create), which cannot be saved yet",
-};
-
-FIXTURE_VARIANT_ADD(refused, signalfd)
-{
-	.have = have_signalfd,
-	.words = "signalfd_fops cannot be saved yet",
-};
-
-FIXTURE_VARIANT_ADD(refused, sigio)
-{
-	.have = have_async,
-	.words = "has O_ASYNC, which cannot be saved yet",
-};
-
-FIXTURE_SETUP(refused)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
+#define REFUSED(name, text)			\
+FIXTURE_VARIANT_ADD(refused, name)		\
+{						\
+	.have = have_##name,			\
+	.words = text,				\
 }
 
-FIXTURE_TEARDOWN(refused)
-{
-	end(self->pid);
-}
+#define CPU_ITIMER	"has ITIMER_VIRTUAL or ITIMER_PROF armed"
+
+REFUSED(itimer_virtual, CPU_ITIMER ", which cannot be saved yet");
+REFUSED(itimer_prof, CPU_ITIMER ", which cannot be saved yet");
+REFUSED(posix_timer, "has POSIX timers (timer_create), which cannot be saved yet");
+REFUSED(signalfd, "signalfd_fops cannot be saved yet");
+REFUSED(sigio, "has O_ASYNC, which cannot be saved yet");
 
 TEST_F(refused, by_name)
 {
-	struct stat st;
+	struct program program = { variant->have };
 
-	self->pid = start(_metadata, refused_program, variant->have);
-	EXPECT_EQ(-EOPNOTSUPP, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
+	self->pid = start_program(_metadata, &program);
+	ckpt_expect_refused(_metadata, self->pid, EOPNOTSUPP);
 	EXPECT_NE(NULL, strstr(ckpt_log_text, variant->words)) {
 		TH_LOG("%s", ckpt_log_text);
 	}
-	/* Nothing is written. */
-	EXPECT_EQ(0, stat(CKPT_IMG, &st));
-	EXPECT_EQ(0, st.st_size);
 	ends_well(_metadata, &self->pid);
 }
 

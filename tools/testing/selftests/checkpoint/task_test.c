@@ -10,13 +10,12 @@
  *					checkpoint(KILL), restart()
  *					makes the file GO
  *	reads again, must be "was"
- *	exits with 42
+ *	exits with GOOD
  */
-#include "ckpt_test.h"
+#include "program.h"
 
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <linux/perf_event.h>
 #include <linux/seccomp.h>
@@ -31,181 +30,22 @@
 #include <sys/time.h>
 #include <sys/times.h>
 
-#define LOG		"/tmp/task.log"
-#define GO		"/tmp/task.go"
 #define FIFO		"/tmp/task.fifo"
-#define DIRECTORY	"/tmp/task.dir"
-#define GOOD		42
-#define SKIPPED		4
+#define CHANGED		45
 
-/* ---- in the program -------------------------------------------------- */
-
-static int log_fd;
-
-#define MUST(cond)						\
-do {								\
-	if (!(cond)) {						\
-		dprintf(log_fd, "line %d: %s (errno %d)\n",	\
-			__LINE__, #cond, errno);		\
-		_exit(43);					\
-	}							\
-} while (0)
-
-static void ready(pid_t target)
+static void task_begin(struct __test_metadata *_metadata)
 {
-	MUST(dprintf(log_fd, "ready %d\n", target) > 0);
-}
-
-static void wait_go(void)
-{
-	while (access(GO, F_OK))
-		ckpt_sleep_ms(2);
-}
-
-static void write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	MUST(fd >= 0);
-	MUST(write(fd, text, strlen(text)) == strlen(text));
-	close(fd);
-}
-
-static ssize_t read_text(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n = -1;
-
-	if (fd < 0)
-		return -1;
-	while (len < size - 1 && (n = read(fd, buf + len, size - 1 - len)) > 0)
-		len += n;
-	buf[len] = 0;
-	close(fd);
-	return n < 0 ? -1 : len;
-}
-
-/* ---- in the test ------------------------------------------------------ */
-
-static const char *log_text(void)
-{
-	static char text[4096];
-
-	if (read_text(LOG, text, sizeof(text)) < 0)
-		text[0] = 0;
-	return text;
-}
-
-static void begin(void)
-{
-	unlink(GO);
-	unlink(LOG);
-	unlink(FIFO);
+	begin(_metadata);
 	mkdir(DIRECTORY, 0755);
-	log_fd = open(LOG, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-static void end(pid_t pid)
+static void task_end(pid_t pid)
 {
-	ckpt_kill(pid);
-	close(log_fd);
-	unlink(GO);
-	unlink(LOG);
-	unlink(FIFO);
-	unlink(CKPT_IMG);
+	end(pid);
 	rmdir(DIRECTORY);
 }
 
-/* The process that the program wants to be saved goes to @target. */
-static pid_t start_other(struct __test_metadata *_metadata,
-			 void (*fn)(void *arg), const void *arg, pid_t *target)
-{
-	pid_t pid = ckpt_spawn(fn, (void *)arg, log_fd);
-
-	ASSERT_LT(0, pid);
-	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
-	if (strcmp(log_text(), "skipped\n")) {
-		int n = sscanf(log_text(), "ready %d", target);
-
-		ASSERT_EQ(1, n) {
-			TH_LOG("%s", log_text());
-		}
-	}
-	return pid;
-}
-
-static pid_t start(struct __test_metadata *_metadata, void (*fn)(void *arg),
-		   const void *arg)
-{
-	pid_t target, pid;
-
-	pid = start_other(_metadata, fn, arg, &target);
-	return pid;
-}
-
-static void save(struct __test_metadata *_metadata, pid_t pid)
-{
-	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
-}
-
-/* The last of its state comes after the news that it is there. */
-static void wait_resumed(struct __test_metadata *_metadata, pid_t pid)
-{
-	char path[64], text[256];
-	int i;
-
-	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-	for (i = 0; i < 2000; i++) {
-		if (read_text(path, text, sizeof(text)) > 0 &&
-		    strncmp(text, "running", 7) && atol(text) != __NR_restart)
-			return;
-		ckpt_sleep_ms(1);
-	}
-	ASSERT_TRUE(false);
-}
-
-static void bring_back(struct __test_metadata *_metadata, pid_t pid)
-{
-	ASSERT_EQ(pid, ckpt_restart(CKPT_IMG, pid)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	wait_resumed(_metadata, pid);
-}
-
-static void go(void)
-{
-	close(open(GO, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-}
-
-static void ends_well(struct __test_metadata *_metadata, pid_t *pid)
-{
-	go();
-	EXPECT_EQ(GOOD, ckpt_wait(*pid, 10000)) {
-		TH_LOG("%s", log_text());
-	}
-	kill(*pid, SIGKILL);
-	*pid = 0;
-}
-
-FIXTURE(task)
-{
-	pid_t pid;
-};
-
-FIXTURE_SETUP(task)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(task)
-{
-	end(self->pid);
-}
+PROGRAM_FIXTURE(task, task_begin, task_end);
 
 /* ---- attributes ------------------------------------------------------------ */
 
@@ -239,6 +79,18 @@ struct sched_attr_v1 {
 	__u32 util_max;
 };
 
+#define SET(name, statement)			\
+static void set_##name(void)			\
+{						\
+	statement;				\
+}
+
+#define GET(name, format, value)			\
+static void get_##name(char *buf, size_t size)		\
+{							\
+	snprintf(buf, size, format, value);		\
+}
+
 #define FLAG_RESET_ON_FORK	0x01
 #define FLAG_UTIL_CLAMP_MIN	0x20
 
@@ -266,41 +118,15 @@ static void get_sched(char *buf, size_t size)
 		 getpriority(PRIO_PROCESS, 0));
 }
 
-static void set_nice(void)
-{
-	MUST(!setpriority(PRIO_PROCESS, 0, 7));
-}
-
-static void set_negative_nice(void)
-{
-	MUST(!setpriority(PRIO_PROCESS, 0, -9));
-}
-
-static void set_batch(void)
-{
-	set_sched(SCHED_BATCH, 3, 0, 0);
-}
-
-static void set_idle(void)
-{
-	set_sched(SCHED_IDLE, 5, 0, 0);
-}
-
-static void set_fifo(void)
-{
-	set_sched(SCHED_FIFO, 4, 42, 0);
-}
-
-static void set_rr(void)
-{
-	set_sched(SCHED_RR, -3, 7, FLAG_RESET_ON_FORK);
-}
+SET(nice, MUST(!setpriority(PRIO_PROCESS, 0, 7)))
+SET(negative_nice, MUST(!setpriority(PRIO_PROCESS, 0, -9)))
+SET(batch, set_sched(SCHED_BATCH, 3, 0, 0))
+SET(idle, set_sched(SCHED_IDLE, 5, 0, 0))
+SET(fifo, set_sched(SCHED_FIFO, 4, 42, 0))
+SET(rr, set_sched(SCHED_RR, -3, 7, FLAG_RESET_ON_FORK))
 
 /* All 16 bytes count but the last. */
-static void set_comm(void)
-{
-	MUST(!prctl(PR_SET_NAME, "a)\x01 (\xff\n\\\"b\x7f%s\t"));
-}
+SET(comm, MUST(!prctl(PR_SET_NAME, "a)\x01 (\xff\n\\\"b\x7f%s\t")))
 
 static void get_comm(char *buf, size_t size)
 {
@@ -339,20 +165,9 @@ static void set_ioprio_value(int class, int level)
 	MUST(!syscall(SYS_ioprio_set, 1, 0, class << 13 | level));
 }
 
-static void set_ioprio_be(void)
-{
-	set_ioprio_value(2, 6);
-}
-
-static void set_ioprio_rt(void)
-{
-	set_ioprio_value(1, 3);
-}
-
-static void set_ioprio_idle(void)
-{
-	set_ioprio_value(3, 0);
-}
+SET(ioprio_be, set_ioprio_value(2, 6))
+SET(ioprio_rt, set_ioprio_value(1, 3))
+SET(ioprio_idle, set_ioprio_value(3, 0))
 
 static void get_ioprio(char *buf, size_t size)
 {
@@ -362,10 +177,7 @@ static void get_ioprio(char *buf, size_t size)
 	snprintf(buf, size, "class %ld level %ld", prio >> 13, prio & 0x1fff);
 }
 
-static void set_slack(void)
-{
-	MUST(!prctl(PR_SET_TIMERSLACK, 123456));
-}
+SET(slack, MUST(!prctl(PR_SET_TIMERSLACK, 123456)))
 
 /* The current value, and the one that 0 stands for. */
 static void get_slack(char *buf, size_t size)
@@ -378,19 +190,12 @@ static void get_slack(char *buf, size_t size)
 	snprintf(buf, size, "%ld, by default %ld", now, by_default);
 }
 
-static void set_oom(void)
-{
-	write_text("/proc/self/oom_score_adj", "345");
-}
-
-static void set_oom_low(void)
-{
-	write_text("/proc/self/oom_score_adj", "-234");
-}
+SET(oom, MUST(ckpt_write_text("/proc/self/oom_score_adj", "345")))
+SET(oom_low, MUST(ckpt_write_text("/proc/self/oom_score_adj", "-234")))
 
 static void get_oom(char *buf, size_t size)
 {
-	MUST(read_text("/proc/self/oom_score_adj", buf, size) > 0);
+	MUST(ckpt_read_text("/proc/self/oom_score_adj", buf, size) > 0);
 }
 
 /* Without the capability it cannot go below what was set with it. */
@@ -399,7 +204,7 @@ static void set_oom_min(void)
 	struct __user_cap_header_struct hdr = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct data[2];
 
-	write_text("/proc/self/oom_score_adj", "100");
+	MUST(ckpt_write_text("/proc/self/oom_score_adj", "100"));
 	MUST(!syscall(SYS_capget, &hdr, data));
 	data[0].effective &= ~(1U << CAP_SYS_RESOURCE);
 	MUST(!syscall(SYS_capset, &hdr, data));
@@ -458,66 +263,30 @@ static void set_personality(void)
 			 STICKY_TIMEOUTS) >= 0);
 }
 
-static void get_personality(char *buf, size_t size)
+GET(personality, "%x", personality(0xffffffff))
+
+static int prctl_value(int option)
 {
-	snprintf(buf, size, "%x", personality(0xffffffff));
+	int value = -1;
+
+	MUST(!prctl(option, &value));
+	return value;
 }
 
-static void set_pdeathsig(void)
-{
-	MUST(!prctl(PR_SET_PDEATHSIG, SIGUSR2));
-}
+SET(pdeathsig, MUST(!prctl(PR_SET_PDEATHSIG, SIGUSR2)))
+GET(pdeathsig, "%d", prctl_value(PR_GET_PDEATHSIG))
 
-static void get_pdeathsig(char *buf, size_t size)
-{
-	int sig = -1;
+SET(subreaper, MUST(!prctl(PR_SET_CHILD_SUBREAPER, 1)))
+GET(subreaper, "%d", prctl_value(PR_GET_CHILD_SUBREAPER))
 
-	MUST(!prctl(PR_GET_PDEATHSIG, &sig));
-	snprintf(buf, size, "%d", sig);
-}
+SET(undumpable, MUST(!prctl(PR_SET_DUMPABLE, 0)))
+GET(dumpable, "%d", prctl(PR_GET_DUMPABLE))
 
-static void set_subreaper(void)
-{
-	MUST(!prctl(PR_SET_CHILD_SUBREAPER, 1));
-}
+SET(nnp, MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)))
+GET(nnp, "%d", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0))
 
-static void get_subreaper(char *buf, size_t size)
-{
-	int on = -1;
-
-	MUST(!prctl(PR_GET_CHILD_SUBREAPER, &on));
-	snprintf(buf, size, "%d", on);
-}
-
-static void set_undumpable(void)
-{
-	MUST(!prctl(PR_SET_DUMPABLE, 0));
-}
-
-static void get_dumpable(char *buf, size_t size)
-{
-	snprintf(buf, size, "%d", prctl(PR_GET_DUMPABLE));
-}
-
-static void set_nnp(void)
-{
-	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-}
-
-static void get_nnp(char *buf, size_t size)
-{
-	snprintf(buf, size, "%d", prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
-}
-
-static void set_keepcaps(void)
-{
-	MUST(!prctl(PR_SET_KEEPCAPS, 1));
-}
-
-static void get_keepcaps(char *buf, size_t size)
-{
-	snprintf(buf, size, "%d", prctl(PR_GET_KEEPCAPS));
-}
+SET(keepcaps, MUST(!prctl(PR_SET_KEEPCAPS, 1)))
+GET(keepcaps, "%d", prctl(PR_GET_KEEPCAPS))
 
 static void set_securebits(void)
 {
@@ -525,53 +294,19 @@ static void set_securebits(void)
 		    SECBIT_NO_CAP_AMBIENT_RAISE));
 }
 
-static void get_securebits(char *buf, size_t size)
-{
-	snprintf(buf, size, "%x", prctl(PR_GET_SECUREBITS));
-}
+GET(securebits, "%x", prctl(PR_GET_SECUREBITS))
 
-static void set_tsc(void)
-{
-	MUST(!prctl(PR_SET_TSC, PR_TSC_SIGSEGV));
-}
+SET(tsc, MUST(!prctl(PR_SET_TSC, PR_TSC_SIGSEGV)))
+GET(tsc, "%d", prctl_value(PR_GET_TSC))
 
-static void get_tsc(char *buf, size_t size)
-{
-	int mode = -1;
+SET(mce_early, MUST(!prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0)))
+SET(mce_late, MUST(!prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_LATE, 0, 0)))
+GET(mce, "%d", prctl(PR_MCE_KILL_GET, 0, 0, 0, 0))
 
-	MUST(!prctl(PR_GET_TSC, &mode));
-	snprintf(buf, size, "%d", mode);
-}
+SET(no_thp, MUST(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)))
+GET(no_thp, "%d", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0))
 
-static void set_mce_early(void)
-{
-	MUST(!prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));
-}
-
-static void set_mce_late(void)
-{
-	MUST(!prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_LATE, 0, 0));
-}
-
-static void get_mce(char *buf, size_t size)
-{
-	snprintf(buf, size, "%d", prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
-}
-
-static void set_no_thp(void)
-{
-	MUST(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
-}
-
-static void get_no_thp(char *buf, size_t size)
-{
-	snprintf(buf, size, "%d", prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
-}
-
-static void set_umask(void)
-{
-	umask(0127);
-}
+SET(umask, umask(0127))
 
 static void get_umask(char *buf, size_t size)
 {
@@ -581,10 +316,7 @@ static void get_umask(char *buf, size_t size)
 	snprintf(buf, size, "%o", mask);
 }
 
-static void set_cwd(void)
-{
-	MUST(!chdir(DIRECTORY));
-}
+SET(cwd, MUST(!chdir(DIRECTORY)))
 
 static void get_cwd(char *buf, size_t size)
 {
@@ -614,10 +346,7 @@ static void get_robust(char *buf, size_t size)
 
 static int my_tid;
 
-static void set_tid_address(void)
-{
-	MUST(syscall(SYS_set_tid_address, &my_tid) == getpid());
-}
+SET(tid_address, MUST(syscall(SYS_set_tid_address, &my_tid) == getpid()))
 
 static void get_tid_address(char *buf, size_t size)
 {
@@ -627,14 +356,11 @@ static void get_tid_address(char *buf, size_t size)
 	snprintf(buf, size, "%p", addr);
 }
 
-static void set_core_filter(void)
-{
-	write_text("/proc/self/coredump_filter", "0x55");
-}
+SET(core_filter, MUST(ckpt_write_text("/proc/self/coredump_filter", "0x55")))
 
 static void get_core_filter(char *buf, size_t size)
 {
-	MUST(read_text("/proc/self/coredump_filter", buf, size) > 0);
+	MUST(ckpt_read_text("/proc/self/coredump_filter", buf, size) > 0);
 }
 
 static const struct attribute attributes[] = {
@@ -693,32 +419,36 @@ static bool has_attribute(const struct attribute *a)
 	return true;
 }
 
-static void one_attribute(void *arg)
+/* The attribute is the same before and after. */
+static void plain_program(void *arg)
 {
-	char fresh[1024] = "", was[1024] = "", is[1024] = "";
+	char was[1024] = "", is[1024] = "";
 	const struct attribute *a = arg;
 
-	a->get(fresh, sizeof(fresh));
-	a->set();
 	a->get(was, sizeof(was));
-	if (!strcmp(fresh, was)) {
-		dprintf(log_fd, "%s: %s at the beginning\n", a->name, was);
-		_exit(44);
-	}
-	ready(getpid());
+	ready();
 	wait_go();
 	a->get(is, sizeof(is));
 	if (strcmp(is, was)) {
 		dprintf(log_fd, "%s: was %s, is %s\n", a->name, was, is);
-		_exit(45);
+		_exit(CHANGED);
 	}
 	_exit(GOOD);
 }
 
-FIXTURE(attribute)
+static void one_attribute(void *arg)
 {
-	pid_t pid;
-};
+	char fresh[1024] = "", now[1024] = "";
+	const struct attribute *a = arg;
+
+	a->get(fresh, sizeof(fresh));
+	a->set();
+	a->get(now, sizeof(now));
+	MUST(strcmp(fresh, now));
+	plain_program(arg);
+}
+
+PROGRAM_FIXTURE(attribute, task_begin, task_end);
 
 FIXTURE_VARIANT(attribute)
 {
@@ -764,17 +494,6 @@ ATTRIBUTE(robust_list);
 ATTRIBUTE(tid_address);
 ATTRIBUTE(core_filter);
 
-FIXTURE_SETUP(attribute)
-{
-	begin();
-	ASSERT_LE(0, log_fd);
-}
-
-FIXTURE_TEARDOWN(attribute)
-{
-	end(self->pid);
-}
-
 TEST_F(attribute, comes_back)
 {
 	const struct attribute *a = find_attribute(variant->name);
@@ -783,60 +502,11 @@ TEST_F(attribute, comes_back)
 	if (!has_attribute(a))
 		SKIP(return, "this machine has it not");
 	self->pid = start(_metadata, one_attribute, a);
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	kill_and_bring_back(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
 
 /* ---- a restarter that has it, a program that has not ---------------------------- */
-
-static pid_t restart_after(pid_t pid, void (*set)(void))
-{
-	int in = open(CKPT_IMG, O_RDONLY | O_CLOEXEC), log = ckpt_log_begin();
-	struct clone_args ca = {
-		.exit_signal = SIGCHLD,
-		.set_tid = (uintptr_t)&pid,
-		.set_tid_size = 1,
-	};
-	struct ckpt_child c = { .in = in, .log = log };
-	struct pollfd p = { .events = POLLIN };
-	pid_t child;
-
-	if (pipe2(c.done, O_CLOEXEC))
-		return -errno;
-	child = syscall(SYS_clone3, &ca, sizeof(ca));
-	if (!child) {
-		set();
-		ckpt_child_restart(&c, pid);
-	}
-	close(c.done[1]);
-	p.fd = c.done[0];
-	poll(&p, 1, 5000);
-	if (!(p.revents & POLLIN)) {
-		waitpid(child, NULL, 0);
-		child = -1;
-	}
-	close(c.done[0]);
-	close(in);
-	ckpt_log_end(log);
-	return child;
-}
-
-static void plain_program(void *arg)
-{
-	char was[1024] = "", is[1024] = "";
-	const struct attribute *a = arg;
-
-	a->get(was, sizeof(was));
-	ready(getpid());
-	wait_go();
-	a->get(is, sizeof(is));
-	if (strcmp(is, was)) {
-		dprintf(log_fd, "%s: was %s, is %s\n", a->name, was, is);
-		_exit(45);
-	}
-	_exit(GOOD);
-}
 
 TEST_F(attribute, not_from_the_restarter)
 {
@@ -846,13 +516,10 @@ TEST_F(attribute, not_from_the_restarter)
 	if (!has_attribute(a))
 		SKIP(return, "this machine has it not");
 	self->pid = start(_metadata, plain_program, a);
-	save(_metadata, self->pid);
-	ASSERT_EQ(self->pid, restart_after(self->pid, a->set)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	wait_resumed(_metadata, self->pid);
+	ckpt_save_and_kill(_metadata, self->pid);
+	bring_back_after(_metadata, self->pid, a->set);
 	go();
-	EXPECT_EQ(a->stays ? 45 : GOOD, ckpt_wait(self->pid, 10000)) {
+	EXPECT_EQ(a->stays ? CHANGED : GOOD, ckpt_wait(self->pid, 10000)) {
 		TH_LOG("%s", log_text());
 	}
 	self->pid = 0;
@@ -942,13 +609,13 @@ static ssize_t see(pid_t pid, int i, char *buf, size_t size)
 	char path[64];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, seen_name(i));
 	if (i >= ARRAY_SIZE(proc_files)) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", pid, seen_name(i));
 		n = readlink(path, buf, size - 1);
 		buf[n > 0 ? n : 0] = 0;
 		return n;
 	}
-	n = read_text(path, buf, size);
+	n = ckpt_read_proc(pid, seen_name(i), buf, size);
 	if (n <= 0)
 		return n;
 	if (!strcmp(seen_name(i), "status"))
@@ -968,14 +635,7 @@ static void all_attributes(void *arg)
 	for (i = 0; i < ARRAY_SIZE(attributes); i++)
 		if (!attributes[i].alone && has_attribute(&attributes[i]))
 			attributes[i].set();
-	ready(getpid());
-	wait_go();
-	_exit(GOOD);
-}
-
-static void nothing_special(void *arg)
-{
-	ready(getpid());
+	ready();
 	wait_go();
 	_exit(GOOD);
 }
@@ -988,8 +648,7 @@ static void same_for_others(struct __test_metadata *_metadata, pid_t pid)
 
 	for (i = 0; i < NR_SEEN; i++)
 		len[i] = see(pid, i, was[i], sizeof(was[i]));
-	save(_metadata, pid);
-	bring_back(_metadata, pid);
+	kill_and_bring_back(_metadata, pid);
 	for (i = 0; i < NR_SEEN; i++) {
 		EXPECT_EQ(len[i], see(pid, i, is, sizeof(is))) {
 			TH_LOG("/proc/PID/%s", seen_name(i));
@@ -1018,7 +677,7 @@ TEST_F(task, same_for_others)
 
 TEST_F(task, same_for_others_if_plain)
 {
-	self->pid = start(_metadata, nothing_special, NULL);
+	self->pid = start(_metadata, idle_program, NULL);
 	same_for_others(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
@@ -1058,14 +717,10 @@ static long call_rseq(int flags, __u32 len, __u32 sig)
 
 static void rseq_program(void *arg)
 {
-	if (!__rseq_size) {
-		dprintf(log_fd, "skipped\n");
-		_exit(SKIPPED);
-	}
 	expect_rseq_alive();
 	/* What a checkpoint alone would not hide. */
 	my_rseq()->cpu_id = 77;
-	ready(getpid());
+	ready();
 	wait_go();
 
 	MUST(my_rseq()->cpu_id != 77);
@@ -1084,11 +739,10 @@ static void rseq_program(void *arg)
 
 TEST_F(task, rseq)
 {
-	self->pid = start(_metadata, rseq_program, NULL);
-	if (!strcmp(log_text(), "skipped\n"))
+	if (!__rseq_size)
 		SKIP(return, "no rseq()");
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	self->pid = start(_metadata, rseq_program, NULL);
+	kill_and_bring_back(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
 
@@ -1097,13 +751,9 @@ static void no_rseq_program(void *arg)
 {
 	volatile struct rseq *rs = my_rseq();
 
-	if (!__rseq_size) {
-		dprintf(log_fd, "skipped\n");
-		_exit(SKIPPED);
-	}
 	MUST(!call_rseq(RSEQ_FLAG_UNREGISTER, RSEQ_LEN, RSEQ_SIGNATURE));
 	rs->cpu_id = 77;
-	ready(getpid());
+	ready();
 	wait_go();
 	ckpt_sleep_ms(5);
 	MUST(rs->cpu_id == 77);
@@ -1113,11 +763,10 @@ static void no_rseq_program(void *arg)
 
 TEST_F(task, no_rseq)
 {
-	self->pid = start(_metadata, no_rseq_program, NULL);
-	if (!strcmp(log_text(), "skipped\n"))
+	if (!__rseq_size)
 		SKIP(return, "no rseq()");
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	self->pid = start(_metadata, no_rseq_program, NULL);
+	kill_and_bring_back(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
 
@@ -1193,7 +842,7 @@ static void times_program(void *arg)
 	for (i = 0; i < 50; i++)
 		usleep(100);
 	get_usage(&was);
-	ready(getpid());
+	ready();
 	wait_go();
 	get_usage(&is);
 	MUST_GO_ON(timeval_ms(was.self.ru_utime), timeval_ms(is.self.ru_utime),
@@ -1219,10 +868,9 @@ static void times_program(void *arg)
 /* A field of /proc/PID/stat by its number in proc(5), from 3 on. */
 static long long stat_field(pid_t pid, int nr)
 {
-	char path[64], text[1024], *p;
+	char text[1024], *p;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	if (read_text(path, text, sizeof(text)) <= 0)
+	if (ckpt_read_proc(pid, "stat", text, sizeof(text)) <= 0)
 		return -1;
 	p = strrchr(text, ')');
 	for (nr -= 2; p && nr--; )
@@ -1239,8 +887,7 @@ static void expect_times_go_on(struct __test_metadata *_metadata,
 	utime = stat_field(self->pid, 14);
 	stime = stat_field(self->pid, 15);
 	EXPECT_LT(0, utime);
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	kill_and_bring_back(_metadata, self->pid);
 	EXPECT_TRUE(goes_on(utime, stat_field(self->pid, 14), 50));
 	EXPECT_TRUE(goes_on(stime, stat_field(self->pid, 15), 50));
 	ends_well(_metadata, &self->pid);
@@ -1266,12 +913,12 @@ TEST_F(task, age)
 	long long was, is, ticks = sysconf(_SC_CLK_TCK);
 	double saved, back;
 
-	self->pid = start(_metadata, nothing_special, NULL);
+	self->pid = start(_metadata, idle_program, NULL);
 	was = stat_field(self->pid, 22);
 	EXPECT_LT(0, was);
 	ckpt_sleep_ms(100);
 	saved = ckpt_now(CLOCK_BOOTTIME);
-	save(_metadata, self->pid);
+	ckpt_save_and_kill(_metadata, self->pid);
 	ckpt_sleep_ms(500);
 	bring_back(_metadata, self->pid);
 	back = ckpt_now(CLOCK_BOOTTIME);
@@ -1292,8 +939,7 @@ TEST_F(task, default_timer_slack)
 	self->pid = start(_metadata, plain_program, find_attribute("slack"));
 	ASSERT_EQ(0, prctl(PR_SET_TIMERSLACK, own));
 	ASSERT_NE(77777, own);
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	kill_and_bring_back(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
 
@@ -1306,7 +952,7 @@ static void orphan_program(void *arg)
 {
 	signal(SIGUSR2, die_with_parent);
 	set_pdeathsig();
-	ready(getpid());
+	ready();
 	for (;;)
 		pause();
 }
@@ -1318,7 +964,7 @@ TEST_F(task, signal_at_parents_death)
 	pid_t middle;
 
 	self->pid = start(_metadata, orphan_program, NULL);
-	save(_metadata, self->pid);
+	ckpt_save_and_kill(_metadata, self->pid);
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	middle = fork();
 	ASSERT_LE(0, middle);
@@ -1337,7 +983,7 @@ static void reaper_program(void *arg)
 	pid_t pid, orphan;
 
 	set_subreaper();
-	ready(getpid());
+	ready();
 	wait_go();
 	MUST(!pipe(fd));
 	pid = fork();
@@ -1369,8 +1015,7 @@ static void call_reaper(void *arg)
 TEST_F(task, gets_orphans)
 {
 	self->pid = start(_metadata, call_reaper, NULL);
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	kill_and_bring_back(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
 
@@ -1384,7 +1029,7 @@ static void limited_program(void *arg)
 	MUST(!setrlimit(RLIMIT_FSIZE, &rl));
 	signal(SIGXFSZ, SIG_IGN);
 	umask(077);
-	ready(getpid());
+	ready();
 	wait_go();
 	MUST(dup2(0, 7) == 7);
 	MUST(dup2(0, 8) == -1 && errno == EBADF);
@@ -1401,8 +1046,7 @@ TEST_F(task, limits_in_force)
 	/* The log must be below the limit of descriptors. */
 	ASSERT_GT(8, log_fd);
 	self->pid = start(_metadata, limited_program, NULL);
-	save(_metadata, self->pid);
-	bring_back(_metadata, self->pid);
+	kill_and_bring_back(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 	EXPECT_EQ(0, stat(DIRECTORY "/x", &st));
 	EXPECT_EQ(0700, st.st_mode & 07777);
@@ -1411,15 +1055,28 @@ TEST_F(task, limits_in_force)
 
 /* ---- refused ------------------------------------------------------------------------ */
 
-static void skip_program(void)
+static void refused_begin(struct __test_metadata *_metadata)
 {
-	dprintf(log_fd, "skipped\n");
-	_exit(SKIPPED);
+	task_begin(_metadata);
+	unlink(FIFO);
+	ASSERT_EQ(0, mkfifo(FIFO, 0600));
 }
 
-static void hold_on(pid_t target)
+static void refused_end(pid_t pid)
 {
-	ready(target);
+	task_end(pid);
+	unlink(FIFO);
+}
+
+/* It is not the program itself that is to be saved. */
+static void ready_other(pid_t target)
+{
+	MUST(dprintf(log_fd, "ready %d\n", target) > 0);
+}
+
+static void hold_other(pid_t target)
+{
+	ready_other(target);
 	wait_go();
 	_exit(GOOD);
 }
@@ -1463,23 +1120,19 @@ static void end_child(pid_t pid)
 	_exit(GOOD);
 }
 
-static void has_threads(void *arg)
+/* Ends as the child does. */
+static void end_as_child(pid_t pid)
 {
-	start_thread();
-	hold_on(getpid());
-}
+	int status;
 
-static void has_child(void *arg)
-{
-	pid_t pid = start_child();
-
-	ready(getpid());
-	end_child(pid);
+	MUST(waitpid(pid, &status, 0) == pid);
+	MUST(WIFEXITED(status));
+	_exit(WEXITSTATUS(status));
 }
 
 static void is_thread(void *arg)
 {
-	hold_on(start_thread());
+	hold_other(start_thread());
 }
 
 static pid_t start_zombie(void)
@@ -1494,15 +1147,9 @@ static pid_t start_zombie(void)
 	return pid;
 }
 
-static void has_zombie(void *arg)
-{
-	start_zombie();
-	hold_on(getpid());
-}
-
 static void is_zombie(void *arg)
 {
-	hold_on(start_zombie());
+	hold_other(start_zombie());
 }
 
 static void no_process(void *arg)
@@ -1513,44 +1160,40 @@ static void no_process(void *arg)
 	if (!pid)
 		_exit(0);
 	MUST(waitpid(pid, NULL, 0) == pid);
-	hold_on(pid);
+	hold_other(pid);
 }
 
 static void kernel_thread(void *arg)
 {
-	char path[64], text[1024];
+	char text[1024];
 	pid_t pid;
 
 	/* One that has no memory. */
 	for (pid = 2; pid < 100; pid++) {
-		snprintf(path, sizeof(path), "/proc/%d/status", pid);
-		if (read_text(path, text, sizeof(text)) > 0 &&
+		if (ckpt_read_proc(pid, "status", text, sizeof(text)) > 0 &&
 		    strstr(text, "Kthread:\t1"))
-			hold_on(pid);
+			hold_other(pid);
 	}
-	skip_program();
+	skip_program("no kernel thread");
 }
 
 static void init_of_the_machine(void *arg)
 {
-	hold_on(1);
+	hold_other(1);
 }
 
 static void vforked(void *arg)
 {
-	int status;
 	pid_t pid;
 
 	/* The parent sleeps meanwhile. */
 	pid = vfork();
 	if (!pid) {
-		ready(getpid());
+		ready_other(getpid());
 		wait_go();
 		_exit(GOOD);
 	}
-	MUST(waitpid(pid, &status, 0) == pid);
-	MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
-	_exit(GOOD);
+	end_as_child(pid);
 }
 
 static void is_traced(void *arg)
@@ -1558,17 +1201,20 @@ static void is_traced(void *arg)
 	pid_t pid = start_child();
 
 	MUST(!ptrace(PTRACE_SEIZE, pid, 0, 0));
-	ready(pid);
+	ready_other(pid);
 	end_child(pid);
 }
 
 static void is_tracing(void *arg)
 {
-	pid_t pid = start_child();
+	pid_t pid = fork();
 
-	MUST(!ptrace(PTRACE_SEIZE, pid, 0, 0));
-	ready(getpid());
-	end_child(pid);
+	MUST(pid >= 0);
+	if (pid)
+		end_as_child(pid);
+	/* One that is not in the tree. */
+	MUST(!ptrace(PTRACE_SEIZE, getppid(), 0, 0));
+	hold_other(getpid());
 }
 
 /* It may do no more than read and write. */
@@ -1578,7 +1224,7 @@ static void seccomp_strict(void *arg)
 	char c = 0;
 
 	MUST(fd >= 0);
-	ready(getpid());
+	ready();
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT))
 		syscall(SYS_exit, 46);
 	while (read(fd, &c, 1) != 1 || c != 'x')
@@ -1593,7 +1239,7 @@ static void seccomp_filter(void *arg)
 
 	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	MUST(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog));
-	hold_on(getpid());
+	idle_program(arg);
 }
 
 static void io_uring(void *arg)
@@ -1601,8 +1247,8 @@ static void io_uring(void *arg)
 	struct io_uring_params p = {};
 
 	if (syscall(SYS_io_uring_setup, 4, &p) < 0)
-		skip_program();
-	hold_on(getpid());
+		skip_program("no io_uring");
+	idle_program(arg);
 }
 
 static void perf_event(void *arg)
@@ -1614,8 +1260,8 @@ static void perf_event(void *arg)
 	};
 
 	if (syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0) < 0)
-		skip_program();
-	hold_on(getpid());
+		skip_program("no performance events");
+	idle_program(arg);
 }
 
 static void sem_undo(void *arg)
@@ -1625,8 +1271,10 @@ static void sem_undo(void *arg)
 
 	MUST(id >= 0);
 	MUST(!semop(id, &op, 1));
+	ready();
+	wait_go();
 	MUST(!semctl(id, 0, IPC_RMID));
-	hold_on(getpid());
+	_exit(GOOD);
 }
 
 static void sched_deadline(void *arg)
@@ -1640,7 +1288,7 @@ static void sched_deadline(void *arg)
 	};
 
 	MUST(!syscall(SYS_sched_setattr, 0, &attr, 0));
-	hold_on(getpid());
+	idle_program(arg);
 }
 
 static void uclamp(void *arg)
@@ -1652,15 +1300,15 @@ static void uclamp(void *arg)
 	};
 
 	if (syscall(SYS_sched_setattr, 0, &attr, 0))
-		skip_program();
-	hold_on(getpid());
+		skip_program("no utilisation clamps");
+	idle_program(arg);
 }
 
 static void core_cookie(void *arg)
 {
 	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0))
-		skip_program();
-	hold_on(getpid());
+		skip_program("no core scheduling");
+	idle_program(arg);
 }
 
 static void mempolicy(void *arg)
@@ -1668,28 +1316,28 @@ static void mempolicy(void *arg)
 	unsigned long node = 1;
 
 	if (syscall(SYS_set_mempolicy, 2, &node, 8))
-		skip_program();
-	hold_on(getpid());
+		skip_program("no memory policies");
+	idle_program(arg);
 }
 
 static void thread_keyring(void *arg)
 {
 	if (syscall(SYS_keyctl, 0, -1, 1) < 0)
-		skip_program();
-	hold_on(getpid());
+		skip_program("no keyrings");
+	idle_program(arg);
 }
 
 static void process_keyring(void *arg)
 {
 	if (syscall(SYS_keyctl, 0, -2, 1) < 0)
-		skip_program();
-	hold_on(getpid());
+		skip_program("no keyrings");
+	idle_program(arg);
 }
 
 static void io_flusher(void *arg)
 {
 	MUST(!prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
-	hold_on(getpid());
+	idle_program(arg);
 }
 
 static void user_dispatch(void *arg)
@@ -1698,15 +1346,15 @@ static void user_dispatch(void *arg)
 
 	MUST(!prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0,
 		    &allow));
-	hold_on(getpid());
+	idle_program(arg);
 }
 
 static void speculation(void *arg)
 {
 	if (prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS,
 		  PR_SPEC_DISABLE, 0, 0))
-		skip_program();
-	hold_on(getpid());
+		skip_program("no control of speculation");
+	idle_program(arg);
 }
 
 static void new_root(void *arg)
@@ -1716,21 +1364,16 @@ static void new_root(void *arg)
 	char c;
 
 	MUST(!chroot(DIRECTORY));
-	ready(getpid());
+	ready();
 	MUST(read(fd, &c, 1) == 1);
 	_exit(GOOD);
-}
-
-static void unshared(int flags)
-{
-	MUST(!unshare(flags));
-	hold_on(getpid());
 }
 
 #define UNSHARED(name, flag)			\
 static void name(void *arg)			\
 {						\
-	unshared(flag);				\
+	MUST(!unshare(flag));			\
+	idle_program(arg);			\
 }
 
 UNSHARED(mount_namespace, CLONE_NEWNS)
@@ -1742,13 +1385,10 @@ UNSHARED(user_namespace, CLONE_NEWUSER)
 UNSHARED(pid_namespace_for_children, CLONE_NEWPID)
 UNSHARED(time_namespace_for_children, CLONE_NEWTIME)
 
-static void pid_namespace_init(void *arg)
+/* A child that is made with @flags is to be saved. */
+static void special_child(unsigned long flags)
 {
-	struct clone_args ca = {
-		.flags = CLONE_NEWPID,
-		.exit_signal = SIGCHLD,
-	};
-	int status;
+	struct clone_args ca = { .flags = flags, .exit_signal = SIGCHLD };
 	pid_t pid;
 
 	pid = syscall(SYS_clone3, &ca, sizeof(ca));
@@ -1757,10 +1397,13 @@ static void pid_namespace_init(void *arg)
 		wait_go();
 		_exit(GOOD);
 	}
-	ready(pid);
-	MUST(waitpid(pid, &status, 0) == pid);
-	MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
-	_exit(GOOD);
+	ready_other(pid);
+	end_as_child(pid);
+}
+
+static void pid_namespace_init(void *arg)
+{
+	special_child(CLONE_NEWPID);
 }
 
 static void cpu_timer_interval(void *arg)
@@ -1768,30 +1411,16 @@ static void cpu_timer_interval(void *arg)
 	struct itimerval it = { .it_interval.tv_sec = 7 };
 
 	MUST(!setitimer(ITIMER_PROF, &it, NULL));
-	hold_on(getpid());
+	idle_program(arg);
 }
 
 static void shared_io(void *arg)
 {
-	struct clone_args ca = { .flags = CLONE_IO, .exit_signal = SIGCHLD };
-	int status;
-	pid_t pid;
-
 	MUST(!syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 3));
-	pid = syscall(SYS_clone3, &ca, sizeof(ca));
-	MUST(pid >= 0);
-	if (!pid) {
-		wait_go();
-		_exit(GOOD);
-	}
-	ready(pid);
-	MUST(waitpid(pid, &status, 0) == pid);
-	MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
-	_exit(GOOD);
+	special_child(CLONE_IO);
 }
 
 static char child_stack[16384] __attribute__((aligned(64)));
-static __u32 pi_word;
 
 static int pause_forever(void *arg)
 {
@@ -1800,12 +1429,7 @@ static int pause_forever(void *arg)
 	return 0;
 }
 
-static int pi_waiter(void *arg)
-{
-	return syscall(SYS_futex, &pi_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL);
-}
-
-/* A child with the same memory that is no thread, so that it is not frozen. */
+/* A child with the same memory that is no thread. */
 static pid_t start_sharer(int (*fn)(void *arg))
 {
 	pid_t pid = clone(fn, child_stack + sizeof(child_stack),
@@ -1819,30 +1443,11 @@ static void shared_memory(void *arg)
 {
 	pid_t pid = start_sharer(pause_forever);
 
-	ready(getpid());
+	ready_other(pid);
 	end_child(pid);
 }
 
-static void pi_futex(void *arg)
-{
-	char path[64], text[256];
-	pid_t pid;
-
-	MUST(!syscall(SYS_futex, &pi_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL));
-	pid = start_sharer(pi_waiter);
-	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
-	do {
-		ckpt_sleep_ms(1);
-		MUST(read_text(path, text, sizeof(text)) > 0);
-	} while (!strncmp(text, "running", 7) || atol(text) != SYS_futex);
-	ready(getpid());
-	end_child(pid);
-}
-
-FIXTURE(refused)
-{
-	pid_t pid;
-};
+PROGRAM_FIXTURE(refused, refused_begin, refused_end);
 
 FIXTURE_VARIANT(refused)
 {
@@ -1859,12 +1464,6 @@ FIXTURE_VARIANT_ADD(refused, name)		\
 	.words = text,				\
 }
 
-REFUSED(has_threads, EOPNOTSUPP,
-	"has 2 threads; a process with several cannot be saved yet");
-REFUSED(has_child, EOPNOTSUPP,
-	"; a tree of several processes cannot be saved yet");
-REFUSED(has_zombie, EOPNOTSUPP,
-	"; a tree of several processes cannot be saved yet");
 REFUSED(vforked, EOPNOTSUPP, "was made by vfork() and its parent waits for it");
 REFUSED(shared_memory, EOPNOTSUPP,
 	"shares its address space with pid ");
@@ -1900,8 +1499,6 @@ REFUSED(user_dispatch, EOPNOTSUPP,
 	"has PR_SET_SYSCALL_USER_DISPATCH, which cannot be saved yet");
 REFUSED(speculation, EOPNOTSUPP,
 	"has PR_SET_SPECULATION_CTRL (store bypass), which cannot be saved yet");
-REFUSED(pi_futex, EOPNOTSUPP,
-	"owns a priority-inheritance futex that others wait for, which cannot be saved yet");
 REFUSED(new_root, EOPNOTSUPP,
 	"has another root directory than you (chroot), which cannot be saved yet");
 REFUSED(mount_namespace, EOPNOTSUPP,
@@ -1928,66 +1525,54 @@ REFUSED(kernel_thread, EINVAL, "is a kernel thread");
 REFUSED(is_zombie, ESRCH, "has exited");
 REFUSED(no_process, ESRCH, "there is no such process");
 
-FIXTURE_SETUP(refused)
+/* The process that the program wants to be saved goes to @target. */
+static pid_t start_other(struct __test_metadata *_metadata,
+			 void (*fn)(void *arg), pid_t *target)
 {
-	begin();
-	ASSERT_LE(0, log_fd);
-	ASSERT_EQ(0, mkfifo(FIFO, 0600));
+	pid_t pid = ckpt_spawn(fn, NULL, log_fd);
+
+	ASSERT_LT(0, pid);
+	*target = pid;
+	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
+	if (!why_skipped() && strcmp("ready\n", log_text())) {
+		int n = sscanf(log_text(), "ready %d", target);
+
+		ASSERT_EQ(1, n) {
+			TH_LOG("%s", log_text());
+		}
+	}
+	return pid;
 }
 
-FIXTURE_TEARDOWN(refused)
+/* The program says that it is ready before it sets the mode. */
+static bool wait_strict(pid_t pid)
 {
-	end(self->pid);
+	char text[4096];
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		ckpt_read_proc(pid, "status", text, sizeof(text));
+		if (strstr(text, "Seccomp:\t1"))
+			return true;
+		ckpt_sleep_ms(1);
+	}
+	return false;
 }
 
 TEST_F(refused, by_name)
 {
-	struct checkpoint_args args = {};
-	pid_t target = 0;
-	char words[256];
-	struct stat st;
+	pid_t target;
 	int fd;
 
-	self->pid = start_other(_metadata, variant->program, NULL, &target);
-	if (!strcmp(log_text(), "skipped\n"))
-		SKIP(return, "this kernel has it not");
-	if (variant->program == seccomp_strict) {
-		/* It is said before the mode is set. */
-		for (fd = 0; fd < 1000; fd++) {
-			char path[64], text[2048];
-
-			snprintf(path, sizeof(path), "/proc/%d/status", target);
-			read_text(path, text, sizeof(text));
-			if (strstr(text, "Seccomp:\t1"))
-				break;
-			ckpt_sleep_ms(1);
-		}
-	}
-
-	/* Killing the init of the machine by mistake would be no fun. */
-	EXPECT_EQ(-variant->err,
-		  ckpt_save(target, CKPT_IMG, target == 1 ? 0 :
-						CHECKPOINT_KILL));
-	snprintf(words, sizeof(words), "%.200s", ckpt_log_text);
+	self->pid = start_other(_metadata, variant->program, &target);
+	if (why_skipped())
+		SKIP(return, "%s", why_skipped());
+	if (variant->program == seccomp_strict)
+		ASSERT_TRUE(wait_strict(target));
+	ckpt_expect_refused(_metadata, target, variant->err);
 	EXPECT_NE(NULL, strstr(ckpt_log_text, variant->words)) {
 		TH_LOG("%s", ckpt_log_text);
 	}
-	/* Nothing is written. */
-	EXPECT_EQ(0, stat(CKPT_IMG, &st));
-	EXPECT_EQ(0, st.st_size);
-
-	/* Asking finds the same. */
-	args.log_fd = ckpt_log_begin();
-	EXPECT_EQ(-1, sys_checkpoint(target, -1, CHECKPOINT_CHECK |
-				     CHECKPOINT_SUBTREE | CHECKPOINT_ARGS,
-				     &args, sizeof(args)));
-	EXPECT_EQ(variant->err, errno);
-	ckpt_log_end(args.log_fd);
-	EXPECT_NE(NULL, strstr(ckpt_log_text, variant->words)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	EXPECT_EQ(0, strncmp(words, ckpt_log_text, strcspn(words, "\n")));
-
 	fd = open(FIFO, O_RDWR | O_CLOEXEC);
 	EXPECT_EQ(1, write(fd, "x", 1));
 	ends_well(_metadata, &self->pid);

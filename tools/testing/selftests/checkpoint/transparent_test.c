@@ -12,43 +12,28 @@
  *	releases it, or waits		returns what it would have returned,
  *					after the time it would have taken
  */
-#define _GNU_SOURCE
 #define _TIME_BITS 64
 #define _FILE_OFFSET_BITS 64
-#include <errno.h>
-#include <fcntl.h>
+#include "ckpt_test.h"
+
+#include <asm/bitsperlong.h>
+#include <linux/aio_abi.h>
+#include <linux/futex.h>
 #include <mqueue.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
-#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/select.h>
 #include <sys/sem.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-#include <asm/bitsperlong.h>
-#include <linux/aio_abi.h>
-#include <linux/futex.h>
-#include <linux/checkpoint.h>
-
-#include "../kselftest_harness.h"
 
 /*
  * The C library of a 32-bit program tries the calls with a 32-bit timespec
@@ -86,9 +71,10 @@ struct report {
 	long long ns;
 };
 
-/* What a call waits on. */
+/* What a call waits on, and where the images go. */
 struct env {
 	struct report *rep;
+	int out;
 	pid_t child;
 	int fd[2];
 	int id;
@@ -859,20 +845,14 @@ static void run_child(struct env *e, long (*call)(struct env *e))
 	_exit(0);
 }
 
+/* How often it has gone to sleep. */
 static long switches(pid_t pid)
 {
-	char name[64], line[256];
-	long n = -1;
-	FILE *f;
+	const char *const names[] = { "voluntary_ctxt_switches:", NULL };
+	char line[256];
 
-	snprintf(name, sizeof(name), "/proc/%d/status", pid);
-	f = fopen(name, "r");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "voluntary_ctxt_switches: %ld", &n) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return n;
+	ckpt_status_lines(pid, names, line, sizeof(line));
+	return line[0] ? atol(line + strlen(names[0])) : -1;
 }
 
 /*
@@ -887,17 +867,10 @@ static int freeze_once(pid_t pid, int fd)
 	do {
 		if (tries)
 			sleep_us(1000);
-		ret = syscall(__NR_checkpoint, pid, fd, CHECKPOINT_SUBTREE,
-			      NULL, 0);
+		ret = sys_checkpoint(pid, fd, CHECKPOINT_SUBTREE, NULL, 0);
 	} while (ret < 0 && errno == EBUSY && tries++ < 500);
 
 	return ret > 0 || (ret < 0 && errno == EOPNOTSUPP) ? 0 : -1;
-}
-
-static bool have_checkpoint(void)
-{
-	return syscall(__NR_checkpoint, -1, -1, ~0UL, NULL, 0) >= 0 ||
-	       errno != ENOSYS;
 }
 
 static struct report *new_report(void)
@@ -918,10 +891,35 @@ static void sleep_until(long long ns)
 	sleep_on(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
 
+static void set_up(struct __test_metadata *_metadata, struct env *e,
+		   int (*make)(struct env *e))
+{
+	e->out = open("/dev/null", O_WRONLY);
+	ASSERT_LE(0, e->out);
+	e->rep = new_report();
+	ASSERT_FALSE(!e->rep);
+	ASSERT_EQ(0, make ? make(e) : 0);
+}
+
+/* Blocks in the call, as far as can be seen from outside. */
+static void begin_call(struct __test_metadata *_metadata, struct env *e,
+		       long (*call)(struct env *e), bool catches)
+{
+	e->child = fork();
+	ASSERT_LE(0, e->child);
+	if (!e->child) {
+		if (catches)
+			catch_usr1(e, SA_RESTART);
+		run_child(e, call);
+	}
+	while (!e->rep->started)
+		sleep_us(1000);
+	sleep_us(20000);
+}
+
 FIXTURE(transparent)
 {
 	struct env env;
-	int out;
 };
 
 /*
@@ -938,354 +936,82 @@ FIXTURE_VARIANT(transparent)
 	int handled;
 };
 
-FIXTURE_VARIANT_ADD(transparent, nanosleep)
-{
-	.call = do_nanosleep,
-};
+#define BLOCKED(name, fn, ...)						\
+	FIXTURE_VARIANT_ADD(transparent, name) { .call = fn, __VA_ARGS__ }
 
-FIXTURE_VARIANT_ADD(transparent, nanosleep_rem)
-{
-	.call = do_nanosleep_rem,
-};
-
-FIXTURE_VARIANT_ADD(transparent, clock_nanosleep)
-{
-	.call = do_clock_nanosleep,
-};
-
-FIXTURE_VARIANT_ADD(transparent, clock_nanosleep_abs)
-{
-	.call = do_clock_nanosleep_abs,
-};
-
-FIXTURE_VARIANT_ADD(transparent, poll)
-{
-	.make = make_pipe,
-	.call = do_poll,
-};
-
-FIXTURE_VARIANT_ADD(transparent, poll_forever)
-{
-	.make = make_pipe,
-	.call = do_poll_forever,
-	.release = write_byte,
-};
-
-FIXTURE_VARIANT_ADD(transparent, ppoll)
-{
-	.make = make_pipe,
-	.call = do_ppoll,
-};
-
-FIXTURE_VARIANT_ADD(transparent, ppoll_mask)
-{
-	.make = make_pipe,
-	.call = do_ppoll_mask,
-};
-
-FIXTURE_VARIANT_ADD(transparent, ppoll_readonly)
-{
-	.call = do_ppoll_readonly,
-};
-
-FIXTURE_VARIANT_ADD(transparent, select)
-{
-	.make = make_pipe,
-	.call = do_select,
-};
-
-FIXTURE_VARIANT_ADD(transparent, pselect)
-{
-	.make = make_pipe,
-	.call = do_pselect,
-};
-
-FIXTURE_VARIANT_ADD(transparent, futex_wait)
-{
-	.call = do_futex_wait,
-	.err = ETIMEDOUT,
-};
-
-FIXTURE_VARIANT_ADD(transparent, futex_realtime)
-{
-	.call = do_futex_realtime,
-	.err = ETIMEDOUT,
-};
-
-FIXTURE_VARIANT_ADD(transparent, futex_forever)
-{
-	.call = do_futex_forever,
-	.release = wake_futex,
-};
-
-FIXTURE_VARIANT_ADD(transparent, epoll_wait)
-{
-	.make = make_epoll,
-	.call = do_epoll_wait,
-};
-
-FIXTURE_VARIANT_ADD(transparent, epoll_forever)
-{
-	.make = make_epoll,
-	.call = do_epoll_forever,
-	.release = write_event,
-};
-
-FIXTURE_VARIANT_ADD(transparent, epoll_pwait)
-{
-	.make = make_epoll,
-	.call = do_epoll_pwait,
-};
-
-FIXTURE_VARIANT_ADD(transparent, epoll_pwait2)
-{
-	.make = make_epoll,
-	.call = do_epoll_pwait2,
-};
-
-FIXTURE_VARIANT_ADD(transparent, epoll_signal)
-{
-	.make = make_epoll,
-	.call = do_epoll_signal,
-	.release = send_usr1,
-	.err = EINTR,
-	.handled = 1,
-};
-
-FIXTURE_VARIANT_ADD(transparent, epoll_pwait_signal)
-{
-	.make = make_epoll,
-	.call = do_epoll_pwait_signal,
-	.release = send_usr1,
-	.err = EINTR,
-	.handled = 1,
-};
-
-FIXTURE_VARIANT_ADD(transparent, pause)
-{
-	.call = do_pause,
-	.release = send_usr1,
-	.err = EINTR,
-	.handled = 1,
-};
-
-FIXTURE_VARIANT_ADD(transparent, sigsuspend)
-{
-	.call = do_sigsuspend,
-	.release = send_usr1,
-	.err = EINTR,
-	.handled = 1,
-};
-
-FIXTURE_VARIANT_ADD(transparent, sigtimedwait)
-{
-	.call = do_sigtimedwait,
-	.err = EAGAIN,
-};
-
-FIXTURE_VARIANT_ADD(transparent, sigwaitinfo)
-{
-	.call = do_sigwaitinfo,
-	.release = send_usr1,
-};
-
-FIXTURE_VARIANT_ADD(transparent, signalfd)
-{
-	.call = do_signalfd,
-	.release = send_usr1,
-};
-
-FIXTURE_VARIANT_ADD(transparent, semtimedop)
-{
-	.make = make_sem,
-	.call = do_semtimedop,
-	.remove = remove_sem,
-	.err = EAGAIN,
-};
-
-FIXTURE_VARIANT_ADD(transparent, semop)
-{
-	.make = make_sem,
-	.call = do_semop,
-	.remove = remove_sem,
-	.release = raise_sem,
-};
-
-FIXTURE_VARIANT_ADD(transparent, msgrcv)
-{
-	.make = make_msg,
-	.call = do_msgrcv,
-	.remove = remove_msg,
-	.release = send_msg,
-};
-
-FIXTURE_VARIANT_ADD(transparent, mq_timedreceive)
-{
-	.make = make_mq,
-	.call = do_mq_timedreceive,
-	.err = ETIMEDOUT,
-};
-
-FIXTURE_VARIANT_ADD(transparent, recv)
-{
-	.make = make_stream,
-	.call = do_recv,
-	.err = EAGAIN,
-};
-
-FIXTURE_VARIANT_ADD(transparent, socket_read)
-{
-	.make = make_stream,
-	.call = do_socket_read,
-	.err = EAGAIN,
-};
-
-FIXTURE_VARIANT_ADD(transparent, recv_signal)
-{
-	.make = make_stream,
-	.call = do_recv_signal,
-	.release = send_usr1,
-	.err = EINTR,
-	.handled = 1,
-};
-
-FIXTURE_VARIANT_ADD(transparent, peer_recv)
-{
-	.make = make_stream,
-	.call = do_peer_recv,
-	.release = peer_send,
-};
-
-FIXTURE_VARIANT_ADD(transparent, send)
-{
-	.make = make_full_stream,
-	.call = do_send,
-	.err = EAGAIN,
-};
-
-FIXTURE_VARIANT_ADD(transparent, accept)
-{
-	.make = make_tcp,
-	.call = do_accept,
-	.err = EAGAIN,
-};
-
-FIXTURE_VARIANT_ADD(transparent, connect_tcp)
-{
-	.make = make_tcp_full,
-	.call = do_connect_tcp,
-	.err = EINPROGRESS,
-};
-
-FIXTURE_VARIANT_ADD(transparent, connect_unix)
-{
-	.make = make_unix_full,
-	.call = do_connect_unix,
-	.err = EAGAIN,
-};
-
-FIXTURE_VARIANT_ADD(transparent, io_getevents)
-{
-	.call = do_io_getevents,
-};
-
-FIXTURE_VARIANT_ADD(transparent, io_pgetevents)
-{
-	.call = do_io_pgetevents,
-};
-
-FIXTURE_VARIANT_ADD(transparent, io_getevents_forever)
-{
-	.make = make_pipe,
-	.call = do_io_getevents_forever,
-	.release = write_byte,
-};
-
-FIXTURE_VARIANT_ADD(transparent, pipe_read)
-{
-	.make = make_pipe,
-	.call = do_pipe_read,
-	.release = write_byte,
-};
-
-FIXTURE_VARIANT_ADD(transparent, timerfd)
-{
-	.call = do_timerfd,
-};
-
-FIXTURE_VARIANT_ADD(transparent, eventfd)
-{
-	.make = make_eventfd,
-	.call = do_eventfd,
-	.release = write_event,
-};
-
-FIXTURE_VARIANT_ADD(transparent, inotify)
-{
-	.make = make_inotify,
-	.call = do_inotify,
-	.release = create_file,
-};
-
-FIXTURE_VARIANT_ADD(transparent, flock)
-{
-	.make = make_locked,
-	.call = do_flock,
-	.release = unlock,
-};
-
-FIXTURE_VARIANT_ADD(transparent, setlkw)
-{
-	.make = make_posix_locked,
-	.call = do_setlkw,
-	.release = posix_unlock,
-};
-
-FIXTURE_VARIANT_ADD(transparent, wait4)
-{
-	.call = do_wait4,
-	.release = kill_grandchild,
-};
-
-FIXTURE_VARIANT_ADD(transparent, recv_dgram)
-{
-	.make = make_dgram,
-	.call = do_recv,
-	.err = EAGAIN,
-};
-
-FIXTURE_VARIANT_ADD(transparent, send_dgram)
-{
-	.make = make_full_dgram,
-	.call = do_send,
-	.err = EAGAIN,
-};
-
-FIXTURE_VARIANT_ADD(transparent, recv_tcp)
-{
-	.make = make_tcp_connected,
-	.call = do_recv,
-	.err = EAGAIN,
-};
+BLOCKED(nanosleep, do_nanosleep);
+BLOCKED(nanosleep_rem, do_nanosleep_rem);
+BLOCKED(clock_nanosleep, do_clock_nanosleep);
+BLOCKED(clock_nanosleep_abs, do_clock_nanosleep_abs);
+BLOCKED(poll, do_poll, .make = make_pipe);
+BLOCKED(poll_forever, do_poll_forever, .make = make_pipe,
+	.release = write_byte);
+BLOCKED(ppoll, do_ppoll, .make = make_pipe);
+BLOCKED(ppoll_mask, do_ppoll_mask, .make = make_pipe);
+BLOCKED(ppoll_readonly, do_ppoll_readonly);
+BLOCKED(select, do_select, .make = make_pipe);
+BLOCKED(pselect, do_pselect, .make = make_pipe);
+BLOCKED(futex_wait, do_futex_wait, .err = ETIMEDOUT);
+BLOCKED(futex_realtime, do_futex_realtime, .err = ETIMEDOUT);
+BLOCKED(futex_forever, do_futex_forever, .release = wake_futex);
+BLOCKED(epoll_wait, do_epoll_wait, .make = make_epoll);
+BLOCKED(epoll_forever, do_epoll_forever, .make = make_epoll,
+	.release = write_event);
+BLOCKED(epoll_pwait, do_epoll_pwait, .make = make_epoll);
+BLOCKED(epoll_pwait2, do_epoll_pwait2, .make = make_epoll);
+BLOCKED(epoll_signal, do_epoll_signal, .make = make_epoll,
+	.release = send_usr1, .err = EINTR, .handled = 1);
+BLOCKED(epoll_pwait_signal, do_epoll_pwait_signal, .make = make_epoll,
+	.release = send_usr1, .err = EINTR, .handled = 1);
+BLOCKED(pause, do_pause, .release = send_usr1, .err = EINTR, .handled = 1);
+BLOCKED(sigsuspend, do_sigsuspend, .release = send_usr1, .err = EINTR,
+	.handled = 1);
+BLOCKED(sigtimedwait, do_sigtimedwait, .err = EAGAIN);
+BLOCKED(sigwaitinfo, do_sigwaitinfo, .release = send_usr1);
+BLOCKED(signalfd, do_signalfd, .release = send_usr1);
+BLOCKED(semtimedop, do_semtimedop, .make = make_sem, .remove = remove_sem,
+	.err = EAGAIN);
+BLOCKED(semop, do_semop, .make = make_sem, .release = raise_sem,
+	.remove = remove_sem);
+BLOCKED(msgrcv, do_msgrcv, .make = make_msg, .release = send_msg,
+	.remove = remove_msg);
+BLOCKED(mq_timedreceive, do_mq_timedreceive, .make = make_mq, .err = ETIMEDOUT);
+BLOCKED(recv, do_recv, .make = make_stream, .err = EAGAIN);
+BLOCKED(socket_read, do_socket_read, .make = make_stream, .err = EAGAIN);
+BLOCKED(recv_signal, do_recv_signal, .make = make_stream, .release = send_usr1,
+	.err = EINTR, .handled = 1);
+BLOCKED(peer_recv, do_peer_recv, .make = make_stream, .release = peer_send);
+BLOCKED(send, do_send, .make = make_full_stream, .err = EAGAIN);
+BLOCKED(accept, do_accept, .make = make_tcp, .err = EAGAIN);
+BLOCKED(connect_tcp, do_connect_tcp, .make = make_tcp_full, .err = EINPROGRESS);
+BLOCKED(connect_unix, do_connect_unix, .make = make_unix_full, .err = EAGAIN);
+BLOCKED(io_getevents, do_io_getevents);
+BLOCKED(io_pgetevents, do_io_pgetevents);
+BLOCKED(io_getevents_forever, do_io_getevents_forever, .make = make_pipe,
+	.release = write_byte);
+BLOCKED(pipe_read, do_pipe_read, .make = make_pipe, .release = write_byte);
+BLOCKED(timerfd, do_timerfd);
+BLOCKED(eventfd, do_eventfd, .make = make_eventfd, .release = write_event);
+BLOCKED(inotify, do_inotify, .make = make_inotify, .release = create_file);
+BLOCKED(flock, do_flock, .make = make_locked, .release = unlock);
+BLOCKED(setlkw, do_setlkw, .make = make_posix_locked, .release = posix_unlock);
+BLOCKED(wait4, do_wait4, .release = kill_grandchild);
+BLOCKED(recv_dgram, do_recv, .make = make_dgram, .err = EAGAIN);
+BLOCKED(send_dgram, do_send, .make = make_full_dgram, .err = EAGAIN);
+BLOCKED(recv_tcp, do_recv, .make = make_tcp_connected, .err = EAGAIN);
 
 FIXTURE_SETUP(transparent)
 {
-	struct env *e = &self->env;
-
-	if (!have_checkpoint())
+	if (!ckpt_is_there())
 		SKIP(return, "no checkpoint()");
-	self->out = open("/dev/null", O_WRONLY);
-	ASSERT_LE(0, self->out);
-	e->rep = new_report();
-	ASSERT_FALSE(!e->rep);
-	ASSERT_EQ(0, variant->make ? variant->make(e) : 0);
+	set_up(_metadata, &self->env, variant->make);
 }
 
 FIXTURE_TEARDOWN(transparent)
 {
 	if (variant->remove)
 		variant->remove(&self->env);
-	close(self->out);
+	close(self->env.out);
 }
 
 TEST_F(transparent, hundred_checkpoints)
@@ -1296,18 +1022,11 @@ TEST_F(transparent, hundred_checkpoints)
 	int i, status;
 	long before;
 
-	e->child = fork();
-	ASSERT_LE(0, e->child);
-	if (!e->child)
-		run_child(e, variant->call);
-	while (!rep->started)
-		sleep_us(1000);
-	sleep_us(20000);
-
+	begin_call(_metadata, e, variant->call, false);
 	before = switches(e->child);
 	start = now_ns(CLOCK_MONOTONIC);
 	for (i = 0; i < ROUNDS; i++) {
-		ASSERT_EQ(0, freeze_once(e->child, self->out)) {
+		ASSERT_EQ(0, freeze_once(e->child, e->out)) {
 			TH_LOG("checkpoint %d: %s", i, strerror(errno));
 			kill(e->child, SIGKILL);
 		}
@@ -1346,7 +1065,6 @@ TEST_F(transparent, hundred_checkpoints)
 FIXTURE(signalled)
 {
 	struct env env;
-	int out;
 };
 
 /* Calls that a signal ends with EINTR even if its handler is SA_RESTART. */
@@ -1357,60 +1075,28 @@ FIXTURE_VARIANT(signalled)
 	void (*remove)(struct env *e);
 };
 
-FIXTURE_VARIANT_ADD(signalled, epoll_wait)
-{
-	.make = make_epoll,
-	.call = do_epoll_wait,
-};
+#define SIGNALLED(name, fn, ...)					\
+	FIXTURE_VARIANT_ADD(signalled, name) { .call = fn, __VA_ARGS__ }
 
-FIXTURE_VARIANT_ADD(signalled, epoll_pwait)
-{
-	.make = make_epoll,
-	.call = do_epoll_pwait,
-};
-
-FIXTURE_VARIANT_ADD(signalled, ppoll)
-{
-	.make = make_pipe,
-	.call = do_ppoll_mask,
-};
-
-FIXTURE_VARIANT_ADD(signalled, recv)
-{
-	.make = make_stream,
-	.call = do_recv,
-};
-
-FIXTURE_VARIANT_ADD(signalled, semtimedop)
-{
-	.make = make_sem,
-	.call = do_semtimedop,
-	.remove = remove_sem,
-};
-
-FIXTURE_VARIANT_ADD(signalled, io_getevents)
-{
-	.call = do_io_getevents,
-};
+SIGNALLED(epoll_wait, do_epoll_wait, .make = make_epoll);
+SIGNALLED(epoll_pwait, do_epoll_pwait, .make = make_epoll);
+SIGNALLED(ppoll, do_ppoll_mask, .make = make_pipe);
+SIGNALLED(recv, do_recv, .make = make_stream);
+SIGNALLED(semtimedop, do_semtimedop, .make = make_sem, .remove = remove_sem);
+SIGNALLED(io_getevents, do_io_getevents);
 
 FIXTURE_SETUP(signalled)
 {
-	struct env *e = &self->env;
-
-	if (!have_checkpoint())
+	if (!ckpt_is_there())
 		SKIP(return, "no checkpoint()");
-	self->out = open("/dev/null", O_WRONLY);
-	ASSERT_LE(0, self->out);
-	e->rep = new_report();
-	ASSERT_FALSE(!e->rep);
-	ASSERT_EQ(0, variant->make ? variant->make(e) : 0);
+	set_up(_metadata, &self->env, variant->make);
 }
 
 FIXTURE_TEARDOWN(signalled)
 {
 	if (variant->remove)
 		variant->remove(&self->env);
-	close(self->out);
+	close(self->env.out);
 }
 
 /*
@@ -1427,18 +1113,9 @@ TEST_F(signalled, once)
 
 	for (i = 0; i < 40; i++) {
 		memset(rep, 0, sizeof(*rep));
-		e->child = fork();
-		ASSERT_LE(0, e->child);
-		if (!e->child) {
-			catch_usr1(e, SA_RESTART);
-			run_child(e, variant->call);
-		}
-		while (!rep->started)
-			sleep_us(1000);
-		sleep_us(20000);
-
+		begin_call(_metadata, e, variant->call, true);
 		before = switches(e->child);
-		ASSERT_EQ(0, freeze_once(e->child, self->out));
+		ASSERT_EQ(0, freeze_once(e->child, e->out));
 		EXPECT_LT(before, switches(e->child));
 
 		killer = fork();
@@ -1448,7 +1125,7 @@ TEST_F(signalled, once)
 			_exit(send_usr1(e) ? 1 : 0);
 		}
 		while (!waitpid(e->child, &status, WNOHANG))
-			freeze_once(e->child, self->out);
+			freeze_once(e->child, e->out);
 		ASSERT_EQ(0, status);
 		ASSERT_EQ(killer, waitpid(killer, &status, 0));
 		ASSERT_EQ(0, status);

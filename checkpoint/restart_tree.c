@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A restart of many tasks: a coordinator and the members that turn into them.
+ *
+ *	coordinator			members, made by clone3(set_tid)
+ *	-----------			-------
+ *	restart(RESTART_CONTEXT)
+ *	  metadata read, tree looked at
+ *	  -> context descriptor
+ *	clone3() of the root ---------> clone3() of children and threads
+ *	restart(RESTART_RUN)		restart(index, RESTART_MEMBER)
+ *	  waits until all have joined	  waits for its turn
+ *	  are they each other's
+ *	  parents and threads?
+ *	  first turn ------------------> BUILD: objects, memory, payload;
+ *					  the turn goes to the next
+ *	  tail verified <--------------- after the last
+ *	  sessions and groups
+ *	  ----------------------------->  ZOMBIES: those exit
+ *	  all of them have exited <-----
+ *	  ---- point of no return ---->  COMMIT: they turn into the tasks
+ *	  <-----------------------------  each: done
+ *	  ----------------------------->  RELEASE: return into the program
+ *	returns the pid of the root
+ *
+ * A failure anywhere before the commit (or the death of a member or of the
+ * coordinator) fails the restart: members then kill themselves, none of them
+ * returns to user mode. Each has SIGKILL for a parent-death signal while it
+ * waits, so that nobody outlives the coordinator either.
+ *
+ * Turns keep the order of the image, which streams need: the payload of an
+ * address space is read by the first member that uses it. What members share is
+ * made by the first that needs it and is ready for those that come later.
+ */
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <linux/tty.h>
+#include <trace/events/checkpoint.h>
+
+#include "checkpoint.h"
+
+/* Longest time without anybody joining. */
+#define CKPT_JOIN_TIMEOUT	(10 * HZ)
+
+static bool ckpt_is_zombie(const struct ckpt_member *m)
+{
+	return ckpt_rec_as(m->tree_task, tree_task)->flags & CKPT_TREE_ZOMBIE;
+}
+
+static u32 ckpt_leader_index(const struct ckpt_member *m)
+{
+	return ckpt_rec_as(m->tree_task, tree_task)->leader;
+}
+
+static bool ckpt_is_leader(const struct ckpt_member *m)
+{
+	return ckpt_leader_index(m) == m->index;
+}
+
+/* ---- phases -------------------------------------------------------------------- */
+
+static enum ckpt_phase ckpt_phase(struct ckpt_restart *rs)
+{
+	return smp_load_acquire(&rs->phase);
+}
+
+/* Returns false if the restart has failed before. */
+static bool ckpt_set_phase(struct ckpt_restart *rs, enum ckpt_phase phase, int err)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+	bool set = false;
+
+	mutex_lock(&rs->lock);
+	/* Past the commit nothing fails any more. */
+	if (rs->phase != CKPT_PHASE_FAILED &&
+	    (phase != CKPT_PHASE_FAILED || rs->phase < CKPT_PHASE_COMMIT)) {
+		if (phase == CKPT_PHASE_FAILED)
+			rs->err = err;
+		smp_store_release(&rs->phase, phase);
+		set = true;
+	}
+	mutex_unlock(&rs->lock);
+	if (!set)
+		return false;
+	wake_up_all(&rs->wait);
+	if (phase == CKPT_PHASE_FAILED)
+		xa_for_each(&rs->members, i, m)
+			complete_all(&m->turn);
+	return true;
+}
+
+static void ckpt_fail(struct ckpt_restart *rs, int err)
+{
+	ckpt_set_phase(rs, CKPT_PHASE_FAILED, err);
+}
+
+/**
+ * ckpt_restart_cancel - end a restart that has not been committed
+ * @rs: the restart
+ * @why: the reason, for the log, or NULL
+ */
+void ckpt_restart_cancel(struct ckpt_restart *rs, const char *why)
+{
+	if (ckpt_set_phase(rs, CKPT_PHASE_FAILED, -ECANCELED) && why)
+		ckpt_log(&rs->log, "%s", why);
+}
+
+/* Waits until the phase is @phase or a later one. */
+static int ckpt_wait_phase(struct ckpt_restart *rs, enum ckpt_phase phase)
+{
+	int ret;
+
+	ret = wait_event_killable(rs->wait, ckpt_phase(rs) >= phase);
+	if (ret)
+		return -EINTR;
+	return ckpt_phase(rs) == CKPT_PHASE_FAILED ? -ECANCELED : 0;
+}
+
+/* ---- member ---------------------------------------------------------------------- */
+
+static int ckpt_join(struct ckpt_restart *rs, u32 index)
+{
+	struct ckpt_member *m = ckpt_member(rs, index);
+	int ret = 0;
+
+	if (!m)
+		return -EINVAL;
+	mutex_lock(&rs->lock);
+	if (rs->phase != CKPT_PHASE_ENTER) {
+		ret = -ECANCELED;
+	} else if (m->t) {
+		ret = -EEXIST;
+	} else {
+		/* Nobody outlives whoever made it, before it is the program. */
+		current->pdeath_signal = SIGKILL;
+		m->t = get_task_struct(current);
+		rs->joined++;
+	}
+	mutex_unlock(&rs->lock);
+	if (!ret)
+		wake_up(&rs->wait);
+	return ret;
+}
+
+static void ckpt_pass_turn(struct ckpt_member *m)
+{
+	struct ckpt_restart *rs = m->rs;
+	struct ckpt_member *next = ckpt_member(rs, m->index + 1);
+
+	rs->me = NULL;
+	if (next) {
+		complete(&next->turn);
+		return;
+	}
+	atomic_set(&rs->left, 0);
+	wake_up_all(&rs->wait);
+}
+
+static int ckpt_take_turn(struct ckpt_member *m)
+{
+	struct ckpt_restart *rs = m->rs;
+	int ret;
+
+	ret = wait_for_completion_killable(&m->turn);
+	if (ret)
+		return -EINTR;
+	if (ckpt_phase(rs) == CKPT_PHASE_FAILED)
+		return -ECANCELED;
+	ret = ckpt_member_build(m);
+	if (!ret)
+		ckpt_pass_turn(m);
+	return ret;
+}
+
+static void ckpt_one_less(struct ckpt_restart *rs)
+{
+	if (atomic_dec_and_test(&rs->left))
+		wake_up_all(&rs->wait);
+}
+
+/* Dies as the task of the image did. What is left of it is for its parent. */
+static void __noreturn ckpt_be_zombie(struct ckpt_member *m)
+{
+	const struct ckpt_rec_task *rec = ckpt_rec_as(m->task, task);
+	struct ckpt_restart *rs = m->rs;
+	int code = rec->exit_code;
+
+	set_task_comm(current, rec->comm);
+	commit_creds((struct cred *)get_cred(m->cred));
+	restore_zombie_times(m);
+	current->pdeath_signal = 0;
+	ckpt_restart_put(rs);
+	do_exit(code);
+}
+
+static long ckpt_be_member(struct ckpt_member *m)
+{
+	struct ckpt_restart *rs = m->rs;
+	long ret;
+
+	ret = ckpt_take_turn(m);
+	if (!ret)
+		ret = ckpt_wait_phase(rs, ckpt_is_zombie(m) ? CKPT_PHASE_ZOMBIES :
+							      CKPT_PHASE_COMMIT);
+	if (ret)
+		return ret;
+	if (ckpt_is_zombie(m))
+		ckpt_be_zombie(m);
+
+	ckpt_member_commit(m);
+	ret = ckpt_member_finish(m);
+	ckpt_member_release(m);
+	ckpt_one_less(rs);
+	/* SIGKILL is all that ends this early, and then nothing is executed. */
+	ckpt_wait_phase(rs, CKPT_PHASE_RELEASE);
+	ckpt_restart_resume(m);
+	return ret;
+}
+
+/**
+ * ckpt_restart_member - turn current into a task of an image
+ * @rs: the restart; the reference is dropped here, as not all come back
+ * @index: of the task
+ *
+ * Return: the value that the system call must return into the registers; or a
+ * negative errno if current could not join. One that has joined and does not
+ * become the task is killed.
+ */
+long ckpt_restart_member(struct ckpt_restart *rs, u32 index)
+{
+	struct ckpt_member *m;
+	long ret;
+
+	ret = ckpt_join(rs, index);
+	if (ret) {
+		ckpt_restart_put(rs);
+		return ret;
+	}
+	m = ckpt_member(rs, index);
+	ret = ckpt_be_member(m);
+	/* A value of the program may look like an error. */
+	if (ckpt_phase(rs) < CKPT_PHASE_COMMIT ||
+	    ckpt_phase(rs) == CKPT_PHASE_FAILED) {
+		ckpt_fail(rs, ret == -EINTR ? -ECHILD : ret);
+		restore_mm_abort(m);
+		do_send_sig_info(SIGKILL, SEND_SIG_PRIV, current, PIDTYPE_TGID);
+	}
+	ckpt_restart_put(rs);
+	return ret;
+}
+
+/* ---- coordinator: are they the tree? -------------------------------------------- */
+
+static int ckpt_wait_joined(struct ckpt_restart *rs)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+	u32 before;
+	long left;
+
+	do {
+		before = READ_ONCE(rs->joined);
+		left = wait_event_interruptible_timeout(rs->wait,
+				READ_ONCE(rs->joined) == rs->nr_members ||
+				ckpt_phase(rs) == CKPT_PHASE_FAILED,
+				CKPT_JOIN_TIMEOUT);
+		if (left < 0)
+			return -EINTR;
+		if (ckpt_phase(rs) == CKPT_PHASE_FAILED)
+			return -ECANCELED;
+		if (READ_ONCE(rs->joined) == rs->nr_members)
+			return 0;
+	} while (READ_ONCE(rs->joined) != before);
+
+	xa_for_each(&rs->members, i, m)
+		if (!READ_ONCE(m->t))
+			break;
+	ckpt_bad(rs, m ? m->tree_task : rs->tree, -ETIMEDOUT,
+		 "nobody has come to be task %lu (pid %d)", i,
+		 m ? ((const struct ckpt_tree_ids *)m->tree_task->var)->pid : 0);
+	return -ETIMEDOUT;
+}
+
+static const char *ckpt_misplaced(struct ckpt_restart *rs, struct ckpt_member *m)
+{
+	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
+	struct task_struct *t = m->t, *thread, *child, *parent;
+	u32 children = 0;
+
+	lockdep_assert_held(&tasklist_lock);
+	if (t->exit_state || (t->flags & PF_EXITING))
+		return "has exited";
+	if (t->group_leader != ckpt_member(rs, rec->leader)->t)
+		return "is not in the process that it should be in";
+	if (task_active_pid_ns(t) != task_active_pid_ns(current))
+		return "is in another pid namespace than the coordinator";
+	if (!ckpt_is_leader(m))
+		return NULL;
+	if (m->index) {
+		parent = ckpt_member(rs, rec->parent)->t;
+		if (t->real_parent->group_leader != parent->group_leader)
+			return "is not a child of the process that it should be a child of";
+		if (t->exit_signal != rec->exit_signal)
+			return "has another exit signal";
+	}
+	for_each_thread(t, thread)
+		list_for_each_entry(child, &thread->children, sibling)
+			children++;
+	return children == m->children ? NULL : "has a child that is not in the image";
+}
+
+/* Those that have joined are each other's parents and threads, as the image says. */
+static int ckpt_check_joined(struct ckpt_restart *rs)
+{
+	const char *why = NULL;
+	struct ckpt_member *m;
+	unsigned long i;
+
+	read_lock(&tasklist_lock);
+	xa_for_each(&rs->members, i, m) {
+		why = ckpt_misplaced(rs, m);
+		if (why)
+			break;
+	}
+	read_unlock(&tasklist_lock);
+	return why ? ckpt_bad(rs, m->tree_task, -EINVAL, "who has come to be it %s", why) : 0;
+}
+
+/* ---- coordinator: sessions and groups --------------------------------------------- */
+
+/**
+ * struct ckpt_ids - where a process belongs
+ * @sid: its session
+ * @pgid: its process group
+ */
+struct ckpt_ids {
+	struct pid *sid;
+	struct pid *pgid;
+};
+
+/*
+ * The pid behind a number in the image. A session or group may have lost its
+ * leader; a struct pid with no task of that number is all that it takes.
+ */
+static struct pid *ckpt_id(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			   pid_t nr)
+{
+	void *entry = xa_load(&rs->pids, nr);
+	struct ckpt_member *m;
+	struct pid *pid;
+	int ret;
+
+	if (entry) {
+		m = ckpt_member(rs, xa_to_value(entry));
+		return task_pid(m->t);
+	}
+	pid = xa_load(&rs->ghosts, nr);
+	if (pid)
+		return pid;
+	if (rs->flags & RESTART_NO_PIDS)
+		pid = alloc_pid(task_active_pid_ns(current), NULL, 0);
+	else
+		pid = alloc_pid(task_active_pid_ns(current), &nr, 1);
+	if (IS_ERR(pid)) {
+		ckpt_bad(rs, r, PTR_ERR(pid),
+			 "the id %d of a session or process group cannot be had here", nr);
+		return pid;
+	}
+	ret = xa_err(xa_store(&rs->ghosts, nr, pid, GFP_KERNEL_ACCOUNT));
+	if (ret) {
+		free_pid(pid);
+		return ERR_PTR(ret);
+	}
+	return pid;
+}
+
+static int ckpt_find_ids(struct ckpt_restart *rs, struct ckpt_member *m,
+			 struct ckpt_ids *ids)
+{
+	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
+	const struct ckpt_tree_ids *want = m->tree_task->var;
+
+	/* Those of the coordinator stand for what stayed outside. */
+	ids->sid = task_session(current);
+	ids->pgid = task_pgrp(current);
+	if (!(rec->flags & CKPT_TREE_OUTER_SESSION) && want->sid)
+		ids->sid = ckpt_id(rs, m->tree_task, want->sid);
+	if (IS_ERR(ids->sid))
+		return PTR_ERR(ids->sid);
+	if (!(rec->flags & CKPT_TREE_OUTER_GROUP) && want->pgid)
+		ids->pgid = ckpt_id(rs, m->tree_task, want->pgid);
+	return PTR_ERR_OR_ZERO(ids->pgid);
+}
+
+static void ckpt_set_ids(struct task_struct *t, const struct ckpt_ids *ids)
+{
+	lockdep_assert_held_write(&tasklist_lock);
+	if (task_session(t) != ids->sid) {
+		change_pid(t, PIDTYPE_SID, ids->sid);
+		/* A terminal belongs to a session; see setsid(). */
+		proc_clear_tty(t);
+	}
+	if (task_pgrp(t) != ids->pgid)
+		change_pid(t, PIDTYPE_PGID, ids->pgid);
+	t->signal->leader = ids->sid == task_pid(t);
+}
+
+/* The very thread that the child was a child of. */
+static void ckpt_set_parent(struct ckpt_restart *rs, struct ckpt_member *m)
+{
+	struct task_struct *t = m->t, *parent;
+
+	if (!m->index)
+		return;
+	parent = ckpt_member(rs, ckpt_rec_as(m->tree_task, tree_task)->parent)->t;
+	if (t->real_parent == parent || t->ptrace)
+		return;
+	t->real_parent = parent;
+	t->parent = parent;
+	list_move_tail(&t->sibling, &parent->children);
+}
+
+static int ckpt_link(struct ckpt_restart *rs)
+{
+	struct ckpt_ids *ids;
+	struct ckpt_member *m;
+	unsigned long i;
+	struct pid *pid;
+	int ret = 0;
+
+	ids = kvcalloc(rs->nr_members, sizeof(*ids), GFP_KERNEL_ACCOUNT);
+	if (!ids)
+		return -ENOMEM;
+	xa_for_each(&rs->members, i, m) {
+		if (!ret && ckpt_is_leader(m))
+			ret = ckpt_find_ids(rs, m, &ids[i]);
+		cond_resched();
+	}
+	write_lock_irq(&tasklist_lock);
+	xa_for_each(&rs->members, i, m) {
+		if (ret || !ckpt_is_leader(m))
+			continue;
+		/* A member that was killed takes the restart with it. */
+		if (m->t->exit_state || !pid_task(task_pid(m->t), PIDTYPE_PID)) {
+			ret = -ECHILD;
+			continue;
+		}
+		ckpt_set_ids(m->t, &ids[i]);
+		ckpt_set_parent(rs, m);
+	}
+	write_unlock_irq(&tasklist_lock);
+	kvfree(ids);
+	/* What has found nobody to hold it. */
+	xa_for_each(&rs->ghosts, i, pid)
+		if (!pid_has_task(pid, PIDTYPE_PGID) &&
+		    !pid_has_task(pid, PIDTYPE_SID))
+			free_pid(pid);
+	return ret;
+}
+
+/* ---- coordinator ------------------------------------------------------------------- */
+
+static int ckpt_wait_left(struct ckpt_restart *rs)
+{
+	if (wait_event_interruptible(rs->wait, !atomic_read(&rs->left) ||
+				     ckpt_phase(rs) == CKPT_PHASE_FAILED))
+		return -EINTR;
+	return ckpt_phase(rs) == CKPT_PHASE_FAILED ? -ECANCELED : 0;
+}
+
+static int ckpt_run_build(struct ckpt_restart *rs)
+{
+	int ret;
+
+	atomic_set(&rs->left, 1);
+	if (!ckpt_set_phase(rs, CKPT_PHASE_BUILD, 0))
+		return -ECANCELED;
+	complete(&ckpt_member(rs, 0)->turn);
+	ret = ckpt_wait_left(rs);
+	if (!ret)
+		ret = restore_payload_end(rs);
+	if (!ret)
+		trace_restart_stage(current, CKPT_STAGE_VERIFIED);
+	return ret;
+}
+
+/* Their parents are not told again: signals that come now are thrown away. */
+static int ckpt_run_zombies(struct ckpt_restart *rs)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+
+	if (!ckpt_set_phase(rs, CKPT_PHASE_ZOMBIES, 0))
+		return -ECANCELED;
+	xa_for_each(&rs->members, i, m) {
+		if (!ckpt_is_zombie(m))
+			continue;
+		while (!READ_ONCE(m->t->exit_state)) {
+			if (schedule_timeout_interruptible(1) &&
+			    signal_pending(current))
+				return -EINTR;
+			if (ckpt_phase(rs) == CKPT_PHASE_FAILED)
+				return -ECANCELED;
+		}
+	}
+	return 0;
+}
+
+/*
+ * What a child has for an exit signal counts unless its parent has executed
+ * another program since, and turning into the program counts as that.
+ */
+static void ckpt_keep_exit_signals(struct ckpt_restart *rs)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+
+	read_lock(&tasklist_lock);
+	xa_for_each(&rs->members, i, m)
+		if (m->index && ckpt_is_leader(m) && !m->t->exit_state)
+			m->t->parent_exec_id = READ_ONCE(m->t->real_parent->self_exec_id);
+	read_unlock(&tasklist_lock);
+}
+
+static void ckpt_run_commit(struct ckpt_restart *rs)
+{
+	wait_event(rs->wait, !atomic_read(&rs->left));
+	ckpt_keep_exit_signals(rs);
+	rs->stats.total_ns = ktime_get() - rs->start;
+	ckpt_set_phase(rs, CKPT_PHASE_RELEASE, 0);
+}
+
+static u32 ckpt_count_live(struct ckpt_restart *rs)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+	u32 nr = 0;
+
+	xa_for_each(&rs->members, i, m)
+		nr += !ckpt_is_zombie(m);
+	return nr;
+}
+
+/**
+ * ckpt_restart_run - coordinate a restart
+ * @rs: the restart, begun
+ *
+ * Context: may sleep; a signal of the caller ends it before the commit.
+ * Return: the pid of the root, or a negative errno after which no member lives.
+ */
+long ckpt_restart_run(struct ckpt_restart *rs)
+{
+	struct task_struct *root;
+	int ret;
+
+	ret = ckpt_wait_joined(rs);
+	if (!ret)
+		ret = ckpt_check_joined(rs);
+	if (!ret)
+		ret = ckpt_run_build(rs);
+	if (!ret)
+		ret = ckpt_link(rs);
+	if (!ret)
+		ret = ckpt_run_zombies(rs);
+	if (!ret) {
+		atomic_set(&rs->left, ckpt_count_live(rs));
+		if (!ckpt_set_phase(rs, CKPT_PHASE_COMMIT, 0))
+			ret = -ECANCELED;
+	}
+	if (ret) {
+		/* What a member has failed with tells more. */
+		ckpt_fail(rs, ret);
+		return rs->err ?: ret;
+	}
+	ckpt_run_commit(rs);
+	root = ckpt_member(rs, 0)->t;
+	return task_pid_vnr(root);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A program that is saved and brought back, and says in a log how it fares.
+ *
+ *	program			test
+ *				begin()
+ *				start()
+ *	ready()
+ *				kill_and_bring_back()
+ *				go(), ends_well()
+ *	wait_go()
+ *	MUST(all is right)
+ *	_exit(GOOD)
+ *				end()
+ *
+ * The first part is for the program, the second for the test.
+ */
+#ifndef _CKPT_TEST_PROGRAM_H
+#define _CKPT_TEST_PROGRAM_H
+
+#include "ckpt_test.h"
+
+/* In this order: they define the same names. */
+#include <linux/fs.h>
+#include <sys/mount.h>
+
+#define LOG		"/tmp/program.log"
+#define GO		"/tmp/program.go"
+#define GOOD		42
+#define BAD		43
+#define SKIPPED		44
+
+/* Where the files of a program are. */
+#define DIRECTORY	"/tmp/files"
+#define FILE_SIZE	8192
+
+static int log_fd;
+
+/* ---- in the program -------------------------------------------------- */
+
+#define MUST(cond)							\
+do {									\
+	if (!(cond)) {							\
+		dprintf(log_fd, "%s, line %d: %s (errno %d)\n",		\
+			__func__, __LINE__, #cond, errno);		\
+		_exit(BAD);						\
+	}								\
+} while (0)
+
+static inline void ready(void)
+{
+	MUST(write(log_fd, "ready\n", 6) == 6);
+}
+
+static inline void wait_for(const char *path)
+{
+	while (access(path, F_OK))
+		ckpt_sleep_ms(2);
+}
+
+static inline void wait_go(void)
+{
+	wait_for(GO);
+}
+
+/* Where it cannot be tried. */
+static inline void __noreturn skip_program(const char *why)
+{
+	dprintf(log_fd, "skipped: %s", why);
+	_exit(SKIPPED);
+}
+
+/* A program that has nothing to do. */
+static inline void idle_program(void *arg)
+{
+	ready();
+	wait_go();
+	_exit(GOOD);
+}
+
+/* A program that sets something, and checks it when it goes on. */
+struct program {
+	void (*set)(void);
+	void (*check)(void);
+};
+
+static inline void set_check_program(void *arg)
+{
+	const struct program *p = arg;
+
+	p->set();
+	ready();
+	wait_go();
+	if (p->check)
+		p->check();
+	_exit(GOOD);
+}
+
+/* The contents of a file say where in it one is. */
+static inline unsigned char pattern(off_t i)
+{
+	return i * 7 + (i >> 8) + 3;
+}
+
+static inline bool fill(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	unsigned char buf[FILE_SIZE];
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < FILE_SIZE; i++)
+		buf[i] = pattern(i);
+	n = write(fd, buf, FILE_SIZE);
+	close(fd);
+	return n == FILE_SIZE;
+}
+
+/* What open() and the like returned becomes descriptor @number. */
+static inline void move_fd(int fd, int number, int flags)
+{
+	MUST(fd >= 0);
+	if (fd == number)
+		return;
+	MUST(dup3(fd, number, flags & O_CLOEXEC) == number);
+	close(fd);
+}
+
+static inline void open_as(int number, const char *path, int flags)
+{
+	move_fd(open(path, flags, 0600), number, flags);
+}
+
+/* ---- in the test ------------------------------------------------------ */
+
+static inline const char *log_text(void)
+{
+	static char text[4096];
+	ssize_t n = pread(log_fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = 0;
+	return text;
+}
+
+static inline void begin(struct __test_metadata *_metadata)
+{
+	unlink(GO);
+	unlink(LOG);
+	log_fd = open(LOG, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	ASSERT_LE(0, log_fd);
+}
+
+static inline void end(pid_t pid)
+{
+	ckpt_kill(pid);
+	close(log_fd);
+	unlink(GO);
+	unlink(LOG);
+	unlink(CKPT_IMG);
+}
+
+/* A fixture with a program, and what is done before and after each test. */
+#define PROGRAM_FIXTURE(name, before, after)			\
+FIXTURE(name)							\
+{								\
+	pid_t pid;						\
+};								\
+								\
+FIXTURE_SETUP(name)						\
+{								\
+	before(_metadata);					\
+}								\
+								\
+FIXTURE_TEARDOWN(name)						\
+{								\
+	after(self->pid);					\
+}								\
+								\
+struct name##_semicolon
+
+/* Gives them a file system of their own. */
+static inline bool mount_files(const char *fs)
+{
+	mkdir(DIRECTORY, 0755);
+	return !mount("t", DIRECTORY, fs, 0, "mode=0755");
+}
+
+static inline void umount_files(void)
+{
+	chdir("/");
+	while (!umount2(DIRECTORY, MNT_DETACH))
+		;
+	rmdir(DIRECTORY);
+}
+
+static inline bool wait_ready(void)
+{
+	return ckpt_wait_size(LOG, 6, 10000) && !strcmp("ready\n", log_text());
+}
+
+/* What the program gave to skip_program(), or NULL. */
+static inline const char *why_skipped(void)
+{
+	static char why[128];
+
+	return sscanf(log_text(), "skipped: %127[^\n]", why) == 1 ? why : NULL;
+}
+
+static inline pid_t start(struct __test_metadata *_metadata,
+			  void (*fn)(void *arg), const void *arg)
+{
+	pid_t pid = ckpt_spawn(fn, (void *)arg, log_fd);
+
+	ASSERT_LT(0, pid);
+	ASSERT_TRUE(wait_ready()) {
+		TH_LOG("%s", log_text());
+	}
+	return pid;
+}
+
+static inline pid_t start_program(struct __test_metadata *_metadata,
+				  const struct program *program)
+{
+	return start(_metadata, set_check_program, program);
+}
+
+/* The last of its state comes after the news that it is there. */
+static inline bool wait_resumed(pid_t pid)
+{
+	long nr;
+	int i;
+
+	for (i = 0; i < 2000; i++) {
+		nr = ckpt_syscall(pid);
+		if (nr != -2 && nr != __NR_restart)
+			return true;
+		ckpt_sleep_ms(1);
+	}
+	return false;
+}
+
+/* By a restarter that does @prepare before. */
+static inline void bring_back_after(struct __test_metadata *_metadata,
+				    pid_t pid, void (*prepare)(void))
+{
+	ASSERT_EQ(pid, ckpt_restart_after(CKPT_IMG, pid, prepare)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_TRUE(wait_resumed(pid));
+}
+
+static inline void bring_back(struct __test_metadata *_metadata, pid_t pid)
+{
+	bring_back_after(_metadata, pid, NULL);
+}
+
+/* The whole way. */
+static inline void kill_and_bring_back(struct __test_metadata *_metadata,
+				       pid_t pid)
+{
+	ckpt_save_and_kill(_metadata, pid);
+	bring_back(_metadata, pid);
+}
+
+/* With flags and files of the restarter; returns as ckpt_restart() does. */
+static inline pid_t restart_with(pid_t pid, unsigned long flags,
+				 const struct ckpt_inherit_fd *list, int nr)
+{
+	int in = open(CKPT_IMG, O_RDONLY | O_CLOEXEC);
+	pid_t ret = ckpt_restart_fd_opts(in, pid, flags, list, nr);
+
+	close(in);
+	return ret;
+}
+
+static inline void go(void)
+{
+	ckpt_touch(GO);
+}
+
+/* It says nothing more than before: it went on, it did not begin again. */
+static inline void ends_well(struct __test_metadata *_metadata, pid_t *pid)
+{
+	char was[4096];
+	int code;
+
+	strcpy(was, log_text());
+	go();
+	code = ckpt_wait(*pid, 10000);
+	EXPECT_EQ(GOOD, code);
+	EXPECT_STREQ(was, log_text());
+	/* Else end() kills it. */
+	if (code != -1)
+		*pid = 0;
+}
+
+#endif /* _CKPT_TEST_PROGRAM_H */

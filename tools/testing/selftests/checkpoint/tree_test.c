@@ -1,0 +1,644 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A whole tree comes back: each process with its pid, its parent, its threads,
+ * its session and group, what it shares with others and what it was doing.
+ *
+ * The program makes a tree, in which each task writes a line when it is there,
+ * and waits. After the restart all of them look at what they see of each other
+ * and have to find what they found before. They go on when the file GO is there;
+ * the root collects them and exits with 42.
+ */
+#include "ckpt_test.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#define LOG	"/tmp/tree.log"
+#define GO	"/tmp/tree.go"
+#define GOOD	42
+
+static int log_fd;
+
+#define MUST(cond)						\
+do {								\
+	if (!(cond)) {						\
+		dprintf(log_fd, "%d: line %d: %s (errno %d)\n",	\
+			getpid(), __LINE__, #cond, errno);	\
+		_exit(43);					\
+	}							\
+} while (0)
+
+/* ---- in the program ---------------------------------------------------------- */
+
+struct ids {
+	pid_t pid, tid, ppid, pgid, sid;
+};
+
+static struct ids ids_now(void)
+{
+	return (struct ids){
+		getpid(), syscall(SYS_gettid), getppid(), getpgid(0), getsid(0),
+	};
+}
+
+static void ready(void)
+{
+	MUST(dprintf(log_fd, "ready\n") > 0);
+}
+
+static void wait_go(void)
+{
+	while (access(GO, F_OK))
+		ckpt_sleep_ms(2);
+}
+
+/* Says that it is there, and looks whether it is the same afterwards. */
+static void stay_the_same(void)
+{
+	struct ids was = ids_now(), is;
+
+	ready();
+	wait_go();
+	is = ids_now();
+	MUST(!memcmp(&was, &is, sizeof(is)));
+}
+
+static void collect(pid_t pid, int want)
+{
+	int status;
+
+	MUST(waitpid(pid, &status, 0) == pid);
+	MUST(WIFEXITED(status) && WEXITSTATUS(status) == want);
+}
+
+/* Each starts the next; the last one is @depth below the root. */
+static void chain(int depth)
+{
+	pid_t pid = 0;
+
+	if (depth) {
+		pid = fork();
+		MUST(pid >= 0);
+		if (!pid) {
+			chain(depth - 1);
+			_exit(depth);
+		}
+	}
+	stay_the_same();
+	if (depth)
+		collect(pid, depth);
+}
+
+static void deep(void)
+{
+	chain(20);
+}
+
+static void wide(void)
+{
+	pid_t pids[40];
+	int i;
+
+	for (i = 0; i < 40; i++) {
+		pids[i] = fork();
+		MUST(pids[i] >= 0);
+		if (!pids[i]) {
+			stay_the_same();
+			_exit(i);
+		}
+	}
+	stay_the_same();
+	for (i = 0; i < 40; i++)
+		collect(pids[i], i);
+}
+
+/* Sessions, groups, and such as have lost their leader. */
+static void ids(void)
+{
+	pid_t pids[4], mine;
+	int i;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	for (i = 0; i < 4; i++) {
+		pids[i] = fork();
+		if (pids[i])
+			continue;
+		mine = getpid();
+		switch (i) {
+		case 0:
+			MUST(setsid() == getpid());
+			break;
+		case 1:
+			MUST(!setpgid(0, 0));
+			break;
+		case 2: /* of a group whose leader is gone */
+			MUST(!setpgid(0, 0));
+			if (fork())
+				_exit(1);
+			MUST(getpgid(0) != getpid());
+			break;
+		case 3: /* likewise of a session */
+			MUST(setsid() == getpid());
+			if (fork())
+				_exit(1);
+			MUST(getsid(0) != getpid());
+			break;
+		}
+		/* An orphan, whose parent is the root from now on. */
+		while (i > 1 && getppid() == mine)
+			ckpt_sleep_ms(1);
+		stay_the_same();
+		_exit(i);
+	}
+	collect(pids[2], 1);
+	collect(pids[3], 1);
+	stay_the_same();
+	for (i = 0; i < 4; i++)
+		MUST(waitpid(-1, NULL, 0) > 0);
+	MUST(waitpid(-1, NULL, 0) < 0 && errno == ECHILD);
+}
+
+/* What a parent can still ask of a child that is dead. */
+static void zombies(void)
+{
+	struct rusage usage;
+	siginfo_t si = {};
+	pid_t a, b, c;
+	int status;
+
+	a = fork();
+	if (!a)
+		_exit(17);
+	b = fork();
+	if (!b) {
+		MUST(!setuid(1234));
+		kill(getpid(), SIGTERM);
+	}
+	c = fork();
+	if (!c) {
+		clock_t t = clock();
+
+		while (clock() - t < 30000)
+			;
+		_exit(3);
+	}
+	/* All of them are dead, and none has been waited for. */
+	MUST(!waitid(P_PID, a, &si, WEXITED | WNOWAIT));
+	MUST(!waitid(P_PID, b, &si, WEXITED | WNOWAIT));
+	MUST(!waitid(P_PID, c, &si, WEXITED | WNOWAIT));
+	stay_the_same();
+	MUST(waitpid(a, &status, 0) == a && status == 17 << 8);
+	memset(&si, 0, sizeof(si));
+	MUST(!waitid(P_PID, b, &si, WEXITED));
+	MUST(si.si_pid == b && si.si_uid == 1234 && si.si_code == CLD_KILLED &&
+	     si.si_status == SIGTERM);
+	MUST(wait4(c, &status, 0, &usage) == c && status == 3 << 8);
+	MUST(usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec +
+	     usage.ru_stime.tv_sec * 1000000 + usage.ru_stime.tv_usec >= 20000);
+}
+
+static volatile int handled;
+
+static void on_child(int sig)
+{
+	handled++;
+}
+
+/* A handler that has run for a dead child does not run again. */
+static void told_once(void)
+{
+	struct sigaction sa = { .sa_handler = on_child };
+	siginfo_t si;
+	pid_t pid;
+
+	sigaction(SIGCHLD, &sa, NULL);
+	pid = fork();
+	if (!pid)
+		_exit(5);
+	while (waitid(P_PID, pid, &si, WEXITED | WNOWAIT))
+		;
+	while (!handled)
+		;
+	stay_the_same();
+	MUST(handled == 1);
+	collect(pid, 5);
+}
+
+#define THREADS	10
+
+static __thread int in_tls;
+static pthread_barrier_t barrier;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static int turn;
+
+static void *thread_body(void *arg)
+{
+	struct ids was, is;
+	char name[16];
+	long nr = (long)arg;
+
+	in_tls = nr;
+	snprintf(name, sizeof(name), "thread %ld", nr);
+	prctl(PR_SET_NAME, name);
+	setpriority(PRIO_PROCESS, 0, nr);
+	was = ids_now();
+	ready();
+	/* One waits at a barrier, one for a condition, the others in sleep. */
+	if (nr == 1)
+		pthread_barrier_wait(&barrier);
+	pthread_mutex_lock(&mutex);
+	while (nr == 2 && !turn)
+		pthread_cond_wait(&cond, &mutex);
+	pthread_mutex_unlock(&mutex);
+	wait_go();
+	is = ids_now();
+	MUST(!memcmp(&was, &is, sizeof(is)));
+	MUST(in_tls == nr);
+	prctl(PR_GET_NAME, name);
+	MUST(name[7] == '0' + nr % 10 || nr > 9);
+	MUST(getpriority(PRIO_PROCESS, 0) == nr);
+	return (void *)(nr * 3);
+}
+
+static void threads(void)
+{
+	pthread_t t[THREADS];
+	void *ret;
+	long i;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	for (i = 0; i < THREADS; i++)
+		MUST(!pthread_create(&t[i], NULL, thread_body, (void *)i));
+	stay_the_same();
+	pthread_barrier_wait(&barrier);
+	pthread_mutex_lock(&mutex);
+	turn = 1;
+	pthread_cond_broadcast(&cond);
+	pthread_mutex_unlock(&mutex);
+	for (i = 0; i < THREADS; i++) {
+		MUST(!pthread_join(t[i], &ret));
+		MUST(ret == (void *)(i * 3));
+	}
+}
+
+static void *outlive(void *arg)
+{
+	stay_the_same();
+	_exit(21);
+}
+
+/* The thread that was first has exited, the process has not. */
+static void leader_gone(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		pthread_t t;
+
+		MUST(!pthread_create(&t, NULL, outlive, NULL));
+		syscall(SYS_exit, 0);
+	}
+	stay_the_same();
+	collect(pid, 21);
+}
+
+static volatile int shared_value;
+
+/* With the thread area of another it can do little but system calls. */
+static int sharer(void *arg)
+{
+	shared_value = 1;
+	if (write(log_fd, "ready\n", 6) != 6)
+		return 2;
+	while (shared_value != 2)
+		sched_yield();
+	if (lseek(log_fd, 0, SEEK_CUR) < 0)
+		return 3;
+	shared_value = 3;
+	return chdir("/proc") ? 1 : 9;
+}
+
+/* Processes that have memory, file table or directory in common. */
+static void shares(int flags)
+{
+	static char stack[65536] __attribute__((aligned(64)));
+	char dir[64];
+	pid_t pid;
+	int status;
+
+	MUST(!chdir("/tmp"));
+	pid = clone(sharer, stack + sizeof(stack), flags | SIGCHLD, NULL);
+	MUST(pid > 0);
+	ready();
+	wait_go();
+	if (flags & CLONE_VM) {
+		MUST(shared_value == 1);
+		shared_value = 2;
+		while (shared_value != 3)
+			sched_yield();
+	} else {
+		kill(pid, SIGKILL);
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	MUST(flags & CLONE_VM ? status == 9 << 8 : status == SIGKILL);
+	MUST(getcwd(dir, sizeof(dir)));
+	MUST(!strcmp(dir, (flags & CLONE_FS) ? "/proc" : "/tmp"));
+}
+
+static void shares_vm(void)
+{
+	shares(CLONE_VM);
+}
+
+static void shares_vm_fs(void)
+{
+	shares(CLONE_VM | CLONE_FS);
+}
+
+static void shares_vm_files(void)
+{
+	shares(CLONE_VM | CLONE_FILES);
+}
+
+/* Of three processes one table of files, and an open file in two tables. */
+static void shares_files(void)
+{
+	int fd = open("/tmp/tree.shared", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	struct clone_args ca = { .flags = CLONE_FILES, .exit_signal = SIGCHLD };
+	pid_t pids[2];
+
+	MUST(fd >= 0 && write(fd, "0123456789", 10) == 10);
+	lseek(fd, 3, SEEK_SET);
+	pids[0] = syscall(SYS_clone3, &ca, sizeof(ca));
+	if (!pids[0]) {
+		ready();
+		wait_go();
+		/* What it opens and closes counts for the other, too. */
+		MUST(dup2(fd, 77) == 77);
+		MUST(lseek(fd, 7, SEEK_SET) == 7);
+		_exit(1);
+	}
+	pids[1] = fork();
+	if (!pids[1]) {
+		ready();
+		while (lseek(fd, 0, SEEK_CUR) != 7)
+			ckpt_sleep_ms(1);
+		MUST(fcntl(77, F_GETFD) < 0 && errno == EBADF);
+		_exit(2);
+	}
+	stay_the_same();
+	collect(pids[0], 1);
+	MUST(fcntl(77, F_GETFD) >= 0);
+	collect(pids[1], 2);
+	unlink("/tmp/tree.shared");
+}
+
+/* Not the parent's own signal, but what clone() was told. */
+static void exit_signals(void)
+{
+	struct clone_args ca = { .exit_signal = SIGUSR2 };
+	sigset_t set;
+	siginfo_t si;
+	pid_t pid;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	pid = syscall(SYS_clone3, &ca, sizeof(ca));
+	if (!pid) {
+		stay_the_same();
+		_exit(1);
+	}
+	stay_the_same();
+	MUST(sigwaitinfo(&set, &si) == SIGUSR2 && si.si_pid == pid);
+	MUST(waitpid(pid, NULL, __WALL) == pid);
+}
+
+/* The death of the parent is told as it was asked for. */
+static void parent_death(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		sigset_t set;
+		siginfo_t si;
+		pid_t child;
+
+		child = fork();
+		if (child) {
+			stay_the_same();
+			_exit(1);
+		}
+		prctl(PR_SET_PDEATHSIG, SIGUSR1);
+		sigemptyset(&set);
+		sigaddset(&set, SIGUSR1);
+		sigprocmask(SIG_BLOCK, &set, NULL);
+		ready();
+		MUST(sigwaitinfo(&set, &si) == SIGUSR1);
+		_exit(6);
+	}
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	stay_the_same();
+	collect(pid, 1);
+	MUST(waitpid(-1, &pid, 0) > 0 && pid == 6 << 8);
+}
+
+/* A stop that the parent knows of stays one that it knows of. */
+static void stopped(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		kill(getpid(), SIGSTOP);
+		_exit(8);
+	}
+	MUST(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+	stay_the_same();
+	MUST(!waitpid(pid, &status, WUNTRACED | WNOHANG));
+	kill(pid, SIGCONT);
+	collect(pid, 8);
+}
+
+/* Pending for one thread, pending for the process. */
+static pthread_t signal_thread;
+
+static void *takes_signals(void *arg)
+{
+	sigset_t set;
+	siginfo_t si;
+
+	sigfillset(&set);
+	sigdelset(&set, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	ready();
+	wait_go();
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 3);
+	MUST(sigwaitinfo(&set, &si) == SIGRTMIN + 3);
+	MUST(si.si_value.sival_int == 33);
+	return NULL;
+}
+
+static void thread_signals(void)
+{
+	union sigval v = { .sival_int = 33 }, w = { .sival_int = 44 };
+	sigset_t set;
+	siginfo_t si;
+
+	sigfillset(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	MUST(!pthread_create(&signal_thread, NULL, takes_signals, NULL));
+	MUST(!pthread_sigqueue(signal_thread, SIGRTMIN + 3, v));
+	MUST(!sigqueue(getpid(), SIGRTMIN + 4, w));
+	stay_the_same();
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 4);
+	MUST(sigwaitinfo(&set, &si) == SIGRTMIN + 4);
+	MUST(si.si_value.sival_int == 44);
+	MUST(!pthread_join(signal_thread, NULL));
+}
+
+/* ---- in the test --------------------------------------------------------------- */
+
+static const char *log_text(void)
+{
+	static char text[8192];
+	int fd = open(LOG, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = 0;
+	close(fd);
+	return text;
+}
+
+static bool all_ready(int nr)
+{
+	const char *p;
+	int i, n;
+
+	for (i = 0; i < 2000; i++) {
+		for (n = 0, p = log_text(); (p = strstr(p, "ready\n")); p++)
+			n++;
+		if (n >= nr)
+			return true;
+		ckpt_sleep_ms(5);
+	}
+	return false;
+}
+
+static void body(void *arg)
+{
+	((void (*)(void))arg)();
+	_exit(GOOD);
+}
+
+static int restart_image(const char *options)
+{
+	char cmd[256];
+
+	snprintf(cmd, sizeof(cmd), "restart --detach -i %s %s 2>&1", CKPT_IMG,
+		 options);
+	return system(cmd);
+}
+
+FIXTURE(tree)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(tree)
+{
+	void (*program)(void);
+	int ready;
+};
+
+#define TREE(name, nr)				\
+FIXTURE_VARIANT_ADD(tree, name)			\
+{						\
+	.program = name,			\
+	.ready = nr,				\
+}
+
+TREE(deep, 21);
+TREE(wide, 41);
+TREE(ids, 5);
+TREE(zombies, 1);
+TREE(told_once, 1);
+TREE(threads, 1 + THREADS);
+TREE(leader_gone, 2);
+TREE(shares_vm, 2);
+TREE(shares_vm_fs, 2);
+TREE(shares_vm_files, 2);
+TREE(shares_files, 3);
+TREE(exit_signals, 2);
+TREE(parent_death, 3);
+TREE(stopped, 1);
+TREE(thread_signals, 2);
+
+FIXTURE_SETUP(tree)
+{
+	unlink(GO);
+	log_fd = open(LOG, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
+	ASSERT_LE(0, log_fd);
+	/* The restarted root is ours once the command has gone. */
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+}
+
+FIXTURE_TEARDOWN(tree)
+{
+	ckpt_kill(self->pid);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	close(log_fd);
+	unlink(GO);
+	unlink(LOG);
+	unlink(CKPT_IMG);
+}
+
+static void go(void)
+{
+	close(open(GO, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+}
+
+/* All that dies of the tree comes to us. */
+static void reap_all(void)
+{
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
+TEST_F(tree, left_running)
+{
+	self->pid = ckpt_spawn(body, variant->program, log_fd);
+	ASSERT_LT(0, self->pid);
+	ASSERT_TRUE(all_ready(variant->ready));
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0))
+		TH_LOG("%s", ckpt_log_text);
+	go();
+	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000))
+		TH_LOG("%s", log_text());
+}
+
+TEST_F(tree, comes_back)
+{
+	int i;
+
+	self->pid = ckpt_spawn(body, variant->program, log_fd);
+	ASSERT_LT(0, self->pid);
+	ASSERT_TRUE(all_ready(variant->ready));
+	for (i = 0; i < 3; i++) {
+		ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL))
+			TH_LOG("%s", ckpt_log_text);
+		reap_all();
+		ASSERT_EQ(0, restart_image(""));
+	}
+	go();
+	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000))
+		TH_LOG("%s", log_text());
+}
+
+TEST_HARNESS_MAIN
