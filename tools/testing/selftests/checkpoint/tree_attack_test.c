@@ -9,8 +9,6 @@
  */
 #include "ckpt_test.h"
 
-#include <linux/checkpoint.h>
-#include <sys/prctl.h>
 
 #define KILL_POINT	"/sys/kernel/debug/checkpoint/kill"
 #define GO		"/tmp/tree_attack.go"
