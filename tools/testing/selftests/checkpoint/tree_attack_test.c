@@ -9,6 +9,7 @@
  */
 #include "ckpt_test.h"
 
+#include <sys/prctl.h>
 
 #define KILL_POINT	"/sys/kernel/debug/checkpoint/kill"
 #define GO		"/tmp/tree_attack.go"
