@@ -97,6 +97,7 @@ int ckpt_task_wait_off_cpu(struct task_struct *t);
 #define CKPT_OBJ_TYPES(x)				\
 	x(NS,		"namespace")			\
 	x(CRED,		"credentials")			\
+	x(PIPE,		"pipe")				\
 	x(FILE,		"open file")			\
 	x(LOCATION,	"directory")			\
 	x(FILES,	"file table")			\
@@ -541,6 +542,7 @@ enum ckpt_phase {
  * @joined: members that have come
  * @left: members that have still to do what the phase asks
  * @err: what @phase failed with
+ * @pipes: objref to a file that keeps the pipe
  * @pids: pid in the image to index, of leaders
  * @ghosts: ids whose leader is gone: number in the image to struct pid
  */
@@ -579,6 +581,7 @@ struct ckpt_restart {
 	u32 joined;
 	atomic_t left;
 	int err;
+	struct xarray pipes;
 	struct xarray pids;
 	struct xarray ghosts;
 };
@@ -651,6 +654,14 @@ const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
 int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
 		    const struct path *root, u32 *objref);
 void restore_files_unused(struct ckpt_restart *rs);
+
+/* ---- pipe.c -------------------------------------------------------------- */
+
+bool ckpt_is_pipe(struct file *file);
+const char *ckpt_pipe_problem(struct file *file);
+int ckpt_collect_pipe(struct ckpt_ctx *ctx, struct file *file);
+struct file *restore_pipe_end(struct ckpt_restart *rs, const struct ckpt_rec *r);
+void restore_pipes_done(struct ckpt_restart *rs);
 
 /* ---- mm.c, pages.c ------------------------------------------------------ */
 

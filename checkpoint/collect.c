@@ -108,14 +108,17 @@ static long ckpt_excess(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 	return ckpt_held_outside(ctx, obj);
 }
 
-static bool ckpt_task_has_file(struct task_struct *p, const struct file *wanted)
+static bool ckpt_task_has_file(struct task_struct *p, const struct file *wanted,
+			       const struct inode *inode)
 {
+	bool found;
 	struct file *file;
 	unsigned int fd;
 
 	for (fd = 0; (file = task_lookup_next_fdget_rcu(p, &fd)); fd++) {
+		found = file == wanted || file_inode(file) == inode;
 		fput(file);
-		if (file == wanted)
+		if (found)
 			return true;
 	}
 	return false;
@@ -125,7 +128,9 @@ static bool ckpt_task_holds(struct task_struct *p, const struct ckpt_obj *obj)
 {
 	switch (obj->type) {
 	case CKPT_OBJ_FILE:
-		return ckpt_task_has_file(p, obj->ptr);
+		return ckpt_task_has_file(p, obj->ptr, NULL);
+	case CKPT_OBJ_PIPE:
+		return ckpt_task_has_file(p, NULL, obj->ptr);
 	case CKPT_OBJ_FILES:
 		return READ_ONCE(p->files) == obj->ptr;
 	case CKPT_OBJ_FS:

@@ -87,6 +87,11 @@ static bool ckpt_plain_fs(const struct super_block *sb)
 	return false;
 }
 
+static bool ckpt_match_pipe(struct ckpt_ctx *ctx, struct file *file)
+{
+	return ckpt_is_pipe(file);
+}
+
 static bool ckpt_match_reg(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct inode *inode = file_inode(file);
@@ -148,6 +153,7 @@ static bool ckpt_match_tty(struct ckpt_ctx *ctx, struct file *file)
 static const struct ckpt_file_ops ckpt_file_kinds[] = {
 	{ CKPT_FILE_IMAGE,	ckpt_match_image },
 	{ CKPT_FILE_LOG,	ckpt_match_log },
+	{ CKPT_FILE_PIPE,	ckpt_match_pipe },
 	{ CKPT_FILE_REG,	ckpt_match_reg },
 	{ CKPT_FILE_DIR,	ckpt_match_dir },
 	{ CKPT_FILE_CHR,	ckpt_match_chr },
@@ -278,7 +284,10 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 		return "has open flags that this kernel does not know";
 	if (file->f_cred->user_ns != current_user_ns())
 		return "was opened in another user namespace";
-	why = ckpt_path_problem(ctx, &file->f_path, &ctx->root);
+	if (kind->kind == CKPT_FILE_PIPE)
+		why = ckpt_pipe_problem(file);
+	else
+		why = ckpt_path_problem(ctx, &file->f_path, &ctx->root);
 	if (!why && (file->f_mode & ~(CKPT_FMODE_SAVED | CKPT_FMODE_DERIVED)))
 		why = "has a file mode (f_mode) that cannot be saved yet";
 	return why;
@@ -400,12 +409,16 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	struct file *file = ptr;
 	bool by_path;
 	int ret = 0;
-	u32 cred;
+	u32 cred, pipe = 0;
 
 	kind = ckpt_file_kind(ctx, file);
 	if (!kind)
 		return -EOPNOTSUPP;
-	by_path = kind->kind != CKPT_FILE_IMAGE && kind->kind != CKPT_FILE_LOG;
+	by_path = kind->kind != CKPT_FILE_IMAGE && kind->kind != CKPT_FILE_LOG &&
+		  kind->kind != CKPT_FILE_PIPE;
+	if (kind->kind == CKPT_FILE_PIPE)
+		pipe = ckpt_obj_checkpoint(ctx, CKPT_OBJ_PIPE, file_inode(file),
+					   &ret);
 
 	cred = ckpt_obj_checkpoint(ctx, CKPT_OBJ_CRED, (void *)file->f_cred,
 				   &ret);
@@ -421,6 +434,7 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 		rec->flags |= CKPT_FILE_F_CREATED;
 	rec->pos = file->f_pos;
 	rec->cred = cred;
+	rec->pipe = pipe;
 	return by_path ? ckpt_file_facts(&file->f_path, rec) : 0;
 }
 
@@ -551,6 +565,10 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_FILE_TTY:
 		return path[0] == '/' ? 0 :
 			ckpt_bad(rs, r, -EINVAL, "the path is not absolute");
+	case CKPT_FILE_PIPE:
+		if ((rec->f_flags & O_ACCMODE) == O_ACCMODE)
+			return ckpt_bad(rs, r, -EINVAL, "an end of a pipe for nothing");
+		return 0;
 	case CKPT_FILE_IMAGE:
 	case CKPT_FILE_LOG:
 		return 0;
@@ -605,7 +623,8 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		flags |= O_NONBLOCK | O_NOCTTY;
 
 	saved = override_creds(ckpt_file_cred(rs, rec));
-	file = ckpt_open_path(rs, r, flags);
+	file = rec->kind == CKPT_FILE_PIPE ? restore_pipe_end(rs, r) :
+					     ckpt_open_path(rs, r, flags);
 	revert_creds(saved);
 	if (IS_ERR(file))
 		return file;
@@ -629,6 +648,15 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return file;
 }
 
+static int ckpt_collect_file(struct ckpt_ctx *ctx, void *ptr)
+{
+	const struct ckpt_file_ops *kind = ckpt_file_kind(ctx, ptr);
+
+	if (kind && kind->kind == CKPT_FILE_PIPE)
+		return ckpt_collect_pipe(ctx, ptr);
+	return 0;
+}
+
 static long ckpt_file_users(void *ptr)
 {
 	return file_count((struct file *)ptr);
@@ -648,6 +676,7 @@ const struct ckpt_obj_ops ckpt_ops_FILE = {
 	.rec_type = CKPT_REC_FILE,
 	.grab = ckpt_file_grab,
 	.drop = ckpt_file_drop,
+	.collect = ckpt_collect_file,
 	.users = ckpt_file_users,
 	.checkpoint = checkpoint_file,
 	.restore = restore_file,

@@ -30,6 +30,7 @@
 	x(TAIL, tail, 80, none)					\
 	x(NS, ns, 32, zeros)					\
 	x(CRED, cred, 104, none)				\
+	x(PIPE, pipe, 32, none)					\
 	x(FILE, file, 136, none)				\
 	x(FILES, files, 24, none)				\
 	x(FS, fs, 32, none)					\

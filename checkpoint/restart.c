@@ -61,6 +61,7 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	xa_init_flags(&rs->recs, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->objs, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->members, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&rs->pipes, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pids, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->ghosts, XA_FLAGS_ACCOUNT);
 	rs->tally.chunks_crc = ~0U;
@@ -86,6 +87,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 
 	if (!refcount_dec_and_test(&rs->ref))
 		return;
+	restore_pipes_done(rs);
 	xa_for_each(&rs->members, i, m) {
 		ckpt_member_release(m);
 		if (m->t)
@@ -398,6 +400,7 @@ long ckpt_restart_self(struct ckpt_restart *rs)
 	/* A limit or signal that the log runs into is not the program's yet. */
 	ckpt_log_close(&rs->log);
 	ret = ckpt_member_finish(m);
+	restore_pipes_done(rs);
 	ckpt_say_done(rs);
 	restore_signal_finish(m);
 	ckpt_restart_resume(m);

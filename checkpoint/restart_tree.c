@@ -531,6 +531,7 @@ static void ckpt_run_commit(struct ckpt_restart *rs)
 {
 	wait_event(rs->wait, !atomic_read(&rs->left));
 	ckpt_keep_exit_signals(rs);
+	restore_pipes_done(rs);
 	rs->stats.total_ns = ktime_get() - rs->start;
 	ckpt_set_phase(rs, CKPT_PHASE_RELEASE, 0);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * checkpoint - save a running process to an image
+ * checkpoint - save a running process and its descendants to an image
  *
  * The call is made by a thread of its own; the first thread shows the progress
  * and takes the signals. On a signal that ends the program the temporary file
@@ -88,21 +88,22 @@ struct save {
 static void print_usage(FILE *f)
 {
 	fputs("Usage: checkpoint [OPTION]... PID\n"
-	      "Save the process PID and write its image to the standard output.\n"
+	      "Save the process PID with all its descendants and write the image to the\n"
+	      "standard output.\n"
 	      "\n"
 	      "  -o, --output=FILE    write the image to FILE, complete or not at all\n"
 	      "      --output-fd=FD   write the image to the open descriptor FD\n"
-	      "  -k, --kill           kill the process once its image is safe\n"
+	      "  -k, --kill           kill the processes once the image is safe\n"
 	      "      --check          write nothing, list all that stands in the way\n"
 	      "  -c, --container      PID is the init of a container: save all of it and\n"
 	      "                       refuse if anything is shared with the outside\n"
 	      "  -l, --log=FILE       lines of the kernel to FILE instead of stderr\n"
-	      "      --timeout=MS     longest wait for the process to stand still\n"
+	      "      --timeout=MS     longest wait for the processes to stand still\n"
 	      "  -v, --verbose        tell what was saved and how long it took\n"
 	      "  -h, --help           this text\n"
 	      "\n"
 	      "Exit status: 0 saved; 1 refused or failed; 2 usage; 3 the kernel cannot;\n"
-	      "4 saved, but the process could not be killed.\n", f);
+	      "4 saved, but the processes could not be killed.\n", f);
 }
 
 static __noreturn void usage_error(void)

@@ -30,6 +30,7 @@ static __u32 objref_of(const struct ckpt_record *rec)
 	switch (rec->known ? rec->type : 0) {
 	case CKPT_REC_NS:
 	case CKPT_REC_CRED:
+	case CKPT_REC_PIPE:
 	case CKPT_REC_FILE:
 	case CKPT_REC_FILES:
 	case CKPT_REC_FS:

@@ -117,7 +117,7 @@ static void print_usage(FILE *f)
 	      "      --pidfile=FILE     write its pid to FILE before it is reported running\n"
 	      "      --inherit-fd=N=FD  open descriptor FD takes the place of its descriptor N\n"
 	      "      --inherit-fd=N=PATH  the same with a file\n"
-	      "  -P, --no-pids          it may get another pid than it had\n"
+	      "  -P, --no-pids          its processes may get other pids than they had\n"
 	      "      --time=continue    after a reboot, its clocks go on from the image (default)\n"
 	      "      --time=host        after a reboot, it sees the clocks of this machine\n"
 	      "      --force-files      take files although their contents may have changed\n"

@@ -16,15 +16,21 @@
  * EBADF        @fd or one of the descriptors in the arguments is not open in
  *              the mode that is needed
  * ESRCH        no such task, or it exited meanwhile
- * EPERM        the caller may not trace the task; restart: the caller may not
+ * EPERM        the caller may not trace a task; restart: the caller may not
  *              have what the image asks for
- * EBUSY        the task is being checkpointed already; restart: the caller
- *              shares what a lone restart must own (threads, memory)
+ * EBUSY        a task is being checkpointed already; restart: the caller has
+ *              what cannot be replaced (threads that the image has not, signal
+ *              handlers in common with another process, timers...)
  * EDEADLK      only the tree itself could drain the output
  * EOPNOTSUPP   state that cannot be saved (or, restart: not rebuilt here); each
  *              reason is named in the log
- * ETIMEDOUT    a task did not come to a halt in time
- * EINTR        a fatal signal came while the call waited
+ * ETIMEDOUT    a task did not come to a halt in time; restart: a task of the
+ *              image was not there in time
+ * EINTR        a fatal signal came while the call waited; with RESTART_RUN any
+ *              signal
+ * ECANCELED    restart: one that took part gave it up, or it is over
+ * ECHILD       restart: a task that took part was killed
+ * EEXIST       restart: somebody is that task already; an address is taken
  * EBADMSG      restart: a checksum is wrong or the image is cut short
  * ENOEXEC      restart: this is not an image
  * EPROTONOSUPPORT restart: image version or an incompatible feature is unknown
@@ -77,20 +83,26 @@
 /**
  * DOC: restart flags
  *
+ * One of the first four; the next three go with RESTART_TASKSELF and
+ * RESTART_CONTEXT only.
+ *
  * RESTART_TASKSELF
  *	the calling task turns itself into the one task of the image
  * RESTART_CONTEXT
- *	read the image and return a descriptor for the two that follow
+ *	read the metadata and return a descriptor for the two that follow
  * RESTART_MEMBER
  *	the calling task turns itself into the task whose index @pid is; @fd is
  *	the descriptor. Its parent and its threads must be those that the image
- *	says, and take part as well
+ *	says, and take part as well. One that has joined and does not become the
+ *	task is killed
  * RESTART_RUN
  *	wait until all tasks of the image have come, and bring them back
- *	together. Returns the pid of the root, or an error and none of them is
- *	left. A signal ends it in time
+ *	together; @fd is the descriptor. Returns the pid of the root, or an
+ *	error and none of them is left. Until nothing can fail any more a signal
+ *	ends it
  * RESTART_NO_PIDS
- *	do not insist that the caller has the pid that is recorded
+ *	do not insist that those who turn into the tasks have the pids that are
+ *	recorded, nor that sessions and groups have their ids
  * RESTART_TIME_HOST
  *	after a reboot, accept that the clocks of the caller are not those that
  *	the image was saved under
@@ -109,7 +121,11 @@
 #define RESTART_RUN		(1UL << 6)
 #define RESTART_ARGS		(1UL << 31)
 
-/* context_fd ioctls, see CHECKPOINT_HOLD. */
+/*
+ * ioctls of the descriptor of CHECKPOINT_HOLD. That of RESTART_CONTEXT knows only
+ * CKPT_CONTEXT_KILL: the restart fails, and all members die, unless it is past
+ * the point where it can fail. So does its last close.
+ */
 #define CKPT_CONTEXT_IOC	0xC9
 #define CKPT_CONTEXT_THAW	_IO(CKPT_CONTEXT_IOC, 0)
 #define CKPT_CONTEXT_KILL	_IO(CKPT_CONTEXT_IOC, 1)
@@ -190,7 +206,8 @@ struct checkpoint_args {
 
 /**
  * struct ckpt_inherit_fd - a descriptor of the restarter that replaces a saved one
- * @saved_fd: descriptor number in the image
+ * @saved_fd: descriptor number in the root task of the image. What is the same
+ *	open file in other tasks is replaced, too
  * @fd: descriptor of the caller of restart()
  */
 struct ckpt_inherit_fd {
@@ -201,21 +218,24 @@ struct ckpt_inherit_fd {
 /**
  * struct restart_args - extensible arguments of restart()
  * @log_fd: as in struct checkpoint_args
- * @context_fd: not used yet
+ * @context_fd: not used; RESTART_CONTEXT returns its descriptor
  * @prefix: user pointer to the bytes of the image that the caller has read from
  *	a stream already; they come before what is left in the descriptor
  * @prefix_len: their number, at most CKPT_PREFIX_MAX
  * @nr_inherit: number of entries in @inherit, at most CKPT_INHERIT_MAX
  * @inherit: user pointer to an array of struct ckpt_inherit_fd
- * @stats: out, user pointer to a struct ckpt_stats, or 0. Filled in on failure;
- *	on success the memory of the caller is gone, see @done_fd
+ * @stats: out, user pointer to a struct ckpt_stats, or 0. Filled in by
+ *	RESTART_RUN, and by RESTART_TASKSELF on failure; on success the memory
+ *	of that caller is gone, see @done_fd
  * @stats_size: size of struct ckpt_stats as the caller knows it
- * @done_fd: descriptor, or -1 for none, to which one byte of value 0 is written
- *	when the restart can no longer fail: it tells the parent of the caller
- *	that the program runs again. In the same write follow as many bytes of
- *	a struct ckpt_stats as @stats_size says and the kernel knows. All
- *	descriptors of the caller are closed after that, and the log is complete
- *	when this one is
+ * @done_fd: with RESTART_TASKSELF: descriptor, or -1 for none, to which one byte
+ *	of value 0 is written when the restart can no longer fail: it tells the
+ *	parent of the caller that the program runs again. In the same write
+ *	follow as many bytes of a struct ckpt_stats as @stats_size says and the
+ *	kernel knows. All descriptors of the caller are closed after that, and
+ *	the log is complete when this one is
+ *
+ * RESTART_RUN looks at @stats and @stats_size only, RESTART_MEMBER at nothing.
  */
 struct restart_args {
 	__s32 log_fd;

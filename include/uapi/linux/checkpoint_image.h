@@ -8,7 +8,8 @@
  *
  *	CKPT_REC_HEADER			exactly one, first
  *	CKPT_REC_TREE, TREE_TASK...	which tasks there are
- *	objects and tasks		an object stands before what refers to it
+ *	objects and tasks		an object stands before what refers to it,
+ *					tasks in the order of TREE_TASK
  *	CKPT_REC_META_END		exactly one
  *	CKPT_REC_PAGES...		each followed by its payload
  *	CKPT_REC_INDEX			where the PAGES records are
@@ -79,8 +80,9 @@ struct ckpt_hdr {
  * @CKPT_REC_MM: &struct ckpt_rec_mm
  * @CKPT_REC_VMA: &struct ckpt_rec_vma, follow their MM record in address order
  * @CKPT_REC_TASK: &struct ckpt_rec_task
- * @CKPT_REC_SIGPENDING: &struct ckpt_rec_sigpending, follows SIGNAL (shared) or
- *	TASK (private)
+ * @CKPT_REC_SIGPENDING: &struct ckpt_rec_sigpending, follows TASK: that of the
+ *	thread, and with the first that lives of a process that of the process
+ * @CKPT_REC_PIPE: &struct ckpt_rec_pipe
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
@@ -108,6 +110,7 @@ enum ckpt_rec_type {
 	CKPT_REC_TASK		= 25,
 	CKPT_REC_SIGPENDING	= 26,
 	CKPT_REC_RESTART_BLOCK	= 27,
+	CKPT_REC_PIPE		= 28,
 
 	CKPT_REC_X86_CPU	= 64,
 	CKPT_REC_X86_XSTATE	= 65,
@@ -173,8 +176,9 @@ struct ckpt_rec_header {
 /**
  * struct ckpt_rec_tree - the tasks of the image
  * @h: header
- * @nr_tasks: number of TREE_TASK records that follow
- * @root: index of the root task
+ * @nr_tasks: number of TREE_TASK records that follow, in the order of their
+ *	index: a parent before its children, a leader before its threads
+ * @root: index of the root task, 0
  */
 struct ckpt_rec_tree {
 	struct ckpt_hdr h;
@@ -183,7 +187,7 @@ struct ckpt_rec_tree {
 };
 
 /* ckpt_rec_tree_task.flags */
-#define CKPT_TREE_ZOMBIE	(1U << 0)
+#define CKPT_TREE_ZOMBIE	(1U << 0)	/* exited, not waited for */
 #define CKPT_TREE_COMPAT	(1U << 2)	/* a 32-bit task */
 #define CKPT_TREE_OUTER_SESSION	(1U << 3)	/* others are in its session, too */
 #define CKPT_TREE_OUTER_GROUP	(1U << 4)	/* likewise its process group */
@@ -209,10 +213,11 @@ struct ckpt_tree_ids {
  * struct ckpt_rec_tree_task - one task, for the program that makes the tree
  * @h: header
  * @index: index of the task, counted from 0
- * @parent: index of the parent, or CKPT_TREE_NO_PARENT
+ * @parent: index of the thread that is the parent; CKPT_TREE_NO_PARENT for the
+ *	root, and for threads that are not the leader
  * @leader: index of the thread group leader
- * @exit_signal: signal to the parent at exit
- * @flags: CKPT_TREE_*
+ * @exit_signal: signal to the parent at exit, of a leader
+ * @flags: CKPT_TREE_*; CKPT_TREE_OUTER_* of a leader
  * @nr_levels: number of &struct ckpt_tree_ids that follow, from the pid
  *	namespace of the root task downwards
  */
@@ -261,6 +266,9 @@ struct ckpt_page_run {
  *	image behind this record, the gap is filled with zeros
  * @data_crc: CRC32C of the payload
  * @__reserved: zero
+ *
+ * The records of an object stand together, the objects in the order in which the
+ * tasks use them for the first time.
  */
 struct ckpt_rec_pages {
 	struct ckpt_hdr h;
@@ -402,6 +410,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_TTY	= 4,	/* terminal, by path */
 	CKPT_FILE_IMAGE	= 5,	/* output of the checkpoint that saved it */
 	CKPT_FILE_LOG	= 6,	/* log of the checkpoint that saved it */
+	CKPT_FILE_PIPE	= 7,	/* end of an unnamed pipe */
 };
 
 /* ckpt_rec_file.flags */
@@ -435,6 +444,8 @@ enum ckpt_file_kind {
  * @path_len: bytes of path with its NUL; the path as seen from the root
  *	directory of the root task
  * @fs_uuid: of the file system, zeros where it has none
+ * @pipe: objref of the PIPE record with CKPT_FILE_PIPE, else 0
+ * @__reserved: zero
  */
 struct ckpt_rec_file {
 	struct ckpt_hdr h;
@@ -460,6 +471,36 @@ struct ckpt_rec_file {
 	__u32 owner_sig;
 	__u32 path_len;
 	__u8  fs_uuid[CKPT_UUID_LEN];
+	__u32 pipe;
+	__u32 __reserved;
+};
+
+#define CKPT_PIPE_BUF_PACKET	(1U << 0)	/* one read() takes it whole */
+
+/**
+ * struct ckpt_pipe_buf - a piece of what a pipe holds
+ * @len: its length, at most a page
+ * @flags: CKPT_PIPE_BUF_*
+ */
+struct ckpt_pipe_buf {
+	__u32 len;
+	__u32 flags;
+};
+
+/**
+ * struct ckpt_rec_pipe - an unnamed pipe
+ * @h: header
+ * @objref: of this object
+ * @capacity: in bytes, as F_GETPIPE_SZ shows it
+ * @nr_bufs: number of &struct ckpt_pipe_buf that follow
+ * @var_len: bytes of these and of the contents behind them
+ */
+struct ckpt_rec_pipe {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 capacity;
+	__u32 nr_bufs;
+	__u32 var_len;
 };
 
 #define CKPT_FD_CLOEXEC		(1U << 0)
@@ -568,7 +609,7 @@ struct ckpt_itimer {
  * @flags: CKPT_SIGNAL_*
  * @oom_score_adj: as in /proc/PID/oom_score_adj
  * @oom_score_adj_min: the least that an unprivileged writer may set
- * @stop_code: signal that stopped the process
+ * @stop_code: signal that stopped the process, with CKPT_SIGNAL_STOPPED
  * @nr_rlimits: number of &struct ckpt_rlimit that follow
  * @itimer: ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF
  * @utime: user CPU time of all threads, ns
@@ -785,6 +826,8 @@ struct ckpt_rec_vma {
  * @utime: user CPU time, ns
  * @stime: system CPU time, ns
  * @start_time: ns of CLOCK_MONOTONIC at which the thread started
+ *
+ * Of a zombie only @index, @signal, @cred, @comm, @exit_code and the times count.
  */
 struct ckpt_rec_task {
 	struct ckpt_hdr h;

@@ -69,7 +69,8 @@ static int check_file(struct ckpt_image *img, const struct ckpt_record *r)
 {
 	const struct ckpt_rec_file *rec = r->fixed;
 
-	if (refer(img, rec->cred, CKPT_REC_CRED))
+	if (refer(img, rec->cred, CKPT_REC_CRED) ||
+	    refer(img, rec->pipe, CKPT_REC_PIPE))
 		return -1;
 	return check_string(img, r, CKPT_PATH_MAX);
 }

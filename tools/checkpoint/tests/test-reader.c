@@ -372,7 +372,8 @@ static void test_rules(void)
 		CHECK(!read_changed(i, with_ignorable), "%s: %s", name, why);
 		CHECK(read_changed(i, with_unknown) == EPROTONOSUPPORT,
 		      "%s: %s", name, why);
-		if (h->fixed > sizeof(*h))
+		/* One that has grown since the first version may be short. */
+		if (h->fixed > sizeof(*h) && h->type != CKPT_REC_FILE)
 			CHECK(read_changed(i, too_short) == EINVAL,
 			      "short %s: %s", name, why);
 		ret = read_changed(i, twice);

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unnamed pipes: capacity and contents. Their ends are open files, of which a
+ * pipe may have any number.
+ */
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/magic.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/slab.h>
+
+#include "checkpoint.h"
+
+/* What a record holds; a pipe of the default size holds 64 KiB. */
+#define CKPT_PIPE_MAX_DATA	(15U << 20)
+
+/**
+ * ckpt_is_pipe - is the file an end of an unnamed pipe?
+ * @file: the file
+ *
+ * Return: true if it is.
+ */
+bool ckpt_is_pipe(struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic == PIPEFS_MAGIC &&
+	       get_pipe_info(file, false);
+}
+
+/**
+ * ckpt_pipe_problem - what of a pipe cannot be saved
+ * @file: one of its ends
+ *
+ * Return: the reason, to follow the name of the pipe, or NULL.
+ */
+const char *ckpt_pipe_problem(struct file *file)
+{
+	struct pipe_inode_info *pipe = file->private_data;
+	unsigned int i;
+	u64 bytes = 0;
+
+#ifdef CONFIG_WATCH_QUEUE
+	if (pipe->watch_queue)
+		return "is a queue of notifications, which cannot be saved yet";
+#endif
+	mutex_lock(&pipe->mutex);
+	for (i = pipe->tail; i != pipe->head; i++)
+		bytes += pipe->bufs[i & (pipe->ring_size - 1)].len;
+	mutex_unlock(&pipe->mutex);
+	return bytes > CKPT_PIPE_MAX_DATA ?
+	       "holds more data than can be saved yet" : NULL;
+}
+
+/* ---- saving --------------------------------------------------------------- */
+
+/* Reads what the pipe holds, and leaves it there. */
+static int ckpt_pipe_peek(struct pipe_inode_info *pipe,
+			  struct ckpt_pipe_buf *bufs, u8 *data)
+{
+	unsigned int i, mask = pipe->ring_size - 1;
+	int ret;
+
+	for (i = pipe->tail; i != pipe->head; i++) {
+		struct pipe_buffer *buf = &pipe->bufs[i & mask];
+
+		ret = pipe_buf_confirm(pipe, buf);
+		if (ret)
+			return ret;
+		bufs->len = buf->len;
+		if (buf->flags & PIPE_BUF_FLAG_PACKET)
+			bufs->flags |= CKPT_PIPE_BUF_PACKET;
+		bufs++;
+		memcpy_from_page(data, buf->page, buf->offset, buf->len);
+		data += buf->len;
+	}
+	return 0;
+}
+
+static int checkpoint_pipe(struct ckpt_ctx *ctx, void *ptr, u32 objref)
+{
+	struct inode *inode = ptr;
+	struct pipe_inode_info *pipe = inode->i_pipe;
+	struct ckpt_rec_pipe *rec;
+	struct ckpt_pipe_buf *bufs;
+	unsigned int i, nr;
+	size_t len;
+	int ret;
+
+	/* All its ends are frozen. */
+	mutex_lock(&pipe->mutex);
+	nr = pipe->head - pipe->tail;
+	len = array_size(nr, sizeof(*bufs));
+	for (i = pipe->tail; i != pipe->head; i++)
+		len += pipe->bufs[i & (pipe->ring_size - 1)].len;
+	rec = ckpt_rec_new(ctx, pipe, CKPT_REC_PIPE, len);
+	ret = rec ? 0 : -ENOMEM;
+	if (rec) {
+		rec->objref = objref;
+		rec->capacity = pipe->max_usage * PAGE_SIZE;
+		rec->nr_bufs = nr;
+		rec->var_len = len;
+		bufs = ckpt_rec_var(rec);
+		ret = ckpt_pipe_peek(pipe, bufs, (u8 *)(bufs + nr));
+	}
+	mutex_unlock(&pipe->mutex);
+	return ret;
+}
+
+/**
+ * ckpt_collect_pipe - collect the pipe that a file is an end of
+ * @ctx: the checkpoint
+ * @file: the file; once for each
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ckpt_collect_pipe(struct ckpt_ctx *ctx, struct file *file)
+{
+	int err = 0;
+
+	ckpt_obj_collect(ctx, CKPT_OBJ_PIPE, file_inode(file),
+			 !!(file->f_mode & FMODE_READ) +
+			 !!(file->f_mode & FMODE_WRITE), &err);
+	return err;
+}
+
+static long ckpt_pipe_users(void *ptr)
+{
+	struct pipe_inode_info *pipe = ((struct inode *)ptr)->i_pipe;
+
+	/* The hash has a reference, but it is no end. */
+	return READ_ONCE(pipe->readers) + READ_ONCE(pipe->writers) + 1;
+}
+
+static void ckpt_pipe_grab(void *ptr)
+{
+	ihold(ptr);
+}
+
+static void ckpt_pipe_drop(void *ptr)
+{
+	iput(ptr);
+}
+
+/* ---- restoring -------------------------------------------------------------- */
+
+static int restore_pipe_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_pipe *rec = ckpt_rec_as(r, pipe);
+	const struct ckpt_pipe_buf *bufs = r->var;
+	u64 len;
+	u32 i;
+
+	if (rec->var_len > r->var_len ||
+	    rec->var_len / sizeof(*bufs) < rec->nr_bufs)
+		return ckpt_bad(rs, r, -EINVAL, "%u buffers do not fit", rec->nr_bufs);
+	len = (u64)rec->nr_bufs * sizeof(*bufs);
+	for (i = 0; i < rec->nr_bufs; i++) {
+		if (!bufs[i].len || bufs[i].len > PAGE_SIZE ||
+		    bufs[i].flags & ~CKPT_PIPE_BUF_PACKET)
+			return ckpt_bad(rs, r, -EINVAL, "buffer %u: %u bytes, flags 0x%x",
+					i, bufs[i].len, bufs[i].flags);
+		len += bufs[i].len;
+	}
+	if (len != rec->var_len)
+		return ckpt_bad(rs, r, -EINVAL, "buffers and bytes disagree");
+	if (!rec->capacity || rec->capacity > INT_MAX ||
+	    !PAGE_ALIGNED(rec->capacity))
+		return ckpt_bad(rs, r, -EINVAL, "capacity of %u bytes", rec->capacity);
+	return 0;
+}
+
+static int restore_pipe_data(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			     struct file *file)
+{
+	const struct ckpt_rec_pipe *rec = ckpt_rec_as(r, pipe);
+	const struct ckpt_pipe_buf *bufs = r->var;
+	const u8 *data = (const u8 *)(bufs + rec->nr_bufs);
+	u32 i;
+
+	for (i = 0; i < rec->nr_bufs; i++) {
+		ssize_t n;
+
+		if (bufs[i].flags & CKPT_PIPE_BUF_PACKET)
+			file->f_flags |= O_DIRECT;
+		else
+			file->f_flags &= ~O_DIRECT;
+		n = kernel_write(file, data, bufs[i].len, NULL);
+		if (n != bufs[i].len)
+			return ckpt_bad(rs, r, n < 0 ? n : -EINVAL,
+					"its contents do not fit");
+		data += n;
+	}
+	return 0;
+}
+
+/* Until the restart is done a file to write keeps the pipe, which nobody uses. */
+static void *restore_pipe(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_pipe *rec = ckpt_rec_as(r, pipe);
+	struct file *ends[2];
+	long size;
+	int ret;
+
+	ret = restore_pipe_check(rs, r);
+	if (ret)
+		return ERR_PTR(ret);
+	ret = create_pipe_files(ends, O_NONBLOCK);
+	if (ret)
+		return ERR_PTR(ckpt_bad(rs, r, ret, "a pipe cannot be made"));
+	size = pipe_fcntl(ends[1], F_GETPIPE_SZ, 0);
+	if (size != rec->capacity)
+		size = pipe_fcntl(ends[1], F_SETPIPE_SZ, rec->capacity);
+	if (size != rec->capacity)
+		ret = ckpt_bad(rs, r, size < 0 ? size : -EINVAL,
+			       "the pipe cannot have its capacity of %u bytes (/proc/sys/fs/pipe-max-size)",
+			       rec->capacity);
+	if (!ret)
+		ret = restore_pipe_data(rs, r, ends[1]);
+	fput(ends[0]);
+	if (!ret)
+		ret = xa_err(xa_store(&rs->pipes, rec->objref, ends[1],
+				      GFP_KERNEL_ACCOUNT));
+	if (ret) {
+		fput(ends[1]);
+		return ERR_PTR(ret);
+	}
+	ihold(file_inode(ends[1]));
+	return file_inode(ends[1]);
+}
+
+/**
+ * restore_pipe_end - open an end of a pipe
+ * @rs: the restart
+ * @r: the FILE record of the end
+ *
+ * Return: the file, or an ERR_PTR().
+ */
+struct file *restore_pipe_end(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
+	struct file *pipe, *file;
+	void *obj;
+
+	obj = ckpt_obj_restore(rs, CKPT_OBJ_PIPE, rec->pipe);
+	if (IS_ERR(obj))
+		return obj;
+	pipe = xa_load(&rs->pipes, rec->pipe);
+	/* open() takes O_DIRECT for files with direct I/O only. */
+	file = dentry_open(&pipe->f_path, rec->f_flags & ~O_DIRECT,
+			   current_cred());
+	if (IS_ERR(file))
+		return ERR_PTR(ckpt_bad(rs, r, PTR_ERR(file),
+					"the end of a pipe cannot be opened"));
+	file->f_flags |= rec->f_flags & O_DIRECT;
+	/* See __do_pipe_flags(). */
+	file->f_mode |= FMODE_NOWAIT;
+	return file;
+}
+
+/**
+ * restore_pipes_done - let go of what has kept the pipes
+ * @rs: the restart; the program does not run yet
+ *
+ * A reader sees the end of a pipe, and a writer gets SIGPIPE, by the ends that
+ * there are.
+ */
+void restore_pipes_done(struct ckpt_restart *rs)
+{
+	struct file *file;
+	unsigned long i;
+
+	xa_for_each(&rs->pipes, i, file)
+		__fput_sync(file);
+	xa_destroy(&rs->pipes);
+}
+
+const struct ckpt_obj_ops ckpt_ops_PIPE = {
+	.rec_type = CKPT_REC_PIPE,
+	.grab = ckpt_pipe_grab,
+	.drop = ckpt_pipe_drop,
+	.users = ckpt_pipe_users,
+	.checkpoint = checkpoint_pipe,
+	.restore = restore_pipe,
+};

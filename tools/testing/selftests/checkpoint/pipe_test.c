@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Processes that talk through unnamed pipes go on talking: what a pipe holds,
+ * what it can hold, packets, who reads and who writes, and who waits for whom.
+ */
+#include "program.h"
+
+#include <poll.h>
+#include <sys/prctl.h>
+
+/* ---- in the program ---------------------------------------------------------- */
+
+static void make_pipe(int fds[2], int flags)
+{
+	MUST(!pipe2(fds, flags));
+}
+
+static int queued(int fd)
+{
+	int nr = -1;
+
+	MUST(!ioctl(fd, FIONREAD, &nr));
+	return nr;
+}
+
+static int fds[2], more[2], child;
+
+/* A child that does nothing but hold what it has. */
+static void start_holder(void)
+{
+	child = fork();
+	MUST(child >= 0);
+	while (!child)
+		pause();
+}
+
+static void end_holder(void)
+{
+	kill(child, SIGKILL);
+	MUST(waitpid(child, NULL, 0) == child);
+}
+
+static void set_contents(void)
+{
+	make_pipe(fds, 0);
+	MUST(write(fds[1], "hello ", 6) == 6);
+	MUST(write(fds[1], "world", 5) == 5);
+}
+
+static void check_contents(void)
+{
+	char buf[64] = "";
+
+	MUST(queued(fds[0]) == 11);
+	MUST(read(fds[0], buf, 3) == 3 && !strcmp(buf, "hel"));
+	memset(buf, 0, sizeof(buf));
+	MUST(read(fds[0], buf, sizeof(buf)) == 8 && !strcmp(buf, "lo world"));
+	MUST(write(fds[1], "x", 1) == 1 && queued(fds[0]) == 1);
+}
+
+#define CAPACITY	(256 * 1024)
+
+static void set_full(void)
+{
+	static char buf[4096];
+	int i;
+
+	make_pipe(fds, O_NONBLOCK);
+	MUST(fcntl(fds[1], F_SETPIPE_SZ, CAPACITY) == CAPACITY);
+	for (i = 0; i < CAPACITY / 4096; i++) {
+		memset(buf, i, sizeof(buf));
+		MUST(write(fds[1], buf, sizeof(buf)) == sizeof(buf));
+	}
+	MUST(write(fds[1], buf, 1) < 0 && errno == EAGAIN);
+}
+
+static void check_full(void)
+{
+	unsigned char buf[4096];
+	int i, n;
+
+	MUST(fcntl(fds[0], F_GETPIPE_SZ) == CAPACITY);
+	MUST(fcntl(fds[1], F_GETFL) == (O_WRONLY | O_NONBLOCK));
+	MUST(fcntl(fds[0], F_GETFL) == (O_RDONLY | O_NONBLOCK));
+	MUST(write(fds[1], buf, 1) < 0 && errno == EAGAIN);
+	for (i = 0; i < CAPACITY / 4096; i++) {
+		MUST(read(fds[0], buf, sizeof(buf)) == sizeof(buf));
+		for (n = 0; n < 4096; n++)
+			MUST(buf[n] == (unsigned char)i);
+	}
+	MUST(read(fds[0], buf, 1) < 0 && errno == EAGAIN);
+}
+
+static void set_packets(void)
+{
+	make_pipe(fds, O_DIRECT);
+	MUST(write(fds[1], "one", 3) == 3);
+	MUST(write(fds[1], "three", 5) == 5);
+	MUST(write(fds[1], "five!", 5) == 5);
+}
+
+static void check_packets(void)
+{
+	char buf[64];
+
+	MUST(fcntl(fds[1], F_GETFL) & O_DIRECT);
+	MUST(read(fds[0], buf, sizeof(buf)) == 3);
+	/* What is not read of a packet is lost. */
+	MUST(read(fds[0], buf, 2) == 2 && !memcmp(buf, "th", 2));
+	MUST(read(fds[0], buf, sizeof(buf)) == 5 && !memcmp(buf, "five!", 5));
+	MUST(write(fds[1], "a", 1) == 1 && write(fds[1], "b", 1) == 1);
+	MUST(read(fds[0], buf, sizeof(buf)) == 1);
+}
+
+/* The last writer is a child, and its end counts. */
+static void set_end_of_file(void)
+{
+	make_pipe(fds, 0);
+	start_holder();
+	close(fds[1]);
+}
+
+static void check_end_of_file(void)
+{
+	struct pollfd p = { .fd = fds[0], .events = POLLIN };
+	char c;
+
+	MUST(!poll(&p, 1, 0));
+	end_holder();
+	MUST(poll(&p, 1, 0) == 1 && p.revents == POLLHUP);
+	MUST(!read(fds[0], &c, 1));
+}
+
+static void set_no_reader(void)
+{
+	make_pipe(fds, 0);
+	MUST(write(fds[1], "lost", 4) == 4);
+	close(fds[0]);
+}
+
+static void check_no_reader(void)
+{
+	struct pollfd p = { .fd = fds[1], .events = POLLOUT };
+
+	signal(SIGPIPE, SIG_IGN);
+	MUST(poll(&p, 1, 0) == 1 && p.revents & POLLERR);
+	MUST(write(fds[1], "x", 1) < 0 && errno == EPIPE);
+}
+
+static void set_no_writer(void)
+{
+	make_pipe(fds, 0);
+	MUST(write(fds[1], "left", 4) == 4);
+	close(fds[1]);
+}
+
+static void check_no_writer(void)
+{
+	char buf[64];
+
+	MUST(read(fds[0], buf, sizeof(buf)) == 4 && !memcmp(buf, "left", 4));
+	MUST(!read(fds[0], buf, sizeof(buf)));
+}
+
+/* Descriptions of their own, opened by way of /proc. */
+static void set_opened(void)
+{
+	char path[64];
+
+	make_pipe(fds, 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
+	more[0] = open(path, O_RDONLY | O_NONBLOCK);
+	more[1] = open(path, O_RDWR);
+	MUST(more[0] >= 0 && more[1] >= 0);
+	MUST(write(more[1], "abc", 3) == 3);
+}
+
+static void check_opened(void)
+{
+	char c;
+
+	MUST(!(fcntl(fds[0], F_GETFL) & O_NONBLOCK));
+	MUST(fcntl(more[0], F_GETFL) & O_NONBLOCK);
+	MUST((fcntl(more[1], F_GETFL) & O_ACCMODE) == O_RDWR);
+	MUST(read(more[0], &c, 1) == 1 && c == 'a');
+	MUST(read(fds[0], &c, 1) == 1 && c == 'b');
+	MUST(read(more[1], &c, 1) == 1 && c == 'c');
+	close(more[1]);
+	close(fds[1]);
+	MUST(!read(more[0], &c, 1));
+}
+
+#define CONTENTS(name)					\
+static struct program name = { set_##name, check_##name }
+
+CONTENTS(contents);
+CONTENTS(full);
+CONTENTS(packets);
+CONTENTS(end_of_file);
+CONTENTS(no_reader);
+CONTENTS(no_writer);
+CONTENTS(opened);
+
+/* ---- in the test ---------------------------------------------------------------- */
+
+/* All of a tree, which comes to us when it dies. */
+static void kill_and_restart(struct __test_metadata *_metadata, pid_t pid)
+{
+	char cmd[128];
+
+	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	snprintf(cmd, sizeof(cmd), "restart --detach -i %s 2>&1", CKPT_IMG);
+	ASSERT_EQ(0, system(cmd));
+}
+
+static void become_reaper(struct __test_metadata *_metadata)
+{
+	begin(_metadata);
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+}
+
+PROGRAM_FIXTURE(pipes, become_reaper, end);
+
+FIXTURE_VARIANT(pipes)
+{
+	struct program *program;
+};
+
+#define PIPE(name)				\
+FIXTURE_VARIANT_ADD(pipes, name)		\
+{						\
+	.program = &name,			\
+}
+
+PIPE(contents);
+PIPE(full);
+PIPE(packets);
+PIPE(end_of_file);
+PIPE(no_reader);
+PIPE(no_writer);
+PIPE(opened);
+
+TEST_F(pipes, comes_back)
+{
+	self->pid = start_program(_metadata, variant->program);
+	kill_and_restart(_metadata, self->pid);
+	kill_and_restart(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- talking while it is saved ----------------------------------------------------- */
+
+#define NUMBERS		60000
+#define STAGES		3
+
+/*
+ * The first counts, each of the others adds one and passes on, the root looks
+ * whether a number is missing. All are somewhere in read() or write() at any time.
+ */
+static void relay(void *arg)
+{
+	int in = -1, p[2], i, n, status;
+
+	for (i = 0; i < STAGES; i++) {
+		MUST(!pipe(p));
+		child = fork();
+		MUST(child >= 0);
+		if (child) {
+			close(p[1]);
+			if (in >= 0)
+				close(in);
+			in = p[0];
+			continue;
+		}
+		close(p[0]);
+		for (n = 0; n < NUMBERS; n++) {
+			int value = n;
+
+			if (in >= 0 && read(in, &value, sizeof(value)) != sizeof(value))
+				_exit(1);
+			value++;
+			if (write(p[1], &value, sizeof(value)) != sizeof(value))
+				_exit(2);
+		}
+		_exit(0);
+	}
+	ready();
+	for (n = 0; n < NUMBERS; n++) {
+		MUST(read(in, &i, sizeof(i)) == sizeof(i));
+		MUST(i == n + STAGES);
+		/* For the test to see how far it is. */
+		if (n % 1000 == 0)
+			MUST(dprintf(log_fd, "%d\n", n) > 0);
+		if (n % 100 == 0)
+			ckpt_sleep_ms(1);
+	}
+	MUST(!read(in, &i, sizeof(i)));
+	for (i = 0; i < STAGES; i++) {
+		MUST(wait(&status) > 0);
+		MUST(!status);
+	}
+	_exit(GOOD);
+}
+
+FIXTURE(talk)
+{
+	pid_t pid;
+};
+
+FIXTURE_SETUP(talk)
+{
+	become_reaper(_metadata);
+}
+
+FIXTURE_TEARDOWN(talk)
+{
+	end(self->pid);
+}
+
+TEST_F_TIMEOUT(talk, no_number_is_lost, 60)
+{
+	const char *line;
+	int i;
+
+	self->pid = ckpt_spawn(relay, NULL, log_fd);
+	ASSERT_LT(0, self->pid);
+	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
+	for (i = 0; i < 10; i++) {
+		ckpt_sleep_ms(7 + 5 * i);
+		kill_and_restart(_metadata, self->pid);
+	}
+	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 30000)) {
+		TH_LOG("%s", log_text());
+	}
+	/* Each line once: nothing was done twice. */
+	line = strstr(log_text(), "\n1000\n");
+	ASSERT_NE(NULL, line);
+	EXPECT_EQ(NULL, strstr(line + 1, "\n1000\n"));
+}
+
+/* ---- ends that others have ------------------------------------------------------------ */
+
+static void idle(void *arg)
+{
+	ready();
+	wait_go();
+	_exit(GOOD);
+}
+
+TEST_F(talk, other_end_outside)
+{
+	int p[2];
+
+	ASSERT_EQ(0, pipe(p));
+	self->pid = fork();
+	if (!self->pid) {
+		setsid();
+		ckpt_drop_shared();
+		alarm(0);
+		close(p[1]);
+		idle(NULL);
+	}
+	close(p[0]);
+	ASSERT_TRUE(wait_ready());
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
+	EXPECT_NE(NULL, strstr(ckpt_log_text, "shares its pipe with pid ")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	close(p[1]);
+	go();
+	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000));
+}
+
+TEST_HARNESS_MAIN
