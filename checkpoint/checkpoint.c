@@ -99,7 +99,8 @@ static int ckpt_check_root(struct ckpt_ctx *ctx)
 			    task_tgid_vnr(t));
 		return -EINVAL;
 	}
-	if (t->exit_state || (t->flags & PF_EXITING)) {
+	/* A process lives as long as one of its threads does. */
+	if ((t->exit_state || (t->flags & PF_EXITING)) && thread_group_empty(t)) {
 		ckpt_refuse(ctx, t, "has exited");
 		return -ESRCH;
 	}
@@ -131,8 +132,10 @@ static int ckpt_check(struct ckpt_ctx *ctx)
 	return ctx->refusals ? -EOPNOTSUPP : 0;
 }
 
-static void ckpt_header_times(struct ckpt_rec_header *h, struct task_struct *t)
+/* A root whose first thread has exited has no namespaces, its next thread has. */
+static void ckpt_header_times(struct ckpt_ctx *ctx, struct ckpt_rec_header *h)
 {
+	struct task_struct *t = ctx->tasks[ctx->tasks[0].zombie].t;
 	struct timens_offsets off = {};
 
 #ifdef CONFIG_TIME_NS
@@ -169,7 +172,7 @@ static int checkpoint_header(struct ckpt_ctx *ctx)
 	memcpy(h->uuid, ctx->uuid, sizeof(h->uuid));
 	random_get_boot_id(h->boot_id);
 	h->id = ctx->id;
-	ckpt_header_times(h, ctx->root_task);
+	ckpt_header_times(ctx, h);
 
 	down_read(&uts_sem);
 	strscpy(h->uts_release, utsname()->release);

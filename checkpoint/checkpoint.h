@@ -46,6 +46,7 @@ static inline struct sighand_struct *ckpt_sighand(struct task_struct *t)
  * @buf: collected text; written only while nothing is frozen
  * @len: bytes in @buf
  * @dropped: lines that did not fit
+ * @lock: protects what is collected
  * @name: what ckpt_log_path() returned last
  */
 struct ckpt_log {
@@ -53,6 +54,7 @@ struct ckpt_log {
 	char *buf;
 	size_t len;
 	unsigned int dropped;
+	spinlock_t lock; /* protects @buf, @len and @dropped */
 	char name[512];
 };
 
@@ -539,6 +541,8 @@ enum ckpt_phase {
  * @lock: protects @phase and joining
  * @phase: enum ckpt_phase
  * @wait: all that wait for @phase or for @left
+ * @cred: of who began it; members have the same rights
+ * @running: there is a coordinator
  * @joined: members that have come
  * @left: members that have still to do what the phase asks
  * @err: what @phase failed with
@@ -578,6 +582,8 @@ struct ckpt_restart {
 	struct mutex lock; /* protects phase and joining */
 	enum ckpt_phase phase;
 	wait_queue_head_t wait;
+	const struct cred *cred;
+	bool running;
 	u32 joined;
 	atomic_t left;
 	int err;

@@ -28,6 +28,7 @@
  */
 int ckpt_log_open(struct ckpt_log *log, int fd)
 {
+	spin_lock_init(&log->lock);
 	if (fd == -1)
 		return 0;
 
@@ -64,10 +65,12 @@ void ckpt_log(struct ckpt_log *log, const char *fmt, ...)
 
 	if (!log->file)
 		return;
+	/* Members of a restart may have something to say at the same time. */
+	spin_lock(&log->lock);
 	room = CKPT_LOG_MAX - log->len;
 	if (room < CKPT_LOG_LINE) {
 		log->dropped++;
-		return;
+		goto out;
 	}
 	va_start(args, fmt);
 	len = vscnprintf(log->buf + log->len, CKPT_LOG_LINE - 1, fmt, args);
@@ -77,6 +80,8 @@ void ckpt_log(struct ckpt_log *log, const char *fmt, ...)
 		if (iscntrl(log->buf[log->len]))
 			log->buf[log->len] = '?';
 	log->buf[log->len++] = '\n';
+out:
+	spin_unlock(&log->lock);
 }
 
 /**

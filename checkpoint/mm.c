@@ -396,7 +396,7 @@ static int checkpoint_mm(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	for (i = 0; i < ARRAY_SIZE(ckpt_mm_flags); i++)
 		if (mm->flags & ckpt_mm_flags[i].mmf)
 			rec->flags |= ckpt_mm_flags[i].saved;
-	if (test_tsk_thread_flag(ctx->root_task, TIF_ADDR32))
+	if (!is_64bit_mm(mm))
 		rec->flags |= CKPT_MM_COMPAT;
 	rec->coredump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >>
 			       MMF_DUMP_FILTER_SHIFT;

@@ -112,6 +112,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 		ckpt_rec_free(rs->next);
 	if (rs->root.mnt)
 		path_put(&rs->root);
+	put_cred(rs->cred);
 	for (n = 0; n < rs->nr_inherit; n++)
 		fput(rs->inherit[n].file);
 	kfree(rs->inherit);
@@ -135,6 +136,7 @@ int ckpt_restart_begin(struct ckpt_restart *rs)
 	int ret;
 
 	rs->start = ktime_get();
+	rs->cred = get_current_cred();
 	get_fs_root(current->fs, &rs->root);
 	ret = ckpt_read_meta(rs);
 	if (!ret)
@@ -166,6 +168,26 @@ static bool ckpt_is_zombie(const struct ckpt_member *m)
 	return ckpt_rec_as(m->tree_task, tree_task)->flags & CKPT_TREE_ZOMBIE;
 }
 
+/*
+ * What one member may have, another gets without a further question: objects
+ * are made once. So all must be allowed the same.
+ */
+static bool ckpt_same_rights(const struct cred *a, const struct cred *b)
+{
+	return a == b ||
+	       (!cred_fscmp(a, b) && uid_eq(a->uid, b->uid) &&
+		uid_eq(a->euid, b->euid) && uid_eq(a->suid, b->suid) &&
+		gid_eq(a->gid, b->gid) && gid_eq(a->egid, b->egid) &&
+		gid_eq(a->sgid, b->sgid) && a->user_ns == b->user_ns &&
+		a->securebits == b->securebits &&
+		cap_issubset(a->cap_permitted, b->cap_permitted) &&
+		cap_issubset(b->cap_permitted, a->cap_permitted) &&
+		cap_issubset(a->cap_effective, b->cap_effective) &&
+		cap_issubset(b->cap_effective, a->cap_effective) &&
+		cap_issubset(a->cap_bset, b->cap_bset) &&
+		cap_issubset(b->cap_bset, a->cap_bset));
+}
+
 /* May this task turn into another? */
 static int ckpt_check_caller(struct ckpt_member *m)
 {
@@ -176,6 +198,9 @@ static int ckpt_check_caller(struct ckpt_member *m)
 	unsigned int threads;
 	const char *why;
 
+	if (!ckpt_same_rights(current_cred(), rs->cred))
+		return ckpt_bad(rs, m->tree_task, -EPERM,
+				"who has come to be it has other credentials than who began the restart");
 	threads = 1 + ckpt_member(rs, rec->leader)->threads;
 	/* What a record does not hold would survive in the new program. */
 	why = arch_ckpt_refusal(t, 0);

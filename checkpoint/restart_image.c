@@ -289,7 +289,8 @@ static int ckpt_check_meta_end(struct ckpt_restart *rs,
 				rec->nr_objects, rs->stats.objects,
 				rs->max_objref);
 	if (rs->nr_vmas)
-		return ckpt_bad(rs, r, -EINVAL, "the image has %ld mappings more than are announced",
+		return ckpt_bad(rs, r, -EINVAL,
+				"the image has %ld mappings more than are announced",
 				rs->nr_vmas);
 	if (!rs->nr_members ||
 	    rs->nr_members != ckpt_rec_as(rs->tree, tree)->nr_tasks)
@@ -419,8 +420,7 @@ static int ckpt_check_place(struct ckpt_restart *rs, struct ckpt_member *m)
 		return ckpt_bad(rs, m->tree_task, -EINVAL, "exit signal %u",
 				rec->exit_signal);
 	if (!m->index) {
-		if (rec->parent != CKPT_TREE_NO_PARENT ||
-		    (rec->flags & CKPT_TREE_ZOMBIE))
+		if (rec->parent != CKPT_TREE_NO_PARENT)
 			return ckpt_bad(rs, m->tree_task, -EINVAL, "the root is no root");
 		return 0;
 	}
@@ -473,6 +473,9 @@ static int ckpt_check_tree(struct ckpt_restart *rs)
 			return -EINTR;
 		cond_resched();
 	}
+	m = ckpt_member(rs, 0);
+	if (!m->speaks && !m->threads)
+		return ckpt_bad(rs, m->tree_task, -EINVAL, "the root has exited");
 	return 0;
 }
 

@@ -65,7 +65,7 @@ static bool ckpt_is_leader(const struct ckpt_member *m)
 
 static enum ckpt_phase ckpt_phase(struct ckpt_restart *rs)
 {
-	return smp_load_acquire(&rs->phase);
+	return smp_load_acquire(&rs->phase); /* pairs with ckpt_set_phase() */
 }
 
 /* Returns false if the restart has failed before. */
@@ -81,7 +81,7 @@ static bool ckpt_set_phase(struct ckpt_restart *rs, enum ckpt_phase phase, int e
 	    (phase != CKPT_PHASE_FAILED || rs->phase < CKPT_PHASE_COMMIT)) {
 		if (phase == CKPT_PHASE_FAILED)
 			rs->err = err;
-		smp_store_release(&rs->phase, phase);
+		smp_store_release(&rs->phase, phase); /* see ckpt_phase() */
 		set = true;
 	}
 	mutex_unlock(&rs->lock);
@@ -256,6 +256,11 @@ long ckpt_restart_member(struct ckpt_restart *rs, u32 index)
 
 /* ---- coordinator: are they the tree? -------------------------------------------- */
 
+static bool ckpt_all_joined(struct ckpt_restart *rs)
+{
+	return READ_ONCE(rs->joined) == rs->nr_members;
+}
+
 static int ckpt_wait_joined(struct ckpt_restart *rs)
 {
 	struct ckpt_member *m;
@@ -266,14 +271,14 @@ static int ckpt_wait_joined(struct ckpt_restart *rs)
 	do {
 		before = READ_ONCE(rs->joined);
 		left = wait_event_interruptible_timeout(rs->wait,
-				READ_ONCE(rs->joined) == rs->nr_members ||
-				ckpt_phase(rs) == CKPT_PHASE_FAILED,
-				CKPT_JOIN_TIMEOUT);
+							ckpt_all_joined(rs) ||
+							ckpt_phase(rs) == CKPT_PHASE_FAILED,
+							CKPT_JOIN_TIMEOUT);
 		if (left < 0)
 			return -EINTR;
 		if (ckpt_phase(rs) == CKPT_PHASE_FAILED)
 			return -ECANCELED;
-		if (READ_ONCE(rs->joined) == rs->nr_members)
+		if (ckpt_all_joined(rs))
 			return 0;
 	} while (READ_ONCE(rs->joined) != before);
 
@@ -552,13 +557,20 @@ static u32 ckpt_count_live(struct ckpt_restart *rs)
  * @rs: the restart, begun
  *
  * Context: may sleep; a signal of the caller ends it before the commit.
- * Return: the pid of the root, or a negative errno after which no member lives.
+ * Return: the pid of the root, or a negative errno after which no member lives;
+ * -EBUSY if there is or was another coordinator, which goes on.
  */
 long ckpt_restart_run(struct ckpt_restart *rs)
 {
 	struct task_struct *root;
 	int ret;
 
+	mutex_lock(&rs->lock);
+	ret = rs->running ? -EBUSY : 0;
+	rs->running = true;
+	mutex_unlock(&rs->lock);
+	if (ret)
+		return ret;
 	ret = ckpt_wait_joined(rs);
 	if (!ret)
 		ret = ckpt_check_joined(rs);

@@ -465,12 +465,16 @@ static long restart_run(int fd, const struct restart_args *args)
 	if (IS_ERR(rs))
 		return PTR_ERR(rs);
 	ret = ckpt_restart_run(rs);
+	/* The other one says what there is to say. */
+	if (ret == -EBUSY)
+		goto out;
 	if (ret < 0)
 		ckpt_restart_failed(rs, ret);
 	if (put_result(args->stats, args->stats_size, &rs->stats,
 		       sizeof(rs->stats)))
 		ckpt_log(&rs->log, "warning: the statistics could not be stored");
 	ckpt_log_flush(&rs->log);
+out:
 	ckpt_restart_put(rs);
 	return ret;
 }

@@ -5,9 +5,10 @@
  *
  * The freeze goes over the tree until a pass finds nobody new. A child that is
  * born meanwhile is found by one of the next passes or was born frozen, see
- * ckpt_fork(). Once all stand still the tasks are put into an array: a parent
- * before its children, a leader before its threads. A place in it is the index
- * that the records go by.
+ * ckpt_fork(). A child of vfork() is let run until it has executed a program or
+ * exited: its parent cannot come to a halt before. Once all stand still the
+ * tasks are put into an array: a parent before its children, a leader before its
+ * threads. A place in it is the index that the records go by.
  */
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
@@ -50,7 +51,7 @@ bool ckpt_refuse_traced(struct ckpt_ctx *ctx, struct task_struct *t)
  * struct ckpt_pass - one pass over the tree
  * @ctx: the checkpoint
  * @asked: tasks that were asked to freeze
- * @later: tasks that exit or were just thawed: look again
+ * @later: tasks that exit, were just thawed or were made by vfork(): look again
  * @err: what ends the freeze
  */
 struct ckpt_pass {
@@ -60,6 +61,8 @@ struct ckpt_pass {
 	int err;
 };
 
+#define CKPT_VFORKED	"was made by vfork() and its parent waits for it"
+
 static int ckpt_freeze_one(struct ckpt_pass *pass, struct task_struct *t)
 {
 	struct ckpt_ctx *ctx = pass->ctx;
@@ -68,6 +71,11 @@ static int ckpt_freeze_one(struct ckpt_pass *pass, struct task_struct *t)
 	if (t == current || READ_ONCE(t->ckpt_freezer) == ctx->fz ||
 	    t->exit_state || (t->flags & PF_USER_WORKER))
 		return 0;
+	/* Whether it is a child of vfork() is not known yet. */
+	if (READ_ONCE(t->__state) & TASK_NEW) {
+		pass->later++;
+		return 0;
+	}
 	ret = ckpt_may_save(ctx, t);
 	if (ret)
 		return ret;
@@ -94,6 +102,15 @@ static int ckpt_freeze_process(struct task_struct *leader, void *data)
 	struct ckpt_pass *pass = data;
 	struct task_struct *t;
 
+	if (READ_ONCE(leader->vfork_done)) {
+		if (leader == pass->ctx->root_task) {
+			ckpt_refuse(pass->ctx, leader, CKPT_VFORKED);
+			pass->err = -EOPNOTSUPP;
+			return -1;
+		}
+		pass->later++;
+		return 0;
+	}
 	for_each_thread(leader, t) {
 		pass->err = ckpt_freeze_one(pass, t);
 		if (pass->err)
@@ -124,6 +141,8 @@ static int ckpt_log_straggler(struct task_struct *leader, void *data)
 	for_each_thread(leader, t) {
 		if (ckpt_task_frozen(t) || t->exit_state)
 			continue;
+		if (READ_ONCE(t->vfork_done))
+			ckpt_refuse(ctx, t, CKPT_VFORKED);
 		ckpt_log(&ctx->log,
 			 "pid %d (%*pE) did not come to a halt within %u ms; it waits in %ps",
 			 task_pid_vnr(t), (int)strnlen(t->comm, sizeof(t->comm)),
@@ -131,6 +150,17 @@ static int ckpt_log_straggler(struct task_struct *leader, void *data)
 			 (void *)get_wchan(t));
 	}
 	return 1;
+}
+
+/* A thread that executes a program takes the place of the first one. */
+static void ckpt_follow_root(struct ckpt_ctx *ctx)
+{
+	struct task_struct *t = get_pid_task(ctx->root_pid, PIDTYPE_TGID);
+
+	if (!t)
+		return;
+	put_task_struct(ctx->root_task);
+	ctx->root_task = t;
 }
 
 static int ckpt_freeze_all(struct ckpt_ctx *ctx)
@@ -142,6 +172,7 @@ static int ckpt_freeze_all(struct ckpt_ctx *ctx)
 	for (;;) {
 		now = jiffies;
 		pass = (struct ckpt_pass){ .ctx = ctx };
+		ckpt_follow_root(ctx);
 		ckpt_walk(ctx, ckpt_freeze_process, &pass);
 		if (pass.err)
 			return pass.err;
@@ -302,8 +333,6 @@ int ckpt_freeze_tree(struct ckpt_ctx *ctx)
 	ret = ckpt_freeze_all(ctx);
 	if (!ret)
 		ret = ckpt_list_tasks(ctx);
-	if (!ret && ctx->tasks[0].zombie)
-		ret = ckpt_task_gone(ctx, ctx->root_task);
 	for (i = 0; i < ctx->nr_tasks && !ret; i++)
 		ret = xa_err(xa_store(&ctx->task_index,
 				      task_pid_nr(ctx->tasks[i].t),
@@ -314,6 +343,8 @@ int ckpt_freeze_tree(struct ckpt_ctx *ctx)
 			ret = ckpt_hold_task(ctx, &ctx->tasks[i]);
 		cond_resched();
 	}
+	if (!ret && ctx->tasks[0].zombie && !ctx->tasks[0].threads)
+		ret = ckpt_task_gone(ctx, ctx->root_task);
 	ctx->stats.freeze_ns = ktime_get() - ctx->freeze_start;
 	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_FROZEN);
 	return ret;

@@ -20,16 +20,18 @@ void random_get_boot_id(u8 *uuid);
 /**
  * ckpt_fork - a new task is about to become visible
  * @p: the new task
+ * @vfork: the parent waits until it has executed a program or exited
  *
  * A child of a task that is asked to freeze is born with the same request, so
- * that whoever walks the tree cannot miss it.
+ * that whoever walks the tree cannot miss it. Not so one that its parent waits
+ * for: it must run for the parent to come to a halt, and is found later.
  *
  * Context: current's siglock and tasklist_lock (write) held.
  */
-static inline void ckpt_fork(struct task_struct *p)
+static inline void ckpt_fork(struct task_struct *p, bool vfork)
 {
 	p->ckpt_freezer = NULL;
-	if (unlikely(current->jobctl & JOBCTL_TRAP_CKPT))
+	if (unlikely(current->jobctl & JOBCTL_TRAP_CKPT) && !vfork)
 		__ckpt_fork(p);
 }
 
@@ -51,7 +53,7 @@ static inline void ckpt_exit(struct task_struct *tsk)
 #else /* !CONFIG_CHECKPOINT */
 
 static inline void ckpt_freeze_trap(void) { }
-static inline void ckpt_fork(struct task_struct *p) { }
+static inline void ckpt_fork(struct task_struct *p, bool vfork) { }
 static inline void ckpt_exit(struct task_struct *tsk) { }
 static inline bool ckpt_only_freeze_pending(void) { return false; }
 

@@ -17,8 +17,8 @@
  * @saved_pid: pid in the image
  * @want: pid to ask for, 0 for any
  * @exit_signal: of a child
- * @leads_session: it calls setsid()
- * @leads_group: it calls setpgid(0, 0)
+ * @leads_session: it leads its session; the root calls setsid() for that
+ * @leads_group: it leads its process group only; the root calls setpgid()
  * @child: index of its first child, or MK_NONE
  * @thread: index of its first thread besides itself, or MK_NONE
  * @next: index of the next child of the same parent, or thread of the same

@@ -90,6 +90,7 @@ static pid_t start_program(void)
  * @fault: index of the member whose @nth allocation fails, or -1
  * @absent: index of a member that does not come, or -1
  * @doubled: index of a member as which two come, or -1
+ * @unprivileged: index of a member without capabilities, or -1
  * @wrong: index of a member that is a child of another than it should be, or -1
  */
 struct crew {
@@ -104,6 +105,7 @@ struct crew {
 	int absent;
 	int doubled;
 	int wrong;
+	int unprivileged;
 };
 
 static bool read_tree(struct crew *crew, const char *path)
@@ -164,6 +166,8 @@ static void be_member(struct crew *crew, unsigned int index)
 	if (index == crew->absent)
 		for (;;)
 			pause();
+	if (index == crew->unprivileged && setresuid(1000, 1000, 1000))
+		_exit(103);
 	if (index == crew->doubled)
 		index--;
 	if (index == crew->fault) {
@@ -292,6 +296,7 @@ FIXTURE_SETUP(tree_attack)
 	crew->absent = -1;
 	crew->doubled = -1;
 	crew->wrong = -1;
+	crew->unprivileged = -1;
 	put(KILL_POINT, "\n");
 }
 
@@ -454,12 +459,39 @@ TEST_F(tree_attack, nobody_coordinates)
 	ckpt_sleep_ms(50);
 	ASSERT_EQ(0, ioctl(crew->ctx, CKPT_CONTEXT_KILL));
 	EXPECT_TRUE(nothing_left(crew));
-	/* It is over. */
+	/* It is over, and was begun once. */
 	EXPECT_EQ(-1, sys_restart(0, crew->ctx, RESTART_MEMBER, NULL, 0));
 	EXPECT_EQ(ECANCELED, errno);
-	EXPECT_EQ(-1, sys_restart(0, crew->ctx, RESTART_RUN, NULL, 0));
-	EXPECT_EQ(ECANCELED, errno);
 	close(crew->ctx);
+}
+
+/* Two that coordinate would each do half of it. */
+TEST_F(tree_attack, two_coordinators)
+{
+	struct crew *crew = &self->crew;
+
+	ASSERT_TRUE(crew_make(crew));
+	close(crew->go[0]);
+	close(crew->go[1]);
+	EXPECT_EQ(0, ckpt_wait(crew->runner, 30000));
+	EXPECT_EQ(-1, sys_restart(0, crew->ctx, RESTART_RUN, NULL, 0));
+	EXPECT_EQ(EBUSY, errno);
+	close(crew->ctx);
+	EXPECT_TRUE(ends_well(crew));
+}
+
+/* What others are allowed is nothing for one who is not. */
+TEST_F(tree_attack, member_with_other_rights)
+{
+	struct crew *crew = &self->crew;
+
+	crew->unprivileged = 2;
+	ASSERT_TRUE(crew_make(crew));
+	EXPECT_EQ(EPERM, crew_run(crew));
+	ckpt_log_end(dup(crew->log));
+	EXPECT_NE(NULL, strstr(ckpt_log_text, "other credentials"))
+		TH_LOG("%s", ckpt_log_text);
+	EXPECT_TRUE(nothing_left(crew));
 }
 
 TEST_HARNESS_MAIN

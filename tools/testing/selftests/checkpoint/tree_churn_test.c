@@ -11,8 +11,9 @@
  */
 #include "program.h"
 
-#include <dirent.h>
+#include <glob.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -22,29 +23,19 @@
 #define USER	1000
 #define SLOTS	16
 
-#ifndef PR_SET_IO_FLUSHER
-#define PR_SET_IO_FLUSHER	57
-#endif
-
-/**
- * struct shared - what is in the file, the same for 32-bit programs
- * @stop: all is to end
- * @steps: made by anybody
- * @living: see forks()
- * @count: steps of one of several that do the same
- * @pids: likewise
- */
+/* What is in the file, the same for 32-bit programs. */
 struct shared {
-	uint32_t stop;
-	uint32_t steps;
-	uint32_t living;
-	uint32_t count[SLOTS];
-	int32_t pids[SLOTS];
+	unsigned int stop;		/* all is to end */
+	unsigned int stopped;		/* there was a SIGSTOP */
+	unsigned int steps;		/* made by anybody */
+	unsigned int living;		/* see forks() */
+	unsigned int count[SLOTS];	/* steps of one of several */
+	int pids[SLOTS];		/* likewise */
 };
 
 static volatile struct shared *sh;
 
-static uint32_t add(volatile uint32_t *n, int by)
+static unsigned int add(volatile unsigned int *n, int by)
 {
 	return __atomic_add_fetch(n, by, __ATOMIC_SEQ_CST);
 }
@@ -63,7 +54,7 @@ static bool map_shared(void)
 /* ---- programs that change ------------------------------------------------ */
 
 /* Both counters have made the same steps. */
-static void step(unsigned int slot, uint32_t *mine)
+static void step(unsigned int slot, unsigned int *mine)
 {
 	MUST(sh->count[slot] == *mine);
 	++*mine;
@@ -85,7 +76,7 @@ static void collect(pid_t pid, int want)
 /* Each link makes the next one and exits. */
 static void chain(unsigned int slot)
 {
-	uint32_t mine = 0;
+	unsigned int mine = 0;
 	pid_t pid;
 
 	while (!sh->stop) {
@@ -104,9 +95,9 @@ static void chain(unsigned int slot)
 }
 
 /* As many are collected as were made. */
-static void forks(void)
+static void forks(int unused)
 {
-	uint32_t mine = 0, made = CHAINS;
+	unsigned int mine = 0, made = CHAINS;
 	int i, status;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -142,22 +133,22 @@ static void next_program(bool other, char *path, size_t size)
 }
 
 #define EXECERS		4
+#define OTHER		1
+#define BY_A_THREAD	2
 
 struct exec {
-	uint32_t nr;
-	unsigned int slot;
-	bool other;
+	unsigned int mode, slot;
+	unsigned int nr;
 };
 
 static void *exec_next(void *arg)
 {
 	const struct exec *e = arg;
-	char path[256], slot[16], nr[16];
+	char path[256], text[48];
 
-	next_program(e->other, path, sizeof(path));
-	snprintf(slot, sizeof(slot), "%u", e->slot);
-	snprintf(nr, sizeof(nr), "%u", e->nr);
-	execl(path, path, "--exec", e->other ? "other" : "same", slot, nr, NULL);
+	next_program(e->mode & OTHER, path, sizeof(path));
+	snprintf(text, sizeof(text), "%u,%u,%u", e->mode, e->slot, e->nr);
+	execl(path, path, "--exec", text, NULL);
 	MUST(!"execl");
 	return NULL;
 }
@@ -169,12 +160,12 @@ static void *wait_long(void *arg)
 	return NULL;
 }
 
-/* Some do it from a thread that is not the first, which takes its place. */
+/* Some in a thread that is not the first, which takes the place of that. */
 static void exec_again(struct exec *e)
 {
 	pthread_t t;
 
-	if (e->slot % 2)
+	if (!(e->mode & BY_A_THREAD) && e->slot % 2 == 0)
 		exec_next(e);
 	MUST(!pthread_create(&t, NULL, wait_long, NULL));
 	MUST(!pthread_create(&t, NULL, exec_next, e));
@@ -187,13 +178,9 @@ static void __attribute__((constructor(101))) executed(int argc, char **argv)
 	struct exec e;
 	int i;
 
-	if (argc != 5 || strcmp(argv[1], "--exec"))
+	if (argc != 3 || strcmp(argv[1], "--exec") ||
+	    sscanf(argv[2], "%u,%u,%u", &e.mode, &e.slot, &e.nr) != 3)
 		return;
-	e = (struct exec){
-		.other = !strcmp(argv[2], "other"),
-		.slot = atoi(argv[3]),
-		.nr = strtoul(argv[4], NULL, 10),
-	};
 	log_fd = open(LOG, O_WRONLY | O_APPEND | O_CLOEXEC);
 	MUST(map_shared());
 	MUST(getpid() == sh->pids[e.slot]);
@@ -206,37 +193,27 @@ static void __attribute__((constructor(101))) executed(int argc, char **argv)
 	_exit(e.slot ? 7 : GOOD);
 }
 
-static void exec_tree(bool other)
+static void execs(int mode)
 {
-	struct exec e = { .other = other };
+	struct exec e = { .mode = mode };
+	pid_t pid;
 
 	for (e.slot = EXECERS - 1; e.slot; e.slot--) {
-		sh->pids[e.slot] = fork();
-		if (!sh->pids[e.slot]) {
-			sh->pids[e.slot] = getpid();
+		pid = fork();
+		sh->pids[e.slot] = pid ?: getpid();
+		if (!pid)
 			exec_again(&e);
-		}
 	}
 	sh->pids[0] = getpid();
 	ready();
 	exec_again(&e);
 }
 
-static void execs(void)
-{
-	exec_tree(false);
-}
-
-static void execs_mixed(void)
-{
-	exec_tree(true);
-}
-
 #define SPAWNERS	4
 #define AT_ONCE		3
 
 static __thread long in_tls;
-static uint32_t made;
+static unsigned int made;
 
 static void *short_life(void *arg)
 {
@@ -251,7 +228,7 @@ static void *spawner(void *arg)
 {
 	unsigned int slot = (long)arg;
 	pthread_t t[AT_ONCE];
-	uint32_t mine = 0;
+	unsigned int mine = 0;
 	void *ret;
 	long i;
 
@@ -268,10 +245,10 @@ static void *spawner(void *arg)
 	return NULL;
 }
 
-static void threads(void)
+static void *run_spawners(void *arg)
 {
 	pthread_t t[SPAWNERS];
-	uint32_t sum = 0;
+	unsigned int sum = 0;
 	long i;
 
 	for (i = 0; i < SPAWNERS; i++)
@@ -282,21 +259,28 @@ static void threads(void)
 		sum += sh->count[i];
 	}
 	MUST(made == sum * AT_ONCE);
+	_exit(GOOD);
 }
 
-/**
- * struct guarded - two numbers that differ only while the lock is held
- * @lock: of a kind
- * @a: set first
- * @b: set then
- */
+/* The first thread takes part, or exits. */
+static void threads(int leader_exits)
+{
+	pthread_t t;
+
+	MUST(!pthread_create(&t, NULL, run_spawners, NULL));
+	if (leader_exits)
+		syscall(SYS_exit, 0);
+	pthread_join(t, NULL);
+}
+
+/* Two numbers that differ only while the lock is held. */
 struct guarded {
 	pthread_mutex_t lock;
-	uint32_t a, b;
+	unsigned int a, b;
 };
 
 static struct guarded with_pi, robust, queue;
-static uint32_t dead, recovered, ring[4];
+static unsigned int dead, recovered, ring[4];
 static pthread_cond_t filled, emptied;
 
 static void init_lock(struct guarded *g, int protocol, int robustness)
@@ -343,6 +327,7 @@ static void *locker(void *arg)
 	return NULL;
 }
 
+/* In a thread of its own, which dies with the lock. */
 static void *die_with_lock(void *arg)
 {
 	lock(&robust);
@@ -363,43 +348,31 @@ static void *dying(void *arg)
 	return NULL;
 }
 
-static void *producer(void *arg)
+/* One fills the ring, the other empties it. */
+static void *use_ring(void *arg)
 {
-	uint32_t mine = 0;
-
-	while (!sh->stop) {
-		lock(&queue);
-		while (sh->count[2] - sh->count[3] == 4)
-			MUST(!pthread_cond_wait(&emptied, &queue.lock));
-		ring[mine % 4] = mine;
-		step(2, &mine);
-		pthread_cond_signal(&filled);
-		unlock(&queue);
-	}
-	return NULL;
-}
-
-static void *consumer(void *arg)
-{
+	bool fills = arg == &filled;
 	struct timespec later;
-	uint32_t mine = 0;
+	unsigned int mine = 0;
 
+	clock_gettime(CLOCK_REALTIME, &later);
+	later.tv_sec += 120;
 	while (!sh->stop) {
-		clock_gettime(CLOCK_REALTIME, &later);
-		later.tv_sec += 20;
 		lock(&queue);
-		while (sh->count[2] == sh->count[3])
-			MUST(!pthread_cond_timedwait(&filled, &queue.lock,
-						     &later));
+		while (sh->count[2] - sh->count[3] == (fills ? 4 : 0))
+			MUST(!pthread_cond_timedwait(fills ? &emptied : &filled,
+						     &queue.lock, &later));
+		if (fills)
+			ring[mine % 4] = mine;
 		MUST(ring[mine % 4] == mine);
-		step(3, &mine);
-		pthread_cond_signal(&emptied);
+		step(fills ? 2 : 3, &mine);
+		pthread_cond_signal(arg);
 		unlock(&queue);
 	}
 	return NULL;
 }
 
-static void locks(void)
+static void locks(int unused)
 {
 	void *(*fn[])(void *) = { locker, locker, locker, locker, locker, dying };
 	pthread_t t[6], with_queue;
@@ -412,8 +385,8 @@ static void locks(void)
 		MUST(!pthread_create(&t[i], NULL, fn[i],
 				     i < 3 ? &with_pi : &robust));
 	/* They are not joined: one waits for the other when it is stopped. */
-	MUST(!pthread_create(&with_queue, NULL, producer, NULL));
-	MUST(!pthread_create(&with_queue, NULL, consumer, NULL));
+	MUST(!pthread_create(&with_queue, NULL, use_ring, &filled));
+	MUST(!pthread_create(&with_queue, NULL, use_ring, &emptied));
 	ready();
 	for (i = 0; i < 6; i++)
 		MUST(!pthread_join(t[i], NULL));
@@ -426,7 +399,6 @@ static void locks(void)
 
 #define TO_PROCESS	(SIGRTMIN + 1)
 #define TO_THREAD	(SIGRTMIN + 2)
-#define ANSWER		(SIGRTMIN + 3)
 #define LAST		-1
 
 static int wait_signal(int sig)
@@ -437,7 +409,10 @@ static int wait_signal(int sig)
 
 	sigemptyset(&set);
 	sigaddset(&set, sig);
-	ret = sigwaitinfo(&set, &si);
+	/* A stop interrupts it, a checkpoint does not. */
+	do {
+		ret = sigwaitinfo(&set, &si);
+	} while (ret < 0 && errno == EINTR && sh->stopped);
 	MUST(ret == sig && si.si_code == SI_QUEUE);
 	return si.si_value.sival_int;
 }
@@ -446,17 +421,12 @@ static int wait_signal(int sig)
 static void *take_signals(void *arg)
 {
 	int sig = *(int *)arg, got;
-	unsigned int slot = sig == TO_THREAD;
-	union sigval v;
-	uint32_t mine = 0;
+	unsigned int slot = sig == TO_THREAD, mine = 0;
 
 	sh->pids[slot] = syscall(SYS_gettid);
 	while ((got = wait_signal(sig)) != LAST) {
 		MUST(got == mine);
 		step(slot, &mine);
-		v.sival_int = mine;
-		if (sig == TO_PROCESS)
-			MUST(!sigqueue(getppid(), ANSWER, v));
 	}
 	return NULL;
 }
@@ -473,10 +443,10 @@ static void send_signal(bool thread, int value)
 		MUST(!sigqueue(sh->pids[0], TO_PROCESS, si.si_value));
 }
 
-static void signals(void)
+static void signals(int unused)
 {
-	int of_process = TO_PROCESS, of_thread = TO_THREAD, answers = 0, i;
-	uint32_t sent[2] = {};
+	int of_process = TO_PROCESS, of_thread = TO_THREAD, i;
+	unsigned int sent[2] = {};
 	pthread_t t;
 	sigset_t set;
 	pid_t pid;
@@ -497,28 +467,32 @@ static void signals(void)
 		for (i = 0; i < 2; i++)
 			while (sent[i] - sh->count[i] < 6)
 				send_signal(i, sent[i]++);
-		MUST(wait_signal(ANSWER) == ++answers);
+		ckpt_sleep_ms(1);
 	}
 	send_signal(false, LAST);
 	send_signal(true, LAST);
-	while (answers < sent[0])
-		MUST(wait_signal(ANSWER) == ++answers);
 	collect(pid, 7);
 	MUST(sh->count[0] == sent[0] && sh->count[1] == sent[1]);
+}
+
+static void become_user(void)
+{
+	MUST(!setgroups(0, NULL) && !setgid(USER) && !setuid(USER));
 }
 
 /* ---- in the test ------------------------------------------------------------ */
 
 static char restart_text[4096];
 
-/* Runs restart(1) as @user; its exit status, and what it says. */
-static int restart_as(uid_t user, bool no_pids)
+/* Runs restart(1) as @user; the pid of the root, or 0 and what it says. */
+static pid_t restart_as(uid_t user, bool no_pids)
 {
 	int out = memfd_create("out", MFD_CLOEXEC), ret;
-	const char *argv[] = {
+	const char *const argv[] = {
 		"restart", "--detach", "-i", CKPT_IMG, "--pidfile", PIDFILE,
 		no_pids ? "--no-pids" : NULL, NULL,
 	};
+	char text[32];
 	ssize_t n;
 	pid_t pid;
 
@@ -527,8 +501,8 @@ static int restart_as(uid_t user, bool no_pids)
 	if (!pid) {
 		dup2(out, 1);
 		dup2(out, 2);
-		if (user && (setgroups(0, NULL) || setgid(user) || setuid(user)))
-			_exit(99);
+		if (user)
+			become_user();
 		execvp(argv[0], (char **)argv);
 		_exit(98);
 	}
@@ -536,15 +510,11 @@ static int restart_as(uid_t user, bool no_pids)
 	n = pread(out, restart_text, sizeof(restart_text) - 1, 0);
 	restart_text[n > 0 ? n : 0] = 0;
 	close(out);
-	return ret;
-}
-
-static pid_t restarted_pid(void)
-{
-	char text[32];
-
-	ckpt_read_text(PIDFILE, text, sizeof(text));
-	return atoi(text);
+	if (!ret) {
+		ckpt_read_text(PIDFILE, text, sizeof(text));
+		return atoi(text);
+	}
+	return ret == 125 ? 0 : -1;
 }
 
 /* All that dies of a tree comes to us. */
@@ -584,17 +554,32 @@ static void churn_end(pid_t pid)
 	unlink(PIDFILE);
 }
 
+struct churn_program {
+	void (*run)(int arg);
+	int arg;
+	bool user;	/* unprivileged */
+};
+
 static void churn_body(void *arg)
 {
+	const struct churn_program *p = arg;
+
+	/* Else a second one begins with a look into sysfs, which is refused. */
+	mallopt(M_ARENA_MAX, 1);
+	if (p->user) {
+		become_user();
+		/* As a program that was started by him. */
+		MUST(!prctl(PR_SET_DUMPABLE, 1));
+	}
 	MUST(map_shared());
-	((void (*)(void))arg)();
+	p->run(p->arg);
 	_exit(GOOD);
 }
 
 /* Goes on, and has found nothing wrong, nor begun again. */
 static bool moves(void)
 {
-	uint32_t was = sh->steps;
+	unsigned int was = sh->steps;
 	int i;
 
 	for (i = 0; i < 5000 && sh->steps - was < 10; i++)
@@ -604,23 +589,22 @@ static bool moves(void)
 
 static void save(struct __test_metadata *_metadata, pid_t pid, bool kill)
 {
-	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, kill ? CHECKPOINT_KILL : 0)) {
+	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, kill ? CHECKPOINT_KILL : 0))
 		TH_LOG("%s%s", ckpt_log_text, log_text());
-	}
 	if (kill)
 		reap_all();
 }
 
 static void come_back(struct __test_metadata *_metadata, pid_t pid)
 {
-	ASSERT_EQ(0, restart_as(0, false)) {
+	ASSERT_EQ(pid, restart_as(0, false))
 		TH_LOG("%s", restart_text);
-	}
-	ASSERT_EQ(pid, restarted_pid());
 }
 
 static void stop_program(struct __test_metadata *_metadata, pid_t *pid)
 {
+	if (!*pid)
+		return;
 	sh->stop = 1;
 	EXPECT_EQ(GOOD, ckpt_wait(*pid, 10000));
 	EXPECT_STREQ("ready\n", log_text());
@@ -632,42 +616,150 @@ PROGRAM_FIXTURE(churn, churn_begin, churn_end);
 
 FIXTURE_VARIANT(churn)
 {
-	void (*program)(void);
+	struct churn_program program;
 	int rounds;
 };
 
-#define CHURN(name, nr)				\
+#define CHURN(name, fn, value, nr)		\
 FIXTURE_VARIANT_ADD(churn, name)		\
 {						\
-	.program = name,			\
+	.program = { .run = fn, .arg = value },	\
 	.rounds = nr,				\
 }
 
-CHURN(forks, 30);
-CHURN(execs, 50);
-CHURN(execs_mixed, 50);
-CHURN(threads, 50);
-CHURN(locks, 50);
-CHURN(signals, 50);
+CHURN(forks, forks, 0, 30);
+CHURN(execs, execs, 0, 50);
+CHURN(execs_mixed, execs, OTHER, 50);
+CHURN(execs_by_thread, execs, BY_A_THREAD, 50);
+CHURN(threads, threads, false, 50);
+CHURN(leader_gone, threads, true, 50);
+CHURN(locks, locks, 0, 50);
+CHURN(signals, signals, 0, 50);
+
+static void start_churn(struct __test_metadata *_metadata,
+			FIXTURE_DATA(churn) * self,
+			const struct churn_program *program)
+{
+	char other[256];
+
+	next_program(true, other, sizeof(other));
+	if (program->run == execs && program->arg == OTHER &&
+	    access(other, X_OK))
+		SKIP(return, "there is no %s", other);
+	self->pid = start(_metadata, churn_body, program);
+}
+
+static void still_right(struct __test_metadata *_metadata, int round)
+{
+	ASSERT_TRUE(moves())
+		TH_LOG("round %d: %s", round, log_text());
+}
 
 TEST_F_TIMEOUT(churn, again_and_again, 60)
 {
-	char other[256];
 	int i;
 
-	next_program(true, other, sizeof(other));
-	if (variant->program == execs_mixed && access(other, X_OK))
-		SKIP(return, "there is no %s", other);
-	self->pid = start(_metadata, churn_body, variant->program);
-	for (i = 0; i < variant->rounds; i++) {
+	start_churn(_metadata, self, &variant->program);
+	for (i = 0; self->pid && i < variant->rounds; i++) {
 		save(_metadata, self->pid, i % 2);
 		if (i % 2)
 			come_back(_metadata, self->pid);
-		ASSERT_TRUE(moves()) {
-			TH_LOG("round %d: %s", i, log_text());
-		}
+		still_right(_metadata, i);
 	}
 	stop_program(_metadata, &self->pid);
+}
+
+/* ---- stopped, and held ------------------------------------------------------------ */
+
+/* Is there a thread in the group that neither stands nor is dead? */
+static bool one_moves(pid_t group)
+{
+	bool found = false;
+	char text[512], *p;
+	size_t i;
+	int pgid;
+	glob_t g;
+
+	glob("/proc/[0-9]*/task/[0-9]*/stat", 0, NULL, &g);
+	for (i = 0; i < g.gl_pathc && !found; i++) {
+		/* What has gone may be there by another name. */
+		found = ckpt_read_text(g.gl_pathv[i], text, sizeof(text)) <= 0;
+		p = strrchr(text, ')');
+		if (p && sscanf(p + 3, " %*d %d", &pgid) == 1)
+			found = pgid == group && !strchr("TZX", p[2]);
+	}
+	globfree(&g);
+	return found;
+}
+
+/*
+ * SIGSTOP is sent once more, as the exec of another thread takes it away before
+ * all have stopped. Or with 0: are they by themselves?
+ */
+static bool all_stopped(pid_t group, int sig)
+{
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		kill(-group, sig);
+		if (!one_moves(group))
+			return true;
+		ckpt_sleep_ms(2);
+	}
+	return false;
+}
+
+static bool stands_still(void)
+{
+	unsigned int was = sh->steps;
+
+	ckpt_sleep_ms(30);
+	return was == sh->steps;
+}
+
+TEST_F(churn, stopped)
+{
+	int i;
+
+	start_churn(_metadata, self, &variant->program);
+	for (i = 0; self->pid && i < 4; i++) {
+		sh->stopped = 1;
+		ASSERT_TRUE(all_stopped(self->pid, SIGSTOP));
+		save(_metadata, self->pid, i % 2);
+		if (i % 2)
+			come_back(_metadata, self->pid);
+		EXPECT_TRUE(all_stopped(self->pid, 0));
+		EXPECT_TRUE(stands_still());
+		ASSERT_EQ(0, kill(-self->pid, SIGCONT));
+		still_right(_metadata, i);
+	}
+	stop_program(_metadata, &self->pid);
+}
+
+TEST_F(churn, held)
+{
+	int i, context;
+
+	start_churn(_metadata, self, &variant->program);
+	for (i = 0; self->pid && i < 5; i++) {
+		context = ckpt_hold(_metadata, self->pid);
+		EXPECT_TRUE(stands_still());
+		/* Nor is it there for anybody else. */
+		EXPECT_EQ(-EBUSY, ckpt_check(self->pid, CHECKPOINT_SUBTREE));
+		if (i > 2)
+			EXPECT_EQ(0, ioctl(context, i == 4 ? CKPT_CONTEXT_KILL :
+							     CKPT_CONTEXT_THAW));
+		close(context);
+		if (i < 4)
+			still_right(_metadata, i);
+	}
+	if (!self->pid)
+		return;
+	EXPECT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	reap_all();
+	/* Not one of them, dead or alive. */
+	EXPECT_EQ(-1, kill(-self->pid, 0));
+	self->pid = 0;
 }
 
 /* ---- a tree that waits --------------------------------------------------------- */
@@ -698,35 +790,45 @@ static void child_of_family(bool odd)
 	_exit(1);
 }
 
+/* Only the one that it is the pid of says so. */
+static pid_t member(int who)
+{
+	pid_t pid = fork();
+
+	MUST(pid >= 0);
+	if (!pid)
+		sh->pids[who] = getpid();
+	return pid;
+}
+
 static void group_of_family(void)
 {
-	sh->pids[GROUP] = getpid();
 	MUST(!setpgid(0, 0));
-	sh->pids[ORPHAN] = fork();
-	if (sh->pids[ORPHAN])
+	if (member(ORPHAN))
 		_exit(5);
 	wait_go();
 	_exit(2);
 }
 
-static void family(bool odd)
+static void family(int odd)
 {
 	int status, sum = 0;
 	siginfo_t si;
+	pid_t pid;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	sh->pids[ROOT] = getpid();
-	sh->pids[CHILD] = fork();
-	if (!sh->pids[CHILD])
+	if (!member(CHILD))
 		child_of_family(odd);
-	if (!fork())
+	pid = member(GROUP);
+	if (!pid)
 		group_of_family();
-	collect(sh->pids[GROUP], 5);
-	sh->pids[ZOMBIE] = fork();
-	if (!sh->pids[ZOMBIE])
+	collect(pid, 5);
+	pid = member(ZOMBIE);
+	if (!pid)
 		_exit(4);
-	MUST(!waitid(P_PID, sh->pids[ZOMBIE], &si, WEXITED | WNOWAIT));
-	while (!sh->pids[THREAD])
+	MUST(!waitid(P_PID, pid, &si, WEXITED | WNOWAIT));
+	while (!sh->pids[THREAD] || !sh->pids[ORPHAN])
 		ckpt_sleep_ms(1);
 	ready();
 	wait_go();
@@ -735,23 +837,9 @@ static void family(bool odd)
 	MUST(errno == ECHILD && sum == 1 + 2 + 4);
 }
 
-static void normal_family(void)
-{
-	family(false);
-}
-
-static void odd_family(void)
-{
-	family(true);
-}
-
-/* As a program that was started by the user: it may be traced by him. */
-static void family_of_user(void *arg)
-{
-	MUST(!setgroups(0, NULL) && !setgid(USER) && !setuid(USER));
-	MUST(!prctl(PR_SET_DUMPABLE, 1));
-	churn_body(normal_family);
-}
+static const struct churn_program normal = { .run = family };
+static const struct churn_program odd = { .run = family, .arg = true };
+static const struct churn_program of_user = { .run = family, .user = true };
 
 PROGRAM_FIXTURE(waiting, churn_begin, churn_end);
 
@@ -792,17 +880,16 @@ TEST_F(waiting, pid_is_taken)
 	pid_t pid;
 	int i;
 
-	self->pid = start(_metadata, churn_body, normal_family);
+	self->pid = start(_metadata, churn_body, &normal);
 	save(_metadata, self->pid, true);
 	for (i = 0; i < FAMILY; i++) {
 		pid = sh->pids[i];
 		ASSERT_EQ(pid, take_pid(pid));
-		EXPECT_EQ(125, restart_as(0, false));
+		EXPECT_EQ(0, restart_as(0, false));
 		snprintf(words, sizeof(words), i == GROUP ? "the id %d of" :
 			 "pid %d is taken by process", pid);
-		EXPECT_NE(NULL, strstr(restart_text, words)) {
+		EXPECT_TRUE(!!strstr(restart_text, words))
 			TH_LOG("%d: %s", i, restart_text);
-		}
 		EXPECT_TRUE(nothing_left(pid));
 		EXPECT_EQ(0, kill(pid, 0));
 		ckpt_kill(pid);
@@ -811,212 +898,46 @@ TEST_F(waiting, pid_is_taken)
 	ends_well(_metadata, &self->pid);
 }
 
-static void expect_restored(struct __test_metadata *_metadata, uid_t user,
-			    pid_t *pid)
-{
-	ASSERT_EQ(0, restart_as(user, true)) {
-		TH_LOG("%s", restart_text);
-	}
-	*pid = restarted_pid();
-	ASSERT_LT(0, *pid);
-}
-
 /* A user saves what is his own; only the pids are not his to choose. */
 TEST_F(waiting, of_a_user)
 {
-	int i, status;
-	pid_t saver;
+	pid_t pid;
+	int i;
 
-	self->pid = start(_metadata, family_of_user, NULL);
+	self->pid = start(_metadata, churn_body, &of_user);
 	for (i = 0; i < 3; i++) {
-		saver = fork();
-		if (!saver) {
-			if (setgroups(0, NULL) || setgid(USER) || setuid(USER))
-				_exit(1);
+		pid = fork();
+		if (!pid) {
+			become_user();
 			if (ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL) > 0)
-				_exit(0);
-			fprintf(stderr, "%s", ckpt_log_text);
-			_exit(2);
+				_exit(GOOD);
+			TH_LOG("%s", ckpt_log_text);
+			_exit(BAD);
 		}
-		ASSERT_EQ(saver, waitpid(saver, &status, 0));
-		ASSERT_EQ(0, status);
+		ASSERT_EQ(GOOD, ckpt_wait(pid, 10000));
 		reap_all();
-		EXPECT_EQ(125, restart_as(USER, false));
-		EXPECT_NE(NULL, strstr(restart_text, "you may not choose pid")) {
+		EXPECT_EQ(0, restart_as(USER, false));
+		EXPECT_TRUE(!!strstr(restart_text, "you may not choose pid"))
 			TH_LOG("%s", restart_text);
-		}
-		EXPECT_TRUE(nothing_left(0));
-		expect_restored(_metadata, USER, &self->pid);
+		self->pid = restart_as(USER, true);
+		ASSERT_LT(0, self->pid)
+			TH_LOG("%s", restart_text);
 	}
 	ends_well(_metadata, &self->pid);
-}
-
-/* Others' trees are not his. */
-TEST_F(waiting, of_another)
-{
-	int status;
-	pid_t saver;
-
-	self->pid = start(_metadata, churn_body, normal_family);
-	saver = fork();
-	if (!saver) {
-		if (setgroups(0, NULL) || setgid(USER) || setuid(USER))
-			_exit(1);
-		status = ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL);
-		_exit(status == -EPERM ? 0 : 2);
-	}
-	ASSERT_EQ(saver, waitpid(saver, &status, 0));
-	EXPECT_EQ(0, status);
-	ends_well(_metadata, &self->pid);
-}
-
-static void expect_why(struct __test_metadata *_metadata, pid_t pid,
-		       int32_t who, const char *why)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "pid %d (", who);
-	ckpt_expect_refused(_metadata, pid, EOPNOTSUPP);
-	EXPECT_TRUE(ckpt_log_says((const char *[]){ name, why, NULL })) {
-		TH_LOG("%s", ckpt_log_text);
-	}
 }
 
 /* It is the second thread of a child that cannot be saved. */
 TEST_F(waiting, thread_is_refused)
 {
-	self->pid = start(_metadata, churn_body, odd_family);
-	expect_why(_metadata, self->pid, sh->pids[THREAD], "PR_SET_IO_FLUSHER");
+	char name[32];
+
+	self->pid = start(_metadata, churn_body, &odd);
+	ckpt_expect_refused(_metadata, self->pid, EOPNOTSUPP);
+	snprintf(name, sizeof(name), "pid %d (", sh->pids[THREAD]);
+	EXPECT_TRUE(ckpt_log_says((const char *[]){
+			name, "PR_SET_IO_FLUSHER", NULL }))
+		TH_LOG("%s", ckpt_log_text);
 	ends_well(_metadata, &self->pid);
-}
-
-TEST_F(waiting, child_is_traced)
-{
-	pid_t traced;
-
-	self->pid = start(_metadata, churn_body, normal_family);
-	traced = sh->pids[CHILD];
-	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, traced, 0, 0));
-	expect_why(_metadata, self->pid, traced, "is traced by pid");
-	ASSERT_EQ(0, ptrace(PTRACE_INTERRUPT, traced, 0, 0));
-	ASSERT_EQ(traced, waitpid(traced, NULL, __WALL));
-	ASSERT_EQ(0, ptrace(PTRACE_DETACH, traced, 0, 0));
-	save(_metadata, self->pid, true);
-	come_back(_metadata, self->pid);
-	ends_well(_metadata, &self->pid);
-}
-
-/* ---- stopped, and held ------------------------------------------------------------ */
-
-/* Those of the group that are in no @state of these. */
-static int others(pid_t group, const char *states)
-{
-	char text[512], path[64], *p;
-	int pid, pgid, nr = 0;
-	struct dirent *e;
-	DIR *d;
-
-	d = opendir("/proc");
-	while (d && (e = readdir(d))) {
-		pid = atoi(e->d_name);
-		snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-		if (!pid || ckpt_read_text(path, text, sizeof(text)) <= 0)
-			continue;
-		p = strrchr(text, ')');
-		if (p && sscanf(p + 3, "%*d %d", &pgid) == 1 && pgid == group)
-			nr += !strchr(states, p[2]);
-	}
-	if (d)
-		closedir(d);
-	return nr;
-}
-
-static bool all_stopped(pid_t group)
-{
-	int i;
-
-	for (i = 0; i < 1000 && others(group, "TZX"); i++)
-		ckpt_sleep_ms(2);
-	return i < 1000;
-}
-
-static bool stands_still(void)
-{
-	uint32_t was = sh->steps;
-
-	ckpt_sleep_ms(30);
-	return was == sh->steps;
-}
-
-PROGRAM_FIXTURE(still, churn_begin, churn_end);
-
-FIXTURE_VARIANT(still)
-{
-	void (*program)(void);
-};
-
-FIXTURE_VARIANT_ADD(still, forks) {
-	.program = forks,
-};
-
-FIXTURE_VARIANT_ADD(still, threads) {
-	.program = threads,
-};
-
-FIXTURE_VARIANT_ADD(still, locks) {
-	.program = locks,
-};
-
-FIXTURE_VARIANT_ADD(still, signals) {
-	.program = signals,
-};
-
-TEST_F(still, stopped)
-{
-	int i;
-
-	self->pid = start(_metadata, churn_body, variant->program);
-	for (i = 0; i < 4; i++) {
-		ASSERT_EQ(0, kill(-self->pid, SIGSTOP));
-		ASSERT_TRUE(all_stopped(self->pid));
-		save(_metadata, self->pid, i % 2);
-		if (i % 2)
-			come_back(_metadata, self->pid);
-		EXPECT_TRUE(all_stopped(self->pid));
-		EXPECT_TRUE(stands_still());
-		ASSERT_EQ(0, kill(-self->pid, SIGCONT));
-		ASSERT_TRUE(moves()) {
-			TH_LOG("%s", log_text());
-		}
-	}
-	stop_program(_metadata, &self->pid);
-}
-
-TEST_F(still, held)
-{
-	int i, context;
-
-	self->pid = start(_metadata, churn_body, variant->program);
-	for (i = 0; i < 4; i++) {
-		context = ckpt_hold(_metadata, self->pid);
-		EXPECT_TRUE(stands_still());
-		/* Nor is it there for anybody else. */
-		EXPECT_EQ(-EBUSY, ckpt_check(self->pid, CHECKPOINT_SUBTREE));
-		if (i % 2)
-			EXPECT_EQ(0, ioctl(context, CKPT_CONTEXT_THAW));
-		close(context);
-		ASSERT_TRUE(moves()) {
-			TH_LOG("%s", log_text());
-		}
-	}
-	context = ckpt_hold(_metadata, self->pid);
-	EXPECT_EQ(0, ioctl(context, CKPT_CONTEXT_KILL));
-	close(context);
-	EXPECT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
-	reap_all();
-	/* Not one of them, dead or alive. */
-	EXPECT_EQ(-1, kill(-self->pid, 0));
-	self->pid = 0;
 }
 
 /* ---- a tree that saves itself ------------------------------------------------------ */
@@ -1026,112 +947,61 @@ TEST_F(still, held)
 
 enum who { BY_ROOT, BY_THREAD, BY_CHILD, BY_THREAD_OF_CHILD };
 
-static enum who saver;
 static pid_t itself;
-static volatile int lives;
 
 static void *save_tree(void *arg)
 {
 	int fd = open(CKPT_IMG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	volatile int life = ++lives;
+	static int lives;
 	long ret;
 
-	MUST(fd >= 0);
+	MUST(!lives);
 	ret = sys_checkpoint(itself, fd, CHECKPOINT_SUBTREE, NULL, 0);
-	MUST(ret >= 0);
-	MUST(life == 1 && lives == 1);
-	lives++;
+	MUST(ret >= 0 && !lives++);
 	ckpt_touch(GO);
 	return (void *)(long)(ret ? SAVED : RESTARTED);
 }
 
-/* In a thread of its own or not. */
-static int save_in(bool thread)
-{
-	pthread_t t;
-	void *ret;
-
-	if (!thread)
-		return (long)save_tree(NULL);
-	MUST(!pthread_create(&t, NULL, save_tree, NULL));
-	MUST(!pthread_join(t, &ret));
-	return (long)ret;
-}
-
+/* One of them does it and the others wait; its code is that of the root. */
 static void saves_itself(void *arg)
 {
+	enum who who = *(enum who *)arg;
 	int status = 0;
+	void *ret = 0;
+	pthread_t t;
 	pid_t pid;
 
-	saver = *(enum who *)arg;
 	itself = getpid();
 	pid = fork();
-	if (!pid) {
-		if (saver >= BY_CHILD)
-			_exit(save_in(saver == BY_THREAD_OF_CHILD));
-		wait_go();
-		_exit(0);
+	if (!pid == (who >= BY_CHILD) && who % 2) {
+		MUST(!pthread_create(&t, NULL, save_tree, NULL));
+		MUST(!pthread_join(t, &ret));
+	} else if (!pid == (who >= BY_CHILD)) {
+		ret = save_tree(NULL);
 	}
-	if (saver < BY_CHILD)
-		status = save_in(saver == BY_THREAD);
 	wait_go();
-	collect(pid, saver < BY_CHILD ? 0 : access(PIDFILE, F_OK) ? SAVED :
-								    RESTARTED);
-	_exit(status ?: GOOD);
+	if (pid)
+		MUST(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	_exit((long)ret + WEXITSTATUS(status));
 }
 
-PROGRAM_FIXTURE(itself, churn_begin, churn_end);
-
-FIXTURE_VARIANT(itself)
+/* Returns an id in the first life, 0 in each later one. */
+TEST_F(waiting, saves_itself)
 {
 	enum who who;
-	int first;
-	int later;
-};
-
-FIXTURE_VARIANT_ADD(itself, root) {
-	.who = BY_ROOT,
-	.first = SAVED,
-	.later = RESTARTED,
-};
-
-FIXTURE_VARIANT_ADD(itself, thread) {
-	.who = BY_THREAD,
-	.first = SAVED,
-	.later = RESTARTED,
-};
-
-FIXTURE_VARIANT_ADD(itself, child) {
-	.who = BY_CHILD,
-	.first = GOOD,
-	.later = GOOD,
-};
-
-FIXTURE_VARIANT_ADD(itself, thread_of_child) {
-	.who = BY_THREAD_OF_CHILD,
-	.first = GOOD,
-	.later = GOOD,
-};
-
-/* Returns an id in the first life, 0 in each later one. */
-TEST_F(itself, saved)
-{
-	enum who who = variant->who;
 	pid_t pid;
 	int i;
 
-	pid = ckpt_spawn(saves_itself, &who, log_fd);
-	EXPECT_EQ(variant->first, ckpt_wait(pid, 10000)) {
-		TH_LOG("%s", log_text());
-	}
-	for (i = 0; i < 3; i++) {
-		reap_all();
+	for (who = BY_ROOT; who <= BY_THREAD_OF_CHILD; who++) {
 		unlink(GO);
-		ASSERT_EQ(0, restart_as(0, false)) {
-			TH_LOG("%s", restart_text);
-		}
-		EXPECT_EQ(variant->later, ckpt_wait(pid, 10000)) {
-			TH_LOG("%s", log_text());
+		pid = ckpt_spawn(saves_itself, &who, log_fd);
+		EXPECT_EQ(SAVED, ckpt_wait(pid, 10000));
+		for (i = 0; i < 3; i++) {
+			reap_all();
+			unlink(GO);
+			come_back(_metadata, pid);
+			EXPECT_EQ(RESTARTED, ckpt_wait(pid, 10000))
+				TH_LOG("%d: %s", who, log_text());
 		}
 	}
 	EXPECT_STREQ("", log_text());

@@ -641,4 +641,71 @@ TEST_F(tree, comes_back)
 		TH_LOG("%s", log_text());
 }
 
+/* A parent that waits for its child of vfork() cannot come to a halt before. */
+static void vforks(void)
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+	unsigned int n;
+	int status;
+	pid_t pid;
+
+	ready();
+	for (n = 0; access(GO, F_OK); n++) {
+		pid = vfork();
+		if (!pid) {
+			syscall(SYS_nanosleep, &ms, NULL);
+			_exit(n % 100);
+		}
+		MUST(pid > 0);
+		MUST(waitpid(pid, &status, 0) == pid);
+		MUST(status == (int)(n % 100) << 8);
+	}
+	/* A restart that began again would have but a few. */
+	MUST(n > 30);
+}
+
+FIXTURE(vforks)
+{
+	pid_t pid;
+};
+
+FIXTURE_SETUP(vforks)
+{
+	unlink(GO);
+	log_fd = open(LOG, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
+	ASSERT_LE(0, log_fd);
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	self->pid = ckpt_spawn(body, vforks, log_fd);
+	ASSERT_LT(0, self->pid);
+	ASSERT_TRUE(all_ready(1));
+}
+
+FIXTURE_TEARDOWN(vforks)
+{
+	ckpt_kill(self->pid);
+	close(log_fd);
+	unlink(GO);
+	unlink(LOG);
+	unlink(CKPT_IMG);
+}
+
+TEST_F(vforks, at_any_moment)
+{
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		ckpt_sleep_ms(3 + i % 5);
+		ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG,
+				       i % 2 ? CHECKPOINT_KILL : 0))
+			TH_LOG("%s", ckpt_log_text);
+		if (i % 2 == 0)
+			continue;
+		reap_all();
+		ASSERT_EQ(0, restart_image(""));
+	}
+	go();
+	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000))
+		TH_LOG("%s", log_text());
+}
+
 TEST_HARNESS_MAIN
