@@ -73,30 +73,11 @@ int ckpt_may_save(struct ckpt_ctx *ctx, struct task_struct *t)
 	return -EPERM;
 }
 
-static struct task_struct *ckpt_find_root(struct ckpt_ctx *ctx, pid_t pid)
-{
-	struct task_struct *t;
-
-	if (!pid || pid == task_pid_vnr(current))
-		return get_task_struct(current);
-	t = find_get_task_by_vpid(pid);
-	if (!t)
-		ckpt_log(&ctx->log, "pid %d: there is no such process", pid);
-	return t;
-}
-
 /* What makes no sense to freeze. */
-static int ckpt_check_root(struct ckpt_ctx *ctx)
+static int ckpt_check_root(struct ckpt_ctx *ctx, struct task_struct *t)
 {
-	struct task_struct *t = ctx->root_task;
-
 	if (t->flags & (PF_KTHREAD | PF_USER_WORKER)) {
 		ckpt_refuse(ctx, t, "is a kernel thread");
-		return -EINVAL;
-	}
-	if (!thread_group_leader(t)) {
-		ckpt_refuse(ctx, t, "is a thread of process %d; name the process",
-			    task_tgid_vnr(t));
 		return -EINVAL;
 	}
 	/* A process lives as long as one of its threads does. */
@@ -104,7 +85,37 @@ static int ckpt_check_root(struct ckpt_ctx *ctx)
 		ckpt_refuse(ctx, t, "has exited");
 		return -ESRCH;
 	}
-	return ckpt_may_save(ctx, t);
+	return 0;
+}
+
+/*
+ * Under the lock, so that no thread which executes a program takes the place of
+ * the first one meanwhile.
+ */
+static int ckpt_find_root(struct ckpt_ctx *ctx, pid_t pid)
+{
+	struct task_struct *t;
+	int ret;
+
+	ctx->root_pid = pid ? find_get_pid(pid) :
+			      get_task_pid(current, PIDTYPE_PID);
+	read_lock(&tasklist_lock);
+	t = pid_task(ctx->root_pid, PIDTYPE_TGID);
+	if (t) {
+		ret = ckpt_check_root(ctx, t);
+		if (!ret)
+			ctx->root_task = get_task_struct(t);
+	} else {
+		t = pid_task(ctx->root_pid, PIDTYPE_PID);
+		ret = t ? -EINVAL : -ESRCH;
+		if (t)
+			ckpt_refuse(ctx, t, "is a thread of process %d; name the process",
+				    task_tgid_vnr(t));
+		else
+			ckpt_log(&ctx->log, "pid %d: there is no such process", pid);
+	}
+	read_unlock(&tasklist_lock);
+	return ret;
 }
 
 /* Every reason is found before anything is written. */
@@ -297,17 +308,12 @@ static int ckpt_begin(struct ckpt_ctx *ctx, pid_t pid)
 	static atomic64_t last_id;
 	int ret;
 
-	ctx->root_task = ckpt_find_root(ctx, pid);
-	if (!ctx->root_task)
-		return -ESRCH;
-	ret = ckpt_check_root(ctx);
+	ret = ckpt_find_root(ctx, pid);
+	if (!ret)
+		ret = ckpt_may_save(ctx, ctx->root_task);
 	if (ret)
 		return ret;
-	ctx->root_pid = get_task_pid(ctx->root_task, PIDTYPE_PID);
-	if (!ctx->root_pid) {
-		ckpt_refuse(ctx, ctx->root_task, "has exited");
-		return -ESRCH;
-	}
+
 	get_fs_root(current->fs, &ctx->root);
 	get_random_bytes(ctx->uuid, sizeof(ctx->uuid));
 	/* Positive, and it fits an int for who takes it as one. */

@@ -198,19 +198,22 @@ static void __noreturn ckpt_be_zombie(struct ckpt_member *m)
 	do_exit(code);
 }
 
-static long ckpt_be_member(struct ckpt_member *m)
+/* Up to the point of no return. */
+static int ckpt_become_ready(struct ckpt_member *m)
 {
-	struct ckpt_restart *rs = m->rs;
-	long ret;
+	int ret;
 
 	ret = ckpt_take_turn(m);
 	if (!ret)
-		ret = ckpt_wait_phase(rs, ckpt_is_zombie(m) ? CKPT_PHASE_ZOMBIES :
-							      CKPT_PHASE_COMMIT);
-	if (ret)
-		return ret;
-	if (ckpt_is_zombie(m))
-		ckpt_be_zombie(m);
+		ret = ckpt_wait_phase(m->rs, ckpt_is_zombie(m) ? CKPT_PHASE_ZOMBIES :
+								 CKPT_PHASE_COMMIT);
+	return ret;
+}
+
+static long ckpt_become_task(struct ckpt_member *m)
+{
+	struct ckpt_restart *rs = m->rs;
+	long ret;
 
 	ckpt_member_commit(m);
 	ret = ckpt_member_finish(m);
@@ -220,6 +223,19 @@ static long ckpt_be_member(struct ckpt_member *m)
 	ckpt_wait_phase(rs, CKPT_PHASE_RELEASE);
 	ckpt_restart_resume(m);
 	return ret;
+}
+
+/*
+ * A member that was killed may find that the others are past the point of no
+ * return already. It dies alone then, and nobody waits for it.
+ */
+static void ckpt_give_up(struct ckpt_member *m, int err)
+{
+	ckpt_fail(m->rs, err == -EINTR ? -ECHILD : err);
+	if (ckpt_phase(m->rs) != CKPT_PHASE_FAILED)
+		ckpt_one_less(m->rs);
+	restore_mm_abort(m);
+	do_send_sig_info(SIGKILL, SEND_SIG_PRIV, current, PIDTYPE_TGID);
 }
 
 /**
@@ -242,14 +258,13 @@ long ckpt_restart_member(struct ckpt_restart *rs, u32 index)
 		return ret;
 	}
 	m = ckpt_member(rs, index);
-	ret = ckpt_be_member(m);
-	/* A value of the program may look like an error. */
-	if (ckpt_phase(rs) < CKPT_PHASE_COMMIT ||
-	    ckpt_phase(rs) == CKPT_PHASE_FAILED) {
-		ckpt_fail(rs, ret == -EINTR ? -ECHILD : ret);
-		restore_mm_abort(m);
-		do_send_sig_info(SIGKILL, SEND_SIG_PRIV, current, PIDTYPE_TGID);
-	}
+	ret = ckpt_become_ready(m);
+	if (ret)
+		ckpt_give_up(m, ret);
+	else if (ckpt_is_zombie(m))
+		ckpt_be_zombie(m);
+	else
+		ret = ckpt_become_task(m);
 	ckpt_restart_put(rs);
 	return ret;
 }
@@ -340,8 +355,10 @@ static int ckpt_check_joined(struct ckpt_restart *rs)
 
 /**
  * struct ckpt_ids - where a process belongs
- * @sid: its session
- * @pgid: its process group
+ * @sid: its session, NULL: that of the coordinator
+ * @pgid: its process group, likewise
+ *
+ * A pid of a member is good as long as the member lives.
  */
 struct ckpt_ids {
 	struct pid *sid;
@@ -391,8 +408,6 @@ static int ckpt_find_ids(struct ckpt_restart *rs, struct ckpt_member *m,
 	const struct ckpt_tree_ids *want = m->tree_task->var;
 
 	/* Those of the coordinator stand for what stayed outside. */
-	ids->sid = task_session(current);
-	ids->pgid = task_pgrp(current);
 	if (!(rec->flags & CKPT_TREE_OUTER_SESSION) && want->sid)
 		ids->sid = ckpt_id(rs, m->tree_task, want->sid);
 	if (IS_ERR(ids->sid))
@@ -404,15 +419,31 @@ static int ckpt_find_ids(struct ckpt_restart *rs, struct ckpt_member *m,
 
 static void ckpt_set_ids(struct task_struct *t, const struct ckpt_ids *ids)
 {
+	struct pid *sid = ids->sid ?: task_session(current);
+	struct pid *pgid = ids->pgid ?: task_pgrp(current);
+
 	lockdep_assert_held_write(&tasklist_lock);
-	if (task_session(t) != ids->sid) {
-		change_pid(t, PIDTYPE_SID, ids->sid);
+	if (task_session(t) != sid) {
+		change_pid(t, PIDTYPE_SID, sid);
 		/* A terminal belongs to a session; see setsid(). */
 		proc_clear_tty(t);
 	}
-	if (task_pgrp(t) != ids->pgid)
-		change_pid(t, PIDTYPE_PGID, ids->pgid);
-	t->signal->leader = ids->sid == task_pid(t);
+	if (task_pgrp(t) != pgid)
+		change_pid(t, PIDTYPE_PGID, pgid);
+	t->signal->leader = sid == task_pid(t);
+}
+
+/* A member that was killed takes the restart with it, and its pid with it. */
+static bool ckpt_all_alive(struct ckpt_restart *rs)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+
+	lockdep_assert_held_write(&tasklist_lock);
+	xa_for_each(&rs->members, i, m)
+		if (m->t->exit_state || !pid_alive(m->t))
+			return false;
+	return true;
 }
 
 /* The very thread that the child was a child of. */
@@ -447,24 +478,21 @@ static int ckpt_link(struct ckpt_restart *rs)
 		cond_resched();
 	}
 	write_lock_irq(&tasklist_lock);
+	if (!ret && !ckpt_all_alive(rs))
+		ret = -ECHILD;
 	xa_for_each(&rs->members, i, m) {
 		if (ret || !ckpt_is_leader(m))
 			continue;
-		/* A member that was killed takes the restart with it. */
-		if (m->t->exit_state || !pid_task(task_pid(m->t), PIDTYPE_PID)) {
-			ret = -ECHILD;
-			continue;
-		}
 		ckpt_set_ids(m->t, &ids[i]);
 		ckpt_set_parent(rs, m);
 	}
-	write_unlock_irq(&tasklist_lock);
-	kvfree(ids);
-	/* What has found nobody to hold it. */
+	/* What has found nobody to hold it. The others go with their last user. */
 	xa_for_each(&rs->ghosts, i, pid)
 		if (!pid_has_task(pid, PIDTYPE_PGID) &&
 		    !pid_has_task(pid, PIDTYPE_SID))
 			free_pid(pid);
+	write_unlock_irq(&tasklist_lock);
+	kvfree(ids);
 	return ret;
 }
 
@@ -580,6 +608,8 @@ long ckpt_restart_run(struct ckpt_restart *rs)
 		ret = ckpt_link(rs);
 	if (!ret)
 		ret = ckpt_run_zombies(rs);
+	if (!ret && signal_pending(current))
+		ret = -EINTR;
 	if (!ret) {
 		atomic_set(&rs->left, ckpt_count_live(rs));
 		if (!ckpt_set_phase(rs, CKPT_PHASE_COMMIT, 0))

@@ -119,18 +119,39 @@ static int ckpt_freeze_process(struct task_struct *leader, void *data)
 	return 1;
 }
 
-/* Calls @visit for each process of the tree, under the tasklist_lock. */
-static void ckpt_walk(struct ckpt_ctx *ctx,
+/* A thread that executes a program takes the place of the first one. */
+static void ckpt_follow_root(struct ckpt_ctx *ctx)
+{
+	struct task_struct *t = pid_task(ctx->root_pid, PIDTYPE_TGID);
+
+	lockdep_assert_held(&tasklist_lock);
+	if (!t || t == ctx->root_task)
+		return;
+	put_task_struct(ctx->root_task);
+	ctx->root_task = get_task_struct(t);
+}
+
+/*
+ * Calls @visit for each process of the tree, under the tasklist_lock. Returns
+ * false if the root was replaced meanwhile: then not all were there to be found.
+ */
+static bool ckpt_walk(struct ckpt_ctx *ctx,
 		      int (*visit)(struct task_struct *leader, void *data),
 		      void *data)
 {
+	bool same;
 	int ret;
 
 	read_lock(&tasklist_lock);
+	ckpt_follow_root(ctx);
 	ret = visit(ctx->root_task, data);
 	read_unlock(&tasklist_lock);
 	if (ret > 0)
 		walk_process_tree(ctx->root_task, visit, data);
+	rcu_read_lock();
+	same = pid_task(ctx->root_pid, PIDTYPE_TGID) == ctx->root_task;
+	rcu_read_unlock();
+	return same;
 }
 
 static int ckpt_log_straggler(struct task_struct *leader, void *data)
@@ -152,17 +173,6 @@ static int ckpt_log_straggler(struct task_struct *leader, void *data)
 	return 1;
 }
 
-/* A thread that executes a program takes the place of the first one. */
-static void ckpt_follow_root(struct ckpt_ctx *ctx)
-{
-	struct task_struct *t = get_pid_task(ctx->root_pid, PIDTYPE_TGID);
-
-	if (!t)
-		return;
-	put_task_struct(ctx->root_task);
-	ctx->root_task = t;
-}
-
 static int ckpt_freeze_all(struct ckpt_ctx *ctx)
 {
 	unsigned long deadline = jiffies + ctx->freeze_timeout, now;
@@ -172,8 +182,8 @@ static int ckpt_freeze_all(struct ckpt_ctx *ctx)
 	for (;;) {
 		now = jiffies;
 		pass = (struct ckpt_pass){ .ctx = ctx };
-		ckpt_follow_root(ctx);
-		ckpt_walk(ctx, ckpt_freeze_process, &pass);
+		if (!ckpt_walk(ctx, ckpt_freeze_process, &pass))
+			pass.later++;
 		if (pass.err)
 			return pass.err;
 		if (pass.asked) {
@@ -343,7 +353,8 @@ int ckpt_freeze_tree(struct ckpt_ctx *ctx)
 			ret = ckpt_hold_task(ctx, &ctx->tasks[i]);
 		cond_resched();
 	}
-	if (!ret && ctx->tasks[0].zombie && !ctx->tasks[0].threads)
+	if (!ret && (!ctx->nr_tasks ||
+		     (ctx->tasks[0].zombie && !ctx->tasks[0].threads)))
 		ret = ckpt_task_gone(ctx, ctx->root_task);
 	ctx->stats.freeze_ns = ktime_get() - ctx->freeze_start;
 	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_FROZEN);

@@ -242,6 +242,16 @@ static bool nothing_left(struct crew *crew)
 			return true;
 		ckpt_sleep_ms(1);
 	}
+	/* What are they at? */
+	for (i = 0; i < crew->nr; i++) {
+		char cmd[256];
+
+		snprintf(cmd, sizeof(cmd),
+			 "cd /proc/%d && grep -E 'Name|State|PPid|SigPnd|ShdPnd|Threads' status && cat wchan syscall stack",
+			 crew->ids[i].pid);
+		if (!kill(crew->ids[i].pid, 0) && system(cmd))
+			continue;
+	}
 	return false;
 }
 
