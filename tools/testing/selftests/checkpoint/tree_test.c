@@ -623,7 +623,7 @@ TEST_F(tree, left_running)
 		TH_LOG("%s", log_text());
 }
 
-TEST_F(tree, comes_back)
+TEST_F_TIMEOUT(tree, comes_back, 200)
 {
 	int i;
 
