@@ -306,6 +306,13 @@ static int ckpt_wait_joined(struct ckpt_restart *rs)
 	return -ETIMEDOUT;
 }
 
+/* Of a task that the tasklist_lock keeps where it is. */
+static struct task_struct *ckpt_real_parent(struct task_struct *t)
+{
+	return rcu_dereference_protected(t->real_parent,
+					 lockdep_is_held(&tasklist_lock));
+}
+
 static const char *ckpt_misplaced(struct ckpt_restart *rs, struct ckpt_member *m)
 {
 	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
@@ -323,7 +330,7 @@ static const char *ckpt_misplaced(struct ckpt_restart *rs, struct ckpt_member *m
 		return NULL;
 	if (m->index) {
 		parent = ckpt_member(rs, rec->parent)->t;
-		if (t->real_parent->group_leader != parent->group_leader)
+		if (ckpt_real_parent(t)->group_leader != parent->group_leader)
 			return "is not a child of the process that it should be a child of";
 		if (t->exit_signal != rec->exit_signal)
 			return "has another exit signal";
@@ -454,10 +461,10 @@ static void ckpt_set_parent(struct ckpt_restart *rs, struct ckpt_member *m)
 	if (!m->index)
 		return;
 	parent = ckpt_member(rs, ckpt_rec_as(m->tree_task, tree_task)->parent)->t;
-	if (t->real_parent == parent || t->ptrace)
+	if (ckpt_real_parent(t) == parent || t->ptrace)
 		return;
-	t->real_parent = parent;
-	t->parent = parent;
+	RCU_INIT_POINTER(t->real_parent, parent);
+	RCU_INIT_POINTER(t->parent, parent);
 	list_move_tail(&t->sibling, &parent->children);
 }
 
@@ -556,7 +563,7 @@ static void ckpt_keep_exit_signals(struct ckpt_restart *rs)
 	read_lock(&tasklist_lock);
 	xa_for_each(&rs->members, i, m)
 		if (m->index && ckpt_is_leader(m) && !m->t->exit_state)
-			m->t->parent_exec_id = READ_ONCE(m->t->real_parent->self_exec_id);
+			m->t->parent_exec_id = READ_ONCE(ckpt_real_parent(m->t)->self_exec_id);
 	read_unlock(&tasklist_lock);
 }
 
