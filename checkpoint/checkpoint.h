@@ -599,6 +599,13 @@ void *ckpt_obj_restore(struct ckpt_restart *rs, enum ckpt_obj_type type,
 const struct ckpt_rec *ckpt_obj_rec(struct ckpt_restart *rs,
 				    enum ckpt_obj_type type, u32 objref);
 struct ckpt_member *ckpt_member(struct ckpt_restart *rs, u32 index);
+
+/* Had it exited when it was saved? */
+static inline bool ckpt_is_zombie(const struct ckpt_member *m)
+{
+	return ckpt_rec_as(m->tree_task, tree_task)->flags & CKPT_TREE_ZOMBIE;
+}
+
 void ckpt_robj_free(struct ckpt_robj *obj);
 
 /* ---- restart_image.c: the metadata -------------------------------------- */
@@ -651,6 +658,9 @@ void restore_signal_release(struct ckpt_member *m);
 
 /* ---- files.c, file.c --------------------------------------------------- */
 
+void ckpt_grab_tables(struct task_struct *t, struct files_struct **files,
+		      struct fs_struct **fs);
+void ckpt_drop_tables(struct files_struct *files, struct fs_struct *fs);
 void ckpt_check_files(struct ckpt_ctx *ctx, struct task_struct *t);
 void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
 		     const char *what, struct file *file);

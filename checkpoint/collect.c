@@ -36,14 +36,7 @@ static int ckpt_collect_task(struct ckpt_ctx *ctx, struct task_struct *t)
 	int err = 0;
 
 	/* SIGKILL may take them away at any time. */
-	task_lock(t);
-	files = t->files;
-	if (files)
-		ckpt_ops_FILES.grab(files);
-	fs = t->fs;
-	if (fs)
-		ckpt_ops_FS.grab(fs);
-	task_unlock(t);
+	ckpt_grab_tables(t, &files, &fs);
 	rcu_read_lock();
 	sighand = rcu_dereference(t->sighand);
 	if (sighand && !refcount_inc_not_zero(&sighand->count))
@@ -55,10 +48,7 @@ static int ckpt_collect_task(struct ckpt_ctx *ctx, struct task_struct *t)
 	ckpt_obj_collect(ctx, CKPT_OBJ_SIGHAND, sighand, 1, &err);
 	ckpt_obj_collect(ctx, CKPT_OBJ_MM, mm, 1, &err);
 
-	if (files)
-		ckpt_ops_FILES.drop(files);
-	if (fs)
-		ckpt_ops_FS.drop(fs);
+	ckpt_drop_tables(files, fs);
 	if (sighand)
 		ckpt_ops_SIGHAND.drop(sighand);
 	if (mm)

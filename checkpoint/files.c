@@ -328,6 +328,38 @@ void restore_files_unused(struct ckpt_restart *rs)
 				 rs->inherit[i].saved_fd);
 }
 
+/**
+ * ckpt_grab_tables - take hold of what a task has of files
+ * @t: the task, frozen; SIGKILL may take them away at any time
+ * @files: out, its file table with a reference, or NULL
+ * @fs: out, likewise root and working directory
+ */
+void ckpt_grab_tables(struct task_struct *t, struct files_struct **files,
+		      struct fs_struct **fs)
+{
+	task_lock(t);
+	*files = t->files;
+	if (*files)
+		ckpt_ops_FILES.grab(*files);
+	*fs = t->fs;
+	if (*fs)
+		ckpt_ops_FS.grab(*fs);
+	task_unlock(t);
+}
+
+/**
+ * ckpt_drop_tables - let go of what ckpt_grab_tables() took
+ * @files: file table, or NULL
+ * @fs: root and working directory, or NULL
+ */
+void ckpt_drop_tables(struct files_struct *files, struct fs_struct *fs)
+{
+	if (fs)
+		ckpt_ops_FS.drop(fs);
+	if (files)
+		ckpt_ops_FILES.drop(files);
+}
+
 /* ---- root and working directory --------------------------------------------- */
 
 /**

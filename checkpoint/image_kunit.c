@@ -15,6 +15,7 @@
 #include <linux/string.h>
 
 #include "checkpoint.h"
+#include "kunit.h"
 
 #define BUF_SIZE	SZ_16K
 #define V1_HEADER	384
@@ -46,21 +47,6 @@ static void image_exit(struct kunit *test)
 
 	if (im)
 		fput(im->file);
-}
-
-/* The definition, bit by bit: no look-up tables and nothing of the kernel's. */
-static u32 plain_crc32c(const void *buf, size_t len)
-{
-	const u8 *p = buf;
-	u32 crc = ~0U;
-	int bit;
-
-	while (len--) {
-		crc ^= *p++;
-		for (bit = 0; bit < 8; bit++)
-			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78U : crc >> 1;
-	}
-	return ~crc;
 }
 
 static void seal(struct ckpt_hdr *h)

@@ -12,6 +12,7 @@
 #include <linux/string.h>
 
 #include "checkpoint.h"
+#include "kunit.h"
 
 /* Images start in the middle of a file, where no offset is right by chance. */
 #define START		100
@@ -87,21 +88,6 @@ static struct ckpt_rec *next(struct kunit *test, u32 type)
 	KUNIT_EXPECT_EQ(test, rec->type, type);
 	KUNIT_EXPECT_EQ(test, rec->offset, offset);
 	return rec;
-}
-
-/* The definition, bit by bit: no tables and nothing of the kernel's. */
-static u32 plain_crc32c(const void *buf, size_t len)
-{
-	const u8 *p = buf;
-	u32 crc = ~0U;
-	int bit;
-
-	while (len--) {
-		crc ^= *p++;
-		for (bit = 0; bit < 8; bit++)
-			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78U : crc >> 1;
-	}
-	return ~crc;
 }
 
 /* ---- records ----------------------------------------------------------------- */

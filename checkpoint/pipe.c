@@ -28,6 +28,17 @@ bool ckpt_is_pipe(struct file *file)
 	       get_pipe_info(file, false);
 }
 
+/* Bytes in the pipe. Context: pipe->mutex held. */
+static size_t ckpt_pipe_bytes(const struct pipe_inode_info *pipe)
+{
+	size_t bytes = 0;
+	unsigned int i;
+
+	for (i = pipe->tail; i != pipe->head; i++)
+		bytes += pipe->bufs[i & (pipe->ring_size - 1)].len;
+	return bytes;
+}
+
 /**
  * ckpt_pipe_problem - what of a pipe cannot be saved
  * @file: one of its ends
@@ -37,16 +48,14 @@ bool ckpt_is_pipe(struct file *file)
 const char *ckpt_pipe_problem(struct file *file)
 {
 	struct pipe_inode_info *pipe = file->private_data;
-	unsigned int i;
-	u64 bytes = 0;
+	size_t bytes;
 
 #ifdef CONFIG_WATCH_QUEUE
 	if (pipe->watch_queue)
 		return "is a queue of notifications, which cannot be saved yet";
 #endif
 	mutex_lock(&pipe->mutex);
-	for (i = pipe->tail; i != pipe->head; i++)
-		bytes += pipe->bufs[i & (pipe->ring_size - 1)].len;
+	bytes = ckpt_pipe_bytes(pipe);
 	mutex_unlock(&pipe->mutex);
 	return bytes > CKPT_PIPE_MAX_DATA ?
 	       "holds more data than can be saved yet" : NULL;
@@ -83,16 +92,14 @@ static int checkpoint_pipe(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	struct pipe_inode_info *pipe = inode->i_pipe;
 	struct ckpt_rec_pipe *rec;
 	struct ckpt_pipe_buf *bufs;
-	unsigned int i, nr;
+	unsigned int nr;
 	size_t len;
 	int ret;
 
 	/* All its ends are frozen. */
 	mutex_lock(&pipe->mutex);
 	nr = pipe->head - pipe->tail;
-	len = array_size(nr, sizeof(*bufs));
-	for (i = pipe->tail; i != pipe->head; i++)
-		len += pipe->bufs[i & (pipe->ring_size - 1)].len;
+	len = array_size(nr, sizeof(*bufs)) + ckpt_pipe_bytes(pipe);
 	rec = ckpt_rec_new(ctx, pipe, CKPT_REC_PIPE, len);
 	ret = rec ? 0 : -ENOMEM;
 	if (rec) {

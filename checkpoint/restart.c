@@ -163,11 +163,6 @@ long ckpt_restart_failed(struct ckpt_restart *rs, long ret)
 
 /* ---- build --------------------------------------------------------------------- */
 
-static bool ckpt_is_zombie(const struct ckpt_member *m)
-{
-	return ckpt_rec_as(m->tree_task, tree_task)->flags & CKPT_TREE_ZOMBIE;
-}
-
 /*
  * What one member may have, another gets without a further question: objects
  * are made once. So all must be allowed the same.

@@ -406,16 +406,15 @@ static int ckpt_check_place(struct ckpt_restart *rs, struct ckpt_member *m)
 				"its leader, task %u, is none", rec->leader);
 	if (leader != m) {
 		if (rec->parent != CKPT_TREE_NO_PARENT ||
-		    (rec->flags & CKPT_TREE_ZOMBIE))
+		    ckpt_is_zombie(m))
 			return ckpt_bad(rs, m->tree_task, -EINVAL,
 					"a thread is no child and no zombie");
 		leader->threads++;
-		if (leader->threads == 1 &&
-		    ckpt_rec_as(leader->tree_task, tree_task)->flags & CKPT_TREE_ZOMBIE)
+		if (leader->threads == 1 && ckpt_is_zombie(leader))
 			m->speaks = true;
 		return 0;
 	}
-	m->speaks = !(rec->flags & CKPT_TREE_ZOMBIE);
+	m->speaks = !ckpt_is_zombie(m);
 	if (rec->exit_signal > _NSIG)
 		return ckpt_bad(rs, m->tree_task, -EINVAL, "exit signal %u",
 				rec->exit_signal);
@@ -429,7 +428,7 @@ static int ckpt_check_place(struct ckpt_restart *rs, struct ckpt_member *m)
 				"its parent, task %u, does not come before it",
 				rec->parent);
 	parent = ckpt_member(rs, rec->parent);
-	if (ckpt_rec_as(parent->tree_task, tree_task)->flags & CKPT_TREE_ZOMBIE)
+	if (ckpt_is_zombie(parent))
 		return ckpt_bad(rs, m->tree_task, -EINVAL,
 				"its parent, task %u, has exited", rec->parent);
 	parent = ckpt_member(rs, ckpt_rec_as(parent->tree_task, tree_task)->leader);
@@ -600,7 +599,7 @@ int ckpt_check_records(struct ckpt_member *m)
 	m->signal = ckpt_obj_rec(rs, CKPT_OBJ_SIGNAL, task->signal);
 	if (IS_ERR(m->signal))
 		return PTR_ERR(m->signal);
-	if (ckpt_rec_as(m->tree_task, tree_task)->flags & CKPT_TREE_ZOMBIE)
+	if (ckpt_is_zombie(m))
 		return 0;
 	m->sighand = ckpt_obj_rec(rs, CKPT_OBJ_SIGHAND, task->sighand);
 	if (IS_ERR(m->sighand))

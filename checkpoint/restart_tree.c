@@ -46,11 +46,6 @@
 /* Longest time without anybody joining. */
 #define CKPT_JOIN_TIMEOUT	(10 * HZ)
 
-static bool ckpt_is_zombie(const struct ckpt_member *m)
-{
-	return ckpt_rec_as(m->tree_task, tree_task)->flags & CKPT_TREE_ZOMBIE;
-}
-
 static u32 ckpt_leader_index(const struct ckpt_member *m)
 {
 	return ckpt_rec_as(m->tree_task, tree_task)->leader;

@@ -523,13 +523,8 @@ static int ckpt_task_objects(struct ckpt_ctx *ctx, struct task_struct *t,
 	int err = 0;
 
 	/* Frozen, but SIGKILL may take them away: the hash holds its own. */
+	ckpt_grab_tables(t, &files, &fs);
 	task_lock(t);
-	files = t->files;
-	if (files)
-		ckpt_ops_FILES.grab(files);
-	fs = t->fs;
-	if (fs)
-		ckpt_ops_FS.grab(fs);
 	ns = t->nsproxy;
 	if (ns)
 		get_nsproxy(ns);
@@ -549,10 +544,7 @@ static int ckpt_task_objects(struct ckpt_ctx *ctx, struct task_struct *t,
 out:
 	if (ns)
 		put_nsproxy(ns);
-	if (fs)
-		ckpt_ops_FS.drop(fs);
-	if (files)
-		ckpt_ops_FILES.drop(files);
+	ckpt_drop_tables(files, fs);
 	if (mm)
 		mmput(mm);
 	put_cred(cred);
