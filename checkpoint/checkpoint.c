@@ -136,6 +136,7 @@ static int ckpt_check(struct ckpt_ctx *ctx)
 			return -EINTR;
 		cond_resched();
 	}
+	ckpt_check_strangers(ctx);
 	ret = ckpt_check_leaks(ctx);
 	if (ret)
 		return ret;
@@ -270,6 +271,10 @@ static int ckpt_write_out(struct ckpt_ctx *ctx)
 	/* What was captured of it may be what it was in death. */
 	if (ckpt_tree_killed(ctx))
 		return -ESRCH;
+	/* They would die with the init. */
+	ret = ctx->flags & CHECKPOINT_KILL ? ckpt_check_strangers(ctx) : 0;
+	if (ret)
+		return ret;
 	ret = ckpt_out_finish(out, meta_offset, ctx->uuid);
 	if (ret)
 		goto failed;

@@ -31,6 +31,8 @@
 struct cred;
 struct files_struct;
 struct fs_struct;
+struct nsproxy;
+struct pid_namespace;
 
 /* Of current, or of a task whose siglock or freeze keeps it from exiting. */
 static inline struct sighand_struct *ckpt_sighand(struct task_struct *t)
@@ -442,6 +444,7 @@ struct ckpt_robj {
  * @adopts: the new address space, made by another
  * @files: the new file table
  * @fs: the new fs struct
+ * @nsproxy: the new namespaces, or NULL: they stay
  * @cred: the new credentials
  * @block_copy: contents of @block, for after the records are gone
  * @turn: completed when it is to restore its part
@@ -467,6 +470,7 @@ struct ckpt_member {
 	struct mm_struct *adopts;
 	struct files_struct *files;
 	struct fs_struct *fs;
+	struct nsproxy *nsproxy;
 	struct cred *cred;
 	struct ckpt_rec_restart_block block_copy;
 	struct completion turn;
@@ -542,6 +546,7 @@ enum ckpt_phase {
  * @phase: enum ckpt_phase
  * @wait: all that wait for @phase or for @left
  * @cred: of who began it; members have the same rights
+ * @pid_ns: of who began it
  * @running: there is a coordinator
  * @joined: members that have come
  * @left: members that have still to do what the phase asks
@@ -583,6 +588,7 @@ struct ckpt_restart {
 	enum ckpt_phase phase;
 	wait_queue_head_t wait;
 	const struct cred *cred;
+	struct pid_namespace *pid_ns;
 	bool running;
 	u32 joined;
 	atomic_t left;
@@ -643,6 +649,21 @@ void ckpt_check_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct);
 int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct);
 int restore_task_check(struct ckpt_member *m);
 void restore_task_commit(struct ckpt_member *m);
+
+/* ---- pidns.c ----------------------------------------------------------- */
+
+void ckpt_check_pidns(struct ckpt_ctx *ctx, struct task_struct *t,
+		      struct pid_namespace *children);
+int ckpt_check_strangers(struct ckpt_ctx *ctx);
+u32 ckpt_pid_levels(struct ckpt_ctx *ctx, struct pid *pid);
+void checkpoint_pidns(struct ckpt_ctx *ctx, struct task_struct *t,
+		      struct pid *pid, struct ckpt_rec_tree_task *rec);
+bool ckpt_image_is_container(struct ckpt_restart *rs);
+int ckpt_check_pidns_records(struct ckpt_member *m);
+int ckpt_check_pids(struct ckpt_member *m);
+struct pid *ckpt_alloc_ghost(struct ckpt_member *m, bool of_session);
+int restore_pidns(struct ckpt_member *m);
+void restore_pidns_commit(struct ckpt_member *m);
 
 /* ---- signal.c ---------------------------------------------------------- */
 

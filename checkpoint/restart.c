@@ -113,6 +113,8 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	if (rs->root.mnt)
 		path_put(&rs->root);
 	put_cred(rs->cred);
+	if (rs->pid_ns)
+		put_pid_ns(rs->pid_ns);
 	for (n = 0; n < rs->nr_inherit; n++)
 		fput(rs->inherit[n].file);
 	kfree(rs->inherit);
@@ -137,6 +139,7 @@ int ckpt_restart_begin(struct ckpt_restart *rs)
 
 	rs->start = ktime_get();
 	rs->cred = get_current_cred();
+	rs->pid_ns = get_pid_ns(task_active_pid_ns(current));
 	get_fs_root(current->fs, &rs->root);
 	ret = ckpt_read_meta(rs);
 	if (!ret)
@@ -187,7 +190,6 @@ static bool ckpt_same_rights(const struct cred *a, const struct cred *b)
 static int ckpt_check_caller(struct ckpt_member *m)
 {
 	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
-	const struct ckpt_tree_ids *ids = m->tree_task->var;
 	struct ckpt_restart *rs = m->rs;
 	struct task_struct *t = current;
 	unsigned int threads;
@@ -221,11 +223,7 @@ static int ckpt_check_caller(struct ckpt_member *m)
 			 "the restarting process runs under seccomp and has not CAP_SYS_ADMIN");
 		return -EPERM;
 	}
-	if (ids->pid != task_pid_vnr(t) && !(rs->flags & RESTART_NO_PIDS))
-		return ckpt_bad(rs, m->tree_task, -EINVAL,
-				"it was saved as pid %d, you are pid %d; --no-pids lets it have another pid",
-				ids->pid, task_pid_vnr(t));
-	return 0;
+	return ckpt_check_pids(m);
 }
 
 static int ckpt_make_objects(struct ckpt_member *m)
@@ -255,7 +253,7 @@ static int ckpt_make_objects(struct ckpt_member *m)
 	m->files = files;
 	if (!m->index)
 		restore_files_unused(rs);
-	return 0;
+	return restore_pidns(m);
 }
 
 /**
@@ -313,6 +311,7 @@ void ckpt_member_commit(struct ckpt_member *m)
 	current->flags &= ~PF_FORKNOEXEC;
 	WRITE_ONCE(current->self_exec_id, current->self_exec_id + 1);
 	restore_task_commit(m);
+	restore_pidns_commit(m);
 	trace_restart_stage(current, CKPT_STAGE_COMMITTED);
 	up_write(&current->signal->exec_update_lock);
 	m->rs->committed = true;
@@ -345,8 +344,11 @@ void ckpt_member_release(struct ckpt_member *m)
 		put_files_struct(m->files);
 	if (m->fs)
 		ckpt_ops_FS.drop(m->fs);
+	if (m->nsproxy)
+		put_nsproxy(m->nsproxy);
 	m->files = NULL;
 	m->fs = NULL;
+	m->nsproxy = NULL;
 	restore_signal_release(m);
 }
 

@@ -6,6 +6,7 @@
  */
 #include <linux/capability.h>
 #include <linux/nsproxy.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/stdarg.h>
@@ -364,22 +365,29 @@ int ckpt_read_meta(struct ckpt_restart *rs)
 
 /* ---- checks -------------------------------------------------------------------- */
 
+static bool ckpt_id_possible(pid_t id, pid_t least)
+{
+	return id >= least && id <= PID_MAX_LIMIT;
+}
+
 static int ckpt_check_ids(struct ckpt_restart *rs, struct ckpt_member *m)
 {
 	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
 	const struct ckpt_tree_ids *ids = m->tree_task->var, *group;
+	u32 i;
 
-	if (rec->nr_levels != 1 || m->tree_task->var_len < sizeof(*ids))
-		return ckpt_bad(rs, m->tree_task, -EOPNOTSUPP,
-				"%u levels of pid namespaces cannot be restored yet",
-				rec->nr_levels);
-	if (ids->pid <= 0 || ids->pid > PID_MAX_LIMIT || ids->tgid <= 0 ||
-	    ids->tgid > PID_MAX_LIMIT || ids->pgid < 0 ||
-	    ids->pgid > PID_MAX_LIMIT || ids->sid < 0 ||
-	    ids->sid > PID_MAX_LIMIT)
+	if (!rec->nr_levels || rec->nr_levels > MAX_PID_NS_LEVEL + 1 ||
+	    m->tree_task->var_len < rec->nr_levels * sizeof(*ids))
 		return ckpt_bad(rs, m->tree_task, -EINVAL,
-				"impossible ids: %d %d %d %d", ids->pid,
-				ids->tgid, ids->pgid, ids->sid);
+				"%u levels of pid namespaces", rec->nr_levels);
+	for (i = 0; i < rec->nr_levels; i++)
+		if (!ckpt_id_possible(ids[i].pid, 1) ||
+		    !ckpt_id_possible(ids[i].tgid, 1) ||
+		    !ckpt_id_possible(ids[i].pgid, 0) ||
+		    !ckpt_id_possible(ids[i].sid, 0))
+			return ckpt_bad(rs, m->tree_task, -EINVAL,
+					"impossible ids: %d %d %d %d", ids[i].pid,
+					ids[i].tgid, ids[i].pgid, ids[i].sid);
 	group = ckpt_member(rs, rec->leader)->tree_task->var;
 	if (ids->tgid != group->pid)
 		return ckpt_bad(rs, m->tree_task, -EINVAL,
@@ -470,6 +478,12 @@ static int ckpt_check_tree(struct ckpt_restart *rs)
 			return ret;
 		if (fatal_signal_pending(current))
 			return -EINTR;
+		cond_resched();
+	}
+	xa_for_each(&rs->members, i, m) {
+		ret = ckpt_check_pidns_records(m);
+		if (ret)
+			return ret;
 		cond_resched();
 	}
 	m = ckpt_member(rs, 0);

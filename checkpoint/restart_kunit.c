@@ -270,11 +270,19 @@ static void metadata(struct kunit *test)
  * @pid: its pid
  * @tgid: pid of its process
  * @flags: CKPT_TREE_*
+ * @pidns: 1 + index of the init of its pid namespace
+ * @levels: levels of pid namespaces below the first
+ * @inner: its pid in these
+ * @next: what comes after these fields in the record
  */
 struct tree_param_task {
 	u32 index, parent, leader;
 	s32 pid, tgid;
 	u32 flags;
+	u32 pidns;
+	u32 levels;
+	s32 inner;
+	u32 next[3];
 };
 
 /* Announced are as many tasks as there are, and @plus more. */
@@ -332,6 +340,68 @@ static const struct tree_param {
 	  -EINVAL, "pid 7 is there twice" },
 	{ "flags", 1, 0, { { 0, NONE, 0, 7, 7, 1U << 31 } }, -EOPNOTSUPP,
 	  "unknown flags 0x80000000" },
+	{ "container", 2, 0, { { 0, NONE, 0, 1, 1, 0, 1 },
+	  { 1, 0, 1, 8, 8, 0, 1 } }, 0, "" },
+	{ "pid namespace below", 3, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, 0, 1, 8, 8, 0, 2, 1, 1 }, { 2, 1, 2, 9, 9, 0, 2, 1, 2 } }, 0, "" },
+	{ "one who entered it", 3, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, 0, 1, 9, 9, 0, 3, 1, 2 }, { 2, 0, 2, 8, 8, 0, 3, 1, 1 } }, 0, "" },
+	{ "pid namespaces for children", 4, 0, { { 0, NONE, 0, 7, 7, .next[0] = 3 },
+	  { 1, 0, 1, 8, 8, .next[0] = CKPT_PIDNS_NEW },
+	  { 2, 0, 2, 9, 9, 0, 3, 1, 1 },
+	  { 3, 0, 3, 10, 10, .next[0] = CKPT_PIDNS_DEAD } }, 0, "" },
+	{ "no levels", 1, 0, { { 0, NONE, 0, 7, 7, .levels = -1U } }, -EINVAL,
+	  "0 levels" },
+	{ "too many levels", 1, 0, { { 0, NONE, 0, 7, 7, .levels = 40 } },
+	  -EINVAL, "41 levels" },
+	{ "levels of no namespace", 1, 0, { { 0, NONE, 0, 7, 7, 0, 0, 1, 7 } },
+	  -EINVAL, "not the levels of its pid namespace" },
+	{ "impossible inner pid", 1, 0, { { 0, NONE, 0, 7, 7, 0, 0, 1, 0 } },
+	  -EINVAL, "impossible ids" },
+	{ "no such init", 1, 0, { { 0, NONE, 0, 1, 1, 0, 2 } }, -EINVAL,
+	  "no such task that could be the init" },
+	{ "init is not pid 1", 1, 0, { { 0, NONE, 0, 2, 2, 0, 1 } }, -EINVAL,
+	  "has to be pid 1" },
+	{ "init is a thread", 2, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, NONE, 0, 8, 7, 0, 2, 1, 1 } }, -EINVAL,
+	  "a thread cannot be the init" },
+	{ "init skips a level", 2, 0, { { 0, NONE, 0, 1, 1, 0, 1 },
+	  { 1, 0, 1, 1, 1, 0, 2 } }, -EINVAL, "pid 1 is there twice" },
+	{ "init on the level of its parent", 2, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, 0, 1, 1, 1, 0, 2 } }, -EINVAL,
+	  "has to be a child of the one above" },
+	{ "init of another namespace", 3, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, 0, 1, 8, 8, 0, 2, 1, 1 }, { 2, 1, 2, 9, 9, 0, 4, 1, 2 } }, -EINVAL,
+	  "no such task that could be the init" },
+	{ "init that is none", 3, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, 0, 1, 8, 8, 0, 3, 1, 1 }, { 2, 0, 2, 9, 9, 0, 2, 1, 1 } }, -EINVAL,
+	  "the init of its pid namespace is in another one" },
+	{ "root below itself", 2, 0, { { 0, NONE, 0, 7, 7, 0, 2, 1, 2 },
+	  { 1, 0, 1, 8, 8, 0, 2, 1, 1 } }, -EINVAL,
+	  "the root is in a pid namespace below it" },
+	{ "out of the container", 2, 0, { { 0, NONE, 0, 1, 1, 0, 1 },
+	  { 1, 0, 1, 8, 8 } }, -EINVAL, "above the pid namespace of the root" },
+	{ "up again", 3, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, 0, 1, 8, 8, 0, 2, 1, 1 }, { 2, 1, 2, 9, 9 } }, -EINVAL,
+	  "does not lie below that of its parent" },
+	{ "sideways", 4, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, 0, 1, 8, 8, 0, 2, 1, 1 }, { 2, 0, 2, 9, 9, 0, 3, 1, 1 },
+	  { 3, 1, 3, 10, 10, 0, 3, 1, 2 } }, -EINVAL,
+	  "does not lie below that of its parent" },
+	{ "dead init", 3, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, 0, 1, 8, 8, ZOMBIE, 2, 1, 1 }, { 2, 0, 2, 9, 9, 0, 2, 1, 2 } },
+	  -EINVAL, "the init of its pid namespace has exited" },
+	{ "thread elsewhere", 3, 0, { { 0, NONE, 0, 7, 7 },
+	  { 1, 0, 1, 8, 8, 0, 2, 1, 1 }, { 2, NONE, 0, 9, 7, 0, 2, 1, 2 } },
+	  -EINVAL, "a thread is in the pid namespace of its process" },
+	{ "no such children", 1, 0, { { 0, NONE, 0, 7, 7, .next[0] = 1 } },
+	  -EINVAL, "no such pid namespace for its children" },
+	{ "children of nobody", 1, 0, { { 0, NONE, 0, 7, 7, .next[0] = 77 } },
+	  -EINVAL, "no such pid namespace for its children" },
+	{ "next pid", 1, 0, { { 0, NONE, 0, 1, 1, 0, 1,
+	  .next[1] = PID_MAX_LIMIT + 1 } }, -EINVAL, "impossible settings" },
+	{ "memfd_noexec", 1, 0, { { 0, NONE, 0, 1, 1, 0, 1, .next[2] = 3 } },
+	  -EINVAL, "impossible settings" },
 };
 
 KUNIT_ARRAY_PARAM_DESC(tree, tree_params, desc);
@@ -342,17 +412,24 @@ static void add_tree_task(struct kunit *test, struct ckpt_meta *meta,
 	struct ckpt_rec_tree_task *rec;
 	struct ckpt_tree_ids *ids;
 
-	rec = ckpt_meta_add(meta, CKPT_REC_TREE_TASK, sizeof(*rec), sizeof(*ids));
+	rec = ckpt_meta_add(meta, CKPT_REC_TREE_TASK, sizeof(*rec),
+			    sizeof(*ids) * 2);
 	KUNIT_ASSERT_NOT_NULL(test, rec);
 	rec->index = t->index;
 	rec->parent = t->parent;
 	rec->leader = t->leader;
 	rec->exit_signal = SIGCHLD;
 	rec->flags = t->flags;
-	rec->nr_levels = 1;
+	rec->nr_levels = 1 + t->levels;
+	rec->pidns = t->pidns;
+	rec->pidns_children = t->next[0];
+	rec->pidns_next = t->next[1];
+	rec->pidns_memfd_noexec = t->next[2];
 	ids = (struct ckpt_tree_ids *)(rec + 1);
-	ids->pid = t->pid;
-	ids->tgid = t->tgid;
+	ids[0].pid = t->pid;
+	ids[0].tgid = t->tgid;
+	ids[1].pid = t->inner;
+	ids[1].tgid = t->inner;
 }
 
 static void tree(struct kunit *test)

@@ -319,8 +319,6 @@ static const char *ckpt_misplaced(struct ckpt_restart *rs, struct ckpt_member *m
 		return "has exited";
 	if (t->group_leader != ckpt_member(rs, rec->leader)->t)
 		return "is not in the process that it should be in";
-	if (task_active_pid_ns(t) != task_active_pid_ns(current))
-		return "is in another pid namespace than the coordinator";
 	if (!ckpt_is_leader(m))
 		return NULL;
 	if (m->index) {
@@ -371,27 +369,23 @@ struct ckpt_ids {
  * The pid behind a number in the image. A session or group may have lost its
  * leader; a struct pid with no task of that number is all that it takes.
  */
-static struct pid *ckpt_id(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			   pid_t nr)
+static struct pid *ckpt_id(struct ckpt_member *m, bool of_session)
 {
+	const struct ckpt_tree_ids *ids = m->tree_task->var;
+	pid_t nr = of_session ? ids->sid : ids->pgid;
+	struct ckpt_restart *rs = m->rs;
 	void *entry = xa_load(&rs->pids, nr);
-	struct ckpt_member *m;
 	struct pid *pid;
 	int ret;
 
-	if (entry) {
-		m = ckpt_member(rs, xa_to_value(entry));
-		return task_pid(m->t);
-	}
+	if (entry)
+		return task_pid(ckpt_member(rs, xa_to_value(entry))->t);
 	pid = xa_load(&rs->ghosts, nr);
 	if (pid)
 		return pid;
-	if (rs->flags & RESTART_NO_PIDS)
-		pid = alloc_pid(task_active_pid_ns(current), NULL, 0);
-	else
-		pid = alloc_pid(task_active_pid_ns(current), &nr, 1);
+	pid = ckpt_alloc_ghost(m, of_session);
 	if (IS_ERR(pid)) {
-		ckpt_bad(rs, r, PTR_ERR(pid),
+		ckpt_bad(rs, m->tree_task, PTR_ERR(pid),
 			 "the id %d of a session or process group cannot be had here", nr);
 		return pid;
 	}
@@ -403,19 +397,18 @@ static struct pid *ckpt_id(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	return pid;
 }
 
-static int ckpt_find_ids(struct ckpt_restart *rs, struct ckpt_member *m,
-			 struct ckpt_ids *ids)
+static int ckpt_find_ids(struct ckpt_member *m, struct ckpt_ids *ids)
 {
 	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
 	const struct ckpt_tree_ids *want = m->tree_task->var;
 
 	/* Those of the coordinator stand for what stayed outside. */
 	if (!(rec->flags & CKPT_TREE_OUTER_SESSION) && want->sid)
-		ids->sid = ckpt_id(rs, m->tree_task, want->sid);
+		ids->sid = ckpt_id(m, true);
 	if (IS_ERR(ids->sid))
 		return PTR_ERR(ids->sid);
 	if (!(rec->flags & CKPT_TREE_OUTER_GROUP) && want->pgid)
-		ids->pgid = ckpt_id(rs, m->tree_task, want->pgid);
+		ids->pgid = ckpt_id(m, false);
 	return PTR_ERR_OR_ZERO(ids->pgid);
 }
 
@@ -435,7 +428,9 @@ static void ckpt_set_ids(struct task_struct *t, const struct ckpt_ids *ids)
 	t->signal->leader = sid == task_pid(t);
 }
 
-/* A member that was killed takes the restart with it, and its pid with it. */
+/*
+ * A member that was killed takes the restart with it, and its pid with it.
+ */
 static bool ckpt_all_alive(struct ckpt_restart *rs)
 {
 	struct ckpt_member *m;
@@ -448,7 +443,10 @@ static bool ckpt_all_alive(struct ckpt_restart *rs)
 	return true;
 }
 
-/* The very thread that the child was a child of. */
+/*
+ * The very thread that the child was a child of; and there in the order of the
+ * image, whoever was made first.
+ */
 static void ckpt_set_parent(struct ckpt_restart *rs, struct ckpt_member *m)
 {
 	struct task_struct *t = m->t, *parent;
@@ -456,7 +454,7 @@ static void ckpt_set_parent(struct ckpt_restart *rs, struct ckpt_member *m)
 	if (!m->index)
 		return;
 	parent = ckpt_member(rs, ckpt_rec_as(m->tree_task, tree_task)->parent)->t;
-	if (ckpt_real_parent(t) == parent || t->ptrace)
+	if (t->ptrace)
 		return;
 	RCU_INIT_POINTER(t->real_parent, parent);
 	RCU_INIT_POINTER(t->parent, parent);
@@ -476,7 +474,7 @@ static int ckpt_link(struct ckpt_restart *rs)
 		return -ENOMEM;
 	xa_for_each(&rs->members, i, m) {
 		if (!ret && ckpt_is_leader(m))
-			ret = ckpt_find_ids(rs, m, &ids[i]);
+			ret = ckpt_find_ids(m, &ids[i]);
 		cond_resched();
 	}
 	write_lock_irq(&tasklist_lock);

@@ -94,12 +94,10 @@ static void ckpt_check_flags(struct ckpt_ctx *ctx, struct task_struct *t)
 
 static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 {
-	bool reaper, vforked, traces, worker = false;
+	bool vforked, traces, worker = false;
 	struct task_struct *thread;
 
 	read_lock(&tasklist_lock);
-	reaper = t == ctx->root_task && !is_global_init(t) &&
-		 is_child_reaper(ctx->root_pid);
 	vforked = t->vfork_done;
 	traces = !list_empty(&t->ptraced);
 	for_each_thread(t, thread)
@@ -112,8 +110,6 @@ static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 		ckpt_refuse(ctx, t, "traces other processes");
 	if (worker && thread_group_leader(t))
 		ckpt_refuse(ctx, t, "has a thread that works for the kernel");
-	if (reaper)
-		ckpt_refuse(ctx, t, "is the init of a pid namespace, which cannot be saved yet");
 	if (is_global_init(t))
 		ckpt_refuse(ctx, t, "is the init of the machine");
 }
@@ -330,7 +326,6 @@ static void ckpt_check_ns(struct ckpt_ctx *ctx, struct task_struct *t,
 static void ckpt_check_namespaces(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	const struct cred *cred = get_task_cred(t);
-	struct pid_namespace *pid_ns = ns_of_pid(ctx->root_pid);
 	struct nsproxy *ns, *mine = current->nsproxy;
 
 	task_lock(t);
@@ -346,10 +341,7 @@ static void ckpt_check_namespaces(struct ckpt_ctx *ctx, struct task_struct *t)
 	ckpt_check_ns(ctx, t, ns->ipc_ns == mine->ipc_ns, "IPC");
 	ckpt_check_ns(ctx, t, ns->net_ns == mine->net_ns, "network");
 	ckpt_check_ns(ctx, t, ns->cgroup_ns == mine->cgroup_ns, "cgroup");
-	ckpt_check_ns(ctx, t, pid_ns == task_active_pid_ns(current), "pid");
-	if (ns->pid_ns_for_children != pid_ns)
-		ckpt_refuse(ctx, t,
-			    "has asked for a new pid namespace for its children, which cannot be saved yet");
+	ckpt_check_pidns(ctx, t, ns->pid_ns_for_children);
 #ifdef CONFIG_TIME_NS
 	/* Its own time namespace is in the header; its children's is not. */
 	if (ns->time_ns_for_children != ns->time_ns)

@@ -500,28 +500,32 @@ static int ckpt_exit_signal(struct ckpt_ctx *ctx, unsigned int i)
 
 static int checkpoint_tree_task(struct ckpt_ctx *ctx, unsigned int i)
 {
-	struct pid_namespace *ns = ns_of_pid(ctx->root_pid);
 	const struct ckpt_task *ct = &ctx->tasks[i];
+	struct pid *pid = get_task_pid(ct->t, PIDTYPE_PID);
+	u32 levels = pid ? ckpt_pid_levels(ctx, pid) : 0;
 	struct ckpt_rec_tree_task *rec;
-	struct ckpt_tree_ids *ids;
 
-	rec = ckpt_rec_new(ctx, tree_task, CKPT_REC_TREE_TASK, sizeof(*ids));
-	if (!rec)
+	if (!levels) {
+		put_pid(pid);
+		return ckpt_task_gone(ctx, ct->t);
+	}
+	rec = ckpt_rec_new(ctx, tree_task, CKPT_REC_TREE_TASK,
+			   levels * sizeof(struct ckpt_tree_ids));
+	if (!rec) {
+		put_pid(pid);
 		return -ENOMEM;
+	}
 	rec->index = i;
 	rec->parent = ct->parent;
 	rec->leader = ct->leader;
 	rec->exit_signal = ct->leader == i ? ckpt_exit_signal(ctx, i) : 0;
-	rec->nr_levels = 1;
+	rec->nr_levels = levels;
 	if (ct->zombie)
 		rec->flags |= CKPT_TREE_ZOMBIE;
 	if (test_tsk_thread_flag(ct->t, TIF_ADDR32))
 		rec->flags |= CKPT_TREE_COMPAT;
-	ids = ckpt_rec_var(rec);
-	ids->pid = task_pid_nr_ns(ct->t, ns);
-	ids->tgid = task_tgid_nr_ns(ct->t, ns);
-	ids->pgid = task_pgrp_nr_ns(ct->t, ns);
-	ids->sid = task_session_nr_ns(ct->t, ns);
+	checkpoint_pidns(ctx, ct->t, pid, rec);
+	put_pid(pid);
 	return ct->leader == i ? ckpt_tree_outer_flags(ctx, ct->t, &rec->flags) : 0;
 }
 

@@ -113,6 +113,17 @@ static void put_task(struct json_object *o, const struct model *m,
 	put_call(o, model_attached(m, s, CKPT_REC_RESTART_BLOCK));
 }
 
+/* From the second pid namespace downwards. */
+static struct json_object *inner_pids(const struct ckpt_tree_ids *ids, __u32 levels)
+{
+	struct json_object *list = json_object_new_array();
+	__u32 i;
+
+	for (i = 1; i < levels; i++)
+		json_object_array_add(list, json_object_new_int(ids[i].pid));
+	return list;
+}
+
 static struct json_object *tree_task(const struct model *m,
 				     const struct ckpt_record *rec)
 {
@@ -128,6 +139,10 @@ static struct json_object *tree_task(const struct model *m,
 	put_int(o, "tgid", ids->tgid);
 	put_int(o, "pgid", ids->pgid);
 	put_int(o, "sid", ids->sid);
+	if (t->nr_levels > 1)
+		json_object_object_add(o, "inner_pids", inner_pids(ids, t->nr_levels));
+	if (t->pidns)
+		put_int(o, "pidns_init", t->pidns - 1);
 	put_bool(o, "zombie", t->flags & CKPT_TREE_ZOMBIE);
 	put_bool(o, "compat", t->flags & CKPT_TREE_COMPAT);
 	if (s)

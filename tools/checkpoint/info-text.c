@@ -74,10 +74,12 @@ static void print_tree(const struct model *m, FILE *f)
 			fprintf(f, "%8s", "-");
 		else
 			fprintf(f, "%8d", parent_pid(m, t->parent));
-		fprintf(f, " %8d %8d  %s%s%s\n", ids->pgid, ids->sid,
+		fprintf(f, " %8d %8d  %s%s%s%s\n", ids->pgid, ids->sid,
 			task_comm(m, t->index),
 			t->flags & CKPT_TREE_ZOMBIE ? " (zombie)" : "",
-			t->flags & CKPT_TREE_COMPAT ? " (32 bit)" : "");
+			t->flags & CKPT_TREE_COMPAT ? " (32 bit)" : "",
+			t->pidns == t->index + 1 ?
+			" (init of a pid namespace)" : "");
 	}
 }
 

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,20 +23,22 @@
 #include "mktree.h"
 #include "util.h"
 
+/* How long to wait for another process to be made. */
+#define ENTER_TIMEOUT_MS	10000
+
 static int plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
-		     bool no_pids)
+		     bool any_pid)
 {
 	const struct ckpt_tree_ids *ids = task->ids;
+	__u32 i, levels = task->rec.nr_levels;
 
-	if (task->rec.nr_levels != 1) {
-		msg("task %d of the image is in a nested pid namespace: not supported yet",
-		    ids->pid);
-		return -1;
-	}
 	*t = (struct mk_task){
 		.index = task->rec.index,
 		.saved_pid = ids->pid,
-		.want = no_pids ? 0 : ids->pid,
+		.want = any_pid ? 0 : ids->pid,
+		.set_tid = malloc(levels * sizeof(*t->set_tid)),
+		.nr_tid = any_pid ? levels - 1 : levels,
+		.new_pidns = task->rec.pidns == task->rec.index + 1,
 		.exit_signal = task->rec.exit_signal,
 		.leads_session = ids->sid == ids->pid,
 		.leads_group = ids->pgid == ids->pid && ids->sid != ids->pid,
@@ -43,11 +46,48 @@ static int plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
 		.thread = MK_NONE,
 		.next = MK_NONE,
 	};
+	if (!t->set_tid) {
+		msg("out of memory");
+		return -1;
+	}
+	for (i = 0; i < t->nr_tid; i++)
+		t->set_tid[i] = ids[levels - 1 - i].pid;
+	return 0;
+}
+
+/* A process in a pid namespace that its parent is not in, nor the init of it. */
+static int plan_entry(struct mktree *mk, const struct ckpt_tree *tree, __u32 i,
+		      bool any_pid)
+{
+	const struct ckpt_rec_tree_task *rec = &tree->tasks[i].rec;
+	const struct ckpt_rec_tree_task *parent = &tree->tasks[rec->parent].rec;
+	struct mk_task *t = &mk->tasks[i];
+
+	if (t->new_pidns || rec->pidns == parent->pidns)
+		return 0;
+	if (!rec->pidns || rec->pidns > mk->nr ||
+	    rec->nr_levels <= parent->nr_levels ||
+	    tree->tasks[rec->pidns - 1].rec.nr_levels < parent->nr_levels) {
+		msg("the image has task %d in an impossible pid namespace",
+		    t->saved_pid);
+		return -1;
+	}
+	if (any_pid && parent->nr_levels == 1) {
+		msg("process %d has entered a pid namespace, which is found by its pid",
+		    t->saved_pid);
+		msg("restart without --no-pids");
+		return -1;
+	}
+	t->init = tree->tasks[rec->pidns - 1].ids[parent->nr_levels - 1].pid;
+	t->depth = rec->nr_levels - parent->nr_levels;
+	if (t->depth > mk->max_depth)
+		mk->max_depth = t->depth;
 	return 0;
 }
 
 /* Puts a task into the list of its process or of its parent's process. */
-static int plan_place(struct mktree *mk, const struct ckpt_tree *tree, __u32 i)
+static int plan_place(struct mktree *mk, const struct ckpt_tree *tree, __u32 i,
+		      bool any_pid)
 {
 	const struct ckpt_rec_tree_task *rec = &tree->tasks[i].rec;
 	__u32 *list;
@@ -64,36 +104,50 @@ static int plan_place(struct mktree *mk, const struct ckpt_tree *tree, __u32 i)
 		list = &mk->tasks[tree->tasks[rec->parent].rec.leader].child;
 	mk->tasks[i].next = *list;
 	*list = i;
-	return 0;
+	return rec->leader == i ? plan_entry(mk, tree, i, any_pid) : 0;
 }
 
 int mktree_plan(struct mktree *mk, const struct ckpt_tree *tree, bool no_pids)
 {
+	bool any_pid;
 	__u32 i;
 
 	mk->nr = tree->nr_tasks;
 	mk->root = tree->root;
 	mk->pidfd = -1;
+	mk->container = tree->tasks[tree->root].rec.pidns;
+	any_pid = no_pids && !mk->container;
 	mk->tasks = calloc(mk->nr, sizeof(*mk->tasks));
 	if (!mk->tasks) {
 		msg("out of memory");
 		return -1;
 	}
 	for (i = 0; i < mk->nr; i++)
-		if (plan_task(&mk->tasks[i], &tree->tasks[i], no_pids))
+		if (plan_task(&mk->tasks[i], &tree->tasks[i], any_pid))
 			return -1;
 	/* Backwards: the lists are in the order of the image then. */
 	while (i--)
-		if (plan_place(mk, tree, i))
+		if (plan_place(mk, tree, i, any_pid))
 			return -1;
 	return 0;
+}
+
+void mktree_free(struct mktree *mk)
+{
+	__u32 i;
+
+	for (i = 0; mk->tasks && i < mk->nr; i++)
+		free(mk->tasks[i].set_tid);
+	free(mk->tasks);
+	mk->tasks = NULL;
 }
 
 bool mktree_wants(const struct mktree *mk, pid_t pid)
 {
 	__u32 i;
 
-	for (i = 0; i < mk->nr; i++)
+	/* Those of a container are its own. */
+	for (i = 0; i < mk->nr && !mk->container; i++)
 		if (mk->tasks[i].want == pid)
 			return true;
 	return false;
@@ -125,6 +179,12 @@ static void explain_clone(const struct mk_task *t, int err)
 		explain_taken(t->want);
 		break;
 	case EPERM:
+		if (t->new_pidns) {
+			msg("you may not make a pid namespace, which process %d needs",
+			    t->saved_pid);
+			msg("it needs CAP_SYS_ADMIN (run as root)");
+			break;
+		}
 		msg("you may not choose pid %d", t->want);
 		msg("it needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN (run as root)");
 		msg("with --no-pids the program gets another pid, if it can do with that");
@@ -153,19 +213,61 @@ static __noreturn void give_up(const struct mktree *mk)
 	_exit(127);
 }
 
-/* Nobody shall be left when the command is gone. */
-static void die_with_parent(pid_t parent)
+/*
+ * Nobody shall be left when the command is gone. From another pid namespace a
+ * parent cannot be seen.
+ */
+static void die_with_parent(const struct mk_task *t, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (getppid() != (t->new_pidns || t->init ? 0 : parent))
 		_exit(127);
+}
+
+static void set_tid(const struct mk_task *t, struct clone_args *args)
+{
+	args->set_tid = t->nr_tid ? (uintptr_t)t->set_tid : 0;
+	args->set_tid_size = t->nr_tid;
 }
 
 static long clone_task(const struct mk_task *t, struct clone_args *args)
 {
-	args->set_tid = t->want ? (uintptr_t)&t->want : 0;
-	args->set_tid_size = t->want ? 1 : 0;
+	set_tid(t, args);
+	if (t->new_pidns)
+		args->flags |= CLONE_NEWPID;
 	return syscall(SYS_clone3, args, sizeof(*args));
+}
+
+/* The children of this process are born in the pid namespace of @pid. */
+static int aim_at(pid_t pid)
+{
+	int fd = syscall(SYS_pidfd_open, pid, 0), ret;
+
+	if (fd < 0) {
+		/* A pid that somebody is just being made for is invalid so long. */
+		errno = ESRCH;
+		return -1;
+	}
+	ret = setns(fd, CLONE_NEWPID);
+	close(fd);
+	return ret;
+}
+
+/* Some other process makes that init, and waits for nobody in doing so. */
+static long clone_into(const struct mk_task *t, struct clone_args *args)
+{
+	unsigned int ms;
+	long ret;
+
+	for (ms = 0; aim_at(t->init); ms++) {
+		if (errno != ESRCH || ms >= ENTER_TIMEOUT_MS)
+			return -1;
+		usleep(1000);
+	}
+	ret = clone_task(t, args);
+	if (ret > 0 && aim_at(getpid()))
+		return -1;
+	return ret;
 }
 
 /*
@@ -177,13 +279,12 @@ static long clone_thread(const struct mk_task *t, int context)
 	struct clone_args args = {
 		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
 			 CLONE_THREAD | CLONE_SYSVSEM,
-		.set_tid = t->want ? (uintptr_t)&t->want : 0,
-		.set_tid_size = t->want ? 1 : 0,
 	};
 	register unsigned long index asm("r12") = t->index;
 	register unsigned long fd asm("r13") = context;
 	long ret = SYS_clone3;
 
+	set_tid(t, &args);
 	asm volatile("syscall\n\t"
 		     "test %%rax, %%rax\n\t"
 		     "jnz 1f\n\t"
@@ -211,30 +312,53 @@ static long clone_thread(const struct mk_task *t, int context)
 	return ret;
 }
 
-/* Creates all below @t and takes part; in a child, for that child. */
-static __noreturn void run_task(const struct mktree *mk, const struct mk_task *t)
+/*
+ * Creates the children of @t that are @depth levels of pid namespaces below it
+ * without being the init there. Returns the child in it, and NULL in @t.
+ */
+static const struct mk_task *make_children(const struct mktree *mk,
+					   const struct mk_task *t, __u32 depth)
 {
 	const struct mk_task *c;
 	pid_t me = getpid();
 	__u32 i;
 
-next:
 	for (i = t->child; i != MK_NONE; i = c->next) {
 		struct clone_args args = { 0 };
 		long pid;
 
 		c = &mk->tasks[i];
+		if (c->depth != depth)
+			continue;
 		args.exit_signal = c->exit_signal;
-		pid = clone_task(c, &args);
+		pid = depth ? clone_into(c, &args) : clone_task(c, &args);
 		if (pid < 0) {
 			explain_clone(c, errno);
 			give_up(mk);
 		}
 		if (!pid) {
-			die_with_parent(me);
-			me = getpid();
+			die_with_parent(c, me);
+			return c;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Creates all below @t and takes part; in a child, for that child. Inits wait
+ * for nobody, those that need them come after them and the deepest last: so each
+ * finds the init that it waits for.
+ */
+static __noreturn void run_task(const struct mktree *mk, const struct mk_task *t)
+{
+	const struct mk_task *c;
+	__u32 i;
+
+	for (i = 0; i <= mk->max_depth; i++) {
+		c = make_children(mk, t, i);
+		if (c) {
 			t = c;
-			goto next;
+			i = -1;
 		}
 	}
 	for (i = t->thread; i != MK_NONE; i = c->next) {
@@ -266,7 +390,7 @@ int mktree_create(struct mktree *mk, mktree_start start, void *arg)
 	long pid = clone_task(root, &args);
 
 	if (!pid) {
-		die_with_parent(parent);
+		die_with_parent(root, parent);
 		if (start(root, arg))
 			give_up(mk);
 		run_task(mk, root);

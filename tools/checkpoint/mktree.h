@@ -16,6 +16,12 @@
  * @index: index in the image
  * @saved_pid: pid in the image
  * @want: pid to ask for, 0 for any
+ * @set_tid: all pids to ask for, the innermost pid namespace first
+ * @nr_tid: their number
+ * @init: pid, as the parent sees it, of the init of a pid namespace that the
+ *	parent has to enter to make this task in it, else 0
+ * @depth: levels of pid namespaces that the parent has to go down for that
+ * @new_pidns: it is made with a pid namespace of its own
  * @exit_signal: of a child
  * @leads_session: it leads its session; the root calls setsid() for that
  * @leads_group: it leads its process group only; the root calls setpgid()
@@ -28,6 +34,11 @@ struct mk_task {
 	__u32 index;
 	pid_t saved_pid;
 	pid_t want;
+	pid_t *set_tid;
+	__u32 nr_tid;
+	pid_t init;
+	__u32 depth;
+	bool new_pidns;
 	int exit_signal;
 	bool leads_session;
 	bool leads_group;
@@ -44,6 +55,8 @@ struct mk_task {
  * @context: descriptor of the restart that they take part in
  * @pid: of the root
  * @pidfd: of the root, or -1
+ * @container: the root is the init of a pid namespace of its own
+ * @max_depth: largest of @tasks[].depth
  */
 struct mktree {
 	__u32 nr;
@@ -52,6 +65,8 @@ struct mktree {
 	int context;
 	pid_t pid;
 	int pidfd;
+	bool container;
+	__u32 max_depth;
 };
 
 /* What the root does before it makes others. Returns 0, or -1 to give up. */
@@ -59,6 +74,9 @@ typedef int (*mktree_start)(const struct mk_task *root, void *arg);
 
 /* Work out what to create. Returns 0, or -1 after a message. */
 int mktree_plan(struct mktree *mk, const struct ckpt_tree *tree, bool no_pids);
+
+/* Forget the plan. */
+void mktree_free(struct mktree *mk);
 
 /* Is this one of the pids that are asked for? */
 bool mktree_wants(const struct mktree *mk, pid_t pid);

@@ -658,7 +658,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	ret = bring_up(&b);
 	ckpt_tree_free(b.tree);
-	free(b.mk.tasks);
+	mktree_free(&b.mk);
 	free(b.inherit);
 	return ret;
 }

@@ -195,6 +195,10 @@ struct ckpt_rec_tree {
 
 #define CKPT_TREE_NO_PARENT	0xffffffffU
 
+/* ckpt_rec_tree_task.pidns_children */
+#define CKPT_PIDNS_NEW		0xffffffffU	/* nobody has been in it yet */
+#define CKPT_PIDNS_DEAD		0xfffffffeU	/* its init has exited */
+
 /**
  * struct ckpt_tree_ids - ids of a task in one pid namespace, 0: not in it
  * @pid: thread id
@@ -220,6 +224,12 @@ struct ckpt_tree_ids {
  * @flags: CKPT_TREE_*; CKPT_TREE_OUTER_* of a leader
  * @nr_levels: number of &struct ckpt_tree_ids that follow, from the pid
  *	namespace of the root task downwards
+ * @pidns: the pid namespace that the task is in: 1 + index of the task that is
+ *	its init; 0: that of the restarter
+ * @pidns_children: likewise, the one that its next children will be in, or
+ *	CKPT_PIDNS_*; 0: @pidns
+ * @pidns_next: of an init: from this id on the namespace looks for the next one
+ * @pidns_memfd_noexec: of an init: sysctl vm.memfd_noexec of the namespace
  */
 struct ckpt_rec_tree_task {
 	struct ckpt_hdr h;
@@ -229,6 +239,10 @@ struct ckpt_rec_tree_task {
 	__u32 exit_signal;
 	__u32 flags;
 	__u32 nr_levels;
+	__u32 pidns;
+	__u32 pidns_children;
+	__u32 pidns_next;
+	__u32 pidns_memfd_noexec;
 };
 
 /**

@@ -86,6 +86,10 @@ static int check_tree_task(struct ckpt_image *img, const struct ckpt_record *r)
 	if (!rec->nr_levels || rec->nr_levels > LEVELS_MAX)
 		return image_fail(img, EINVAL, "%u levels of pid namespaces",
 				  rec->nr_levels);
+	if (rec->pidns > st->nr_tasks)
+		return image_fail(img, EINVAL,
+				  "impossible pid namespace, of task %u",
+				  rec->pidns - 1);
 	for (i = 0; i < rec->nr_levels; i++)
 		if (ids[i].pid <= 0 || ids[i].tgid <= 0 || ids[i].pgid < 0 ||
 		    ids[i].sid < 0)

@@ -618,9 +618,9 @@ TEST_F_TIMEOUT(image, hostile_head, 120)
 	FIELD(t, tree_task, leader, 1, EINVAL);
 	FIELD(t, tree_task, flags, CKPT_TREE_ZOMBIE, EINVAL);
 	FIELD(t, tree_task, flags, 0x80000000, EOPNOTSUPP);
-	FIELD(t, tree_task, nr_levels, 0, EOPNOTSUPP);
-	FIELD(t, tree_task, nr_levels, 2, EOPNOTSUPP);
-	FIELD(t, tree_task, nr_levels, 0xffffffff, EOPNOTSUPP);
+	FIELD(t, tree_task, nr_levels, 0, EINVAL);
+	FIELD(t, tree_task, nr_levels, 2, EINVAL);
+	FIELD(t, tree_task, nr_levels, 0xffffffff, EINVAL);
 	VAR(t, "ids.pid", 0, 4, 0, EINVAL);
 	VAR(t, "ids.pid", 0, 4, -5, EINVAL);
 	VAR(t, "ids.tgid", 4, 4, 1, EINVAL);

@@ -1382,7 +1382,6 @@ UNSHARED(ipc_namespace, CLONE_NEWIPC)
 UNSHARED(net_namespace, CLONE_NEWNET)
 UNSHARED(cgroup_namespace, CLONE_NEWCGROUP)
 UNSHARED(user_namespace, CLONE_NEWUSER)
-UNSHARED(pid_namespace_for_children, CLONE_NEWPID)
 UNSHARED(time_namespace_for_children, CLONE_NEWTIME)
 
 /* A child that is made with @flags is to be saved. */
@@ -1399,11 +1398,6 @@ static void special_child(unsigned long flags)
 	}
 	ready_other(pid);
 	end_as_child(pid);
-}
-
-static void pid_namespace_init(void *arg)
-{
-	special_child(CLONE_NEWPID);
 }
 
 static void cpu_timer_interval(void *arg)
@@ -1513,12 +1507,8 @@ REFUSED(cgroup_namespace, EOPNOTSUPP,
 	"is in another cgroup namespace than you, which cannot be saved yet");
 REFUSED(user_namespace, EOPNOTSUPP,
 	"is in another user namespace than you, which cannot be saved yet");
-REFUSED(pid_namespace_for_children, EOPNOTSUPP,
-	"has asked for a new pid namespace for its children, which cannot be saved yet");
 REFUSED(time_namespace_for_children, EOPNOTSUPP,
 	"has asked for a new time namespace for its children, which cannot be saved yet");
-REFUSED(pid_namespace_init, EOPNOTSUPP,
-	"is the init of a pid namespace, which cannot be saved yet");
 REFUSED(init_of_the_machine, EOPNOTSUPP, "is the init of the machine");
 REFUSED(is_thread, EINVAL, "; name the process");
 REFUSED(kernel_thread, EINVAL, "is a kernel thread");

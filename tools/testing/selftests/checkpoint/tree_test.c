@@ -8,70 +8,13 @@
  * and have to find what they found before. They go on when the file GO is there;
  * the root collects them and exits with 42.
  */
-#include "ckpt_test.h"
+#include "tree_program.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
-#define LOG	"/tmp/tree.log"
-#define GO	"/tmp/tree.go"
-#define GOOD	42
-
-static int log_fd;
-
-#define MUST(cond)						\
-do {								\
-	if (!(cond)) {						\
-		dprintf(log_fd, "%d: line %d: %s (errno %d)\n",	\
-			getpid(), __LINE__, #cond, errno);	\
-		_exit(43);					\
-	}							\
-} while (0)
-
 /* ---- in the program ---------------------------------------------------------- */
-
-struct ids {
-	pid_t pid, tid, ppid, pgid, sid;
-};
-
-static struct ids ids_now(void)
-{
-	return (struct ids){
-		getpid(), syscall(SYS_gettid), getppid(), getpgid(0), getsid(0),
-	};
-}
-
-static void ready(void)
-{
-	MUST(dprintf(log_fd, "ready\n") > 0);
-}
-
-static void wait_go(void)
-{
-	while (access(GO, F_OK))
-		ckpt_sleep_ms(2);
-}
-
-/* Says that it is there, and looks whether it is the same afterwards. */
-static void stay_the_same(void)
-{
-	struct ids was = ids_now(), is;
-
-	ready();
-	wait_go();
-	is = ids_now();
-	MUST(!memcmp(&was, &is, sizeof(is)));
-}
-
-static void collect(pid_t pid, int want)
-{
-	int status;
-
-	MUST(waitpid(pid, &status, 0) == pid);
-	MUST(WIFEXITED(status) && WEXITSTATUS(status) == want);
-}
 
 /* Each starts the next; the last one is @depth below the root. */
 static void chain(int depth)
@@ -502,48 +445,30 @@ static void thread_signals(void)
 	MUST(!pthread_join(signal_thread, NULL));
 }
 
-/* ---- in the test --------------------------------------------------------------- */
-
-static const char *log_text(void)
+/* A parent that waits for its child of vfork() cannot come to a halt before. */
+static void vforks(void)
 {
-	static char text[8192];
-	int fd = open(LOG, O_RDONLY | O_CLOEXEC);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
+	struct timespec ms = { .tv_nsec = 1000000 };
+	unsigned int n;
+	int status;
+	pid_t pid;
 
-	text[n > 0 ? n : 0] = 0;
-	close(fd);
-	return text;
-}
-
-static bool all_ready(int nr)
-{
-	const char *p;
-	int i, n;
-
-	for (i = 0; i < 2000; i++) {
-		for (n = 0, p = log_text(); (p = strstr(p, "ready\n")); p++)
-			n++;
-		if (n >= nr)
-			return true;
-		ckpt_sleep_ms(5);
+	ready();
+	for (n = 0; access(GO, F_OK); n++) {
+		pid = vfork();
+		if (!pid) {
+			syscall(SYS_nanosleep, &ms, NULL);
+			_exit(n % 100);
+		}
+		MUST(pid > 0);
+		MUST(waitpid(pid, &status, 0) == pid);
+		MUST(status == (int)(n % 100) << 8);
 	}
-	return false;
+	/* A restart that began again would have but a few. */
+	MUST(n > 30);
 }
 
-static void body(void *arg)
-{
-	((void (*)(void))arg)();
-	_exit(GOOD);
-}
-
-static int restart_image(const char *options)
-{
-	char cmd[256];
-
-	snprintf(cmd, sizeof(cmd), "restart --detach -i %s %s 2>&1", CKPT_IMG,
-		 options);
-	return system(cmd);
-}
+/* ---- in the test --------------------------------------------------------------- */
 
 FIXTURE(tree)
 {
@@ -581,131 +506,60 @@ TREE(thread_signals, 2);
 
 FIXTURE_SETUP(tree)
 {
-	unlink(GO);
-	log_fd = open(LOG, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
-	ASSERT_LE(0, log_fd);
-	/* The restarted root is ours once the command has gone. */
-	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	begin_tree(_metadata);
 }
 
 FIXTURE_TEARDOWN(tree)
 {
-	ckpt_kill(self->pid);
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
-	close(log_fd);
-	unlink(GO);
-	unlink(LOG);
-	unlink(CKPT_IMG);
-}
-
-static void go(void)
-{
-	close(open(GO, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-}
-
-/* All that dies of the tree comes to us. */
-static void reap_all(void)
-{
-	while (waitpid(-1, NULL, 0) > 0)
-		;
+	end_tree(self->pid);
 }
 
 TEST_F(tree, left_running)
 {
-	self->pid = ckpt_spawn(body, variant->program, log_fd);
-	ASSERT_LT(0, self->pid);
-	ASSERT_TRUE(all_ready(variant->ready));
+	self->pid = start_tree(_metadata, variant->program, variant->ready, false);
 	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0))
 		TH_LOG("%s", ckpt_log_text);
-	go();
-	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000))
-		TH_LOG("%s", log_text());
+	tree_ends_well(_metadata, &self->pid);
+}
+
+static void comes_back(struct __test_metadata *_metadata, pid_t *pid,
+		       void (*program)(void), int nr, bool container)
+{
+	int i;
+
+	*pid = start_tree(_metadata, program, nr, container);
+	for (i = 0; i < 3; i++)
+		kill_and_restart(_metadata, pid, container);
+	tree_ends_well(_metadata, pid);
 }
 
 TEST_F_TIMEOUT(tree, comes_back, 200)
 {
-	int i;
-
-	self->pid = ckpt_spawn(body, variant->program, log_fd);
-	ASSERT_LT(0, self->pid);
-	ASSERT_TRUE(all_ready(variant->ready));
-	for (i = 0; i < 3; i++) {
-		ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL))
-			TH_LOG("%s", ckpt_log_text);
-		reap_all();
-		ASSERT_EQ(0, restart_image(""));
-	}
-	go();
-	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000))
-		TH_LOG("%s", log_text());
+	comes_back(_metadata, &self->pid, variant->program, variant->ready, false);
 }
 
-/* A parent that waits for its child of vfork() cannot come to a halt before. */
-static void vforks(void)
+/* The root is the init of a pid namespace. */
+TEST_F_TIMEOUT(tree, container, 200)
 {
-	struct timespec ms = { .tv_nsec = 1000000 };
-	unsigned int n;
-	int status;
-	pid_t pid;
-
-	ready();
-	for (n = 0; access(GO, F_OK); n++) {
-		pid = vfork();
-		if (!pid) {
-			syscall(SYS_nanosleep, &ms, NULL);
-			_exit(n % 100);
-		}
-		MUST(pid > 0);
-		MUST(waitpid(pid, &status, 0) == pid);
-		MUST(status == (int)(n % 100) << 8);
-	}
-	/* A restart that began again would have but a few. */
-	MUST(n > 30);
+	comes_back(_metadata, &self->pid, variant->program, variant->ready, true);
 }
 
-FIXTURE(vforks)
-{
-	pid_t pid;
-};
-
-FIXTURE_SETUP(vforks)
-{
-	unlink(GO);
-	log_fd = open(LOG, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
-	ASSERT_LE(0, log_fd);
-	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
-	self->pid = ckpt_spawn(body, vforks, log_fd);
-	ASSERT_LT(0, self->pid);
-	ASSERT_TRUE(all_ready(1));
-}
-
-FIXTURE_TEARDOWN(vforks)
-{
-	ckpt_kill(self->pid);
-	close(log_fd);
-	unlink(GO);
-	unlink(LOG);
-	unlink(CKPT_IMG);
-}
+PROGRAM_FIXTURE(vforks, begin_tree, end_tree);
 
 TEST_F(vforks, at_any_moment)
 {
 	int i;
 
+	self->pid = start_tree(_metadata, vforks, 1, false);
 	for (i = 0; i < 20; i++) {
 		ckpt_sleep_ms(3 + i % 5);
-		ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG,
-				       i % 2 ? CHECKPOINT_KILL : 0))
-			TH_LOG("%s", ckpt_log_text);
-		if (i % 2 == 0)
-			continue;
-		reap_all();
-		ASSERT_EQ(0, restart_image(""));
+		if (i % 2)
+			kill_and_restart(_metadata, &self->pid, false);
+		else
+			ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0))
+				TH_LOG("%s", ckpt_log_text);
 	}
-	go();
-	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000))
-		TH_LOG("%s", log_text());
+	tree_ends_well(_metadata, &self->pid);
 }
 
 TEST_HARNESS_MAIN
