@@ -429,16 +429,18 @@ static void ckpt_set_ids(struct task_struct *t, const struct ckpt_ids *ids)
 }
 
 /*
- * A member that was killed takes the restart with it, and its pid with it.
+ * A member that was killed takes the restart with it, and its pid with it. It
+ * need not know of it yet.
  */
 static bool ckpt_all_alive(struct ckpt_restart *rs)
 {
 	struct ckpt_member *m;
 	unsigned long i;
 
-	lockdep_assert_held_write(&tasklist_lock);
+	lockdep_assert_held(&tasklist_lock);
 	xa_for_each(&rs->members, i, m)
-		if (m->t->exit_state || !pid_alive(m->t))
+		if (m->t->exit_state || !pid_alive(m->t) ||
+		    fatal_signal_pending(m->t))
 			return false;
 	return true;
 }
@@ -569,6 +571,17 @@ static void ckpt_run_commit(struct ckpt_restart *rs)
 	ckpt_set_phase(rs, CKPT_PHASE_RELEASE, 0);
 }
 
+static bool ckpt_none_killed(struct ckpt_restart *rs)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+
+	xa_for_each(&rs->members, i, m)
+		if (!ckpt_is_zombie(m) && fatal_signal_pending(m->t))
+			return false;
+	return true;
+}
+
 static u32 ckpt_count_live(struct ckpt_restart *rs)
 {
 	struct ckpt_member *m;
@@ -610,6 +623,8 @@ long ckpt_restart_run(struct ckpt_restart *rs)
 		ret = ckpt_run_zombies(rs);
 	if (!ret && signal_pending(current))
 		ret = -EINTR;
+	if (!ret && !ckpt_none_killed(rs))
+		ret = -ECHILD;
 	if (!ret) {
 		atomic_set(&rs->left, ckpt_count_live(rs));
 		if (!ckpt_set_phase(rs, CKPT_PHASE_COMMIT, 0))
