@@ -367,6 +367,8 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
 	}
 	if (ret || !(ctx->flags & CHECKPOINT_HOLD))
 		ckpt_release_tree(ctx);
+	else
+		ctx->stats.frozen_ns = ktime_get() - ctx->freeze_start;
 	put_pid(ctx->root_pid);
 	ctx->stats.total_ns = ktime_get() - start;
 	if (ret && !ctx->log.len)

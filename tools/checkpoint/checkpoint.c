@@ -20,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "checkpoint.h"
@@ -55,6 +56,7 @@ enum {
  * @begin_size: size of the file then
  * @log: the kernel's lines
  * @stats: filled in by the kernel
+ * @returned: when the call returned, in ns
  * @lock: protects @committed
  * @committed: the image has its name: a signal comes too late
  * @done: eventfd, ready when @status counts
@@ -79,6 +81,7 @@ struct save {
 	off_t begin_size;
 	struct klog log;
 	struct ckpt_stats stats;
+	__u64 returned;
 	pthread_mutex_t lock;
 	bool committed;
 	int done;
@@ -233,6 +236,14 @@ static void discard_output(struct save *s)
 	errno = err;
 }
 
+static __u64 now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
 static long call(struct save *s, unsigned long flags, int *context)
 {
 	struct checkpoint_args args = {
@@ -247,6 +258,7 @@ static long call(struct save *s, unsigned long flags, int *context)
 	if (!s->container)
 		flags |= CHECKPOINT_SUBTREE;
 	ret = checkpoint(s->pid, s->check ? -1 : s->fd, flags, &args);
+	s->returned = now_ns();
 	*context = ret > 0 && flags & CHECKPOINT_HOLD ? args.context_fd : -1;
 	return ret;
 }
@@ -280,6 +292,8 @@ static int kill_tree(struct save *s, int context)
 {
 	if (!s->hold)
 		return EXIT_SAVED;
+	/* The kernel knows of the time up to its return only. */
+	s->stats.frozen_ns += now_ns() - s->returned;
 	if (!ioctl(context, CKPT_CONTEXT_KILL))
 		return EXIT_SAVED;
 	msg("%s is complete, but process %s was not killed and goes on: %s",

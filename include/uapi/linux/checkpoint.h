@@ -156,7 +156,7 @@ struct ckpt_caps {
  * struct ckpt_stats - what the call did, times in ns of CLOCK_MONOTONIC
  * @freeze_ns: from the first task asked to stop until the last one stood still
  * @frozen_ns: from the first task asked to stop until the tree ran again (or
- *	was killed)
+ *	was killed); with CHECKPOINT_HOLD until the call returned
  * @total_ns: the whole call
  * @image_bytes: length of the image
  * @meta_bytes: length of the metadata, which is held in kernel memory
