@@ -19,9 +19,9 @@
  *	  pending++
  *	  set bit, kick			get_signal()
  *	ckpt_freezer_wait()		  ckpt_freeze_trap()
- *	  sleeps on ->wait		    set CKPT_FROZEN
+ *	  sleeps on ->wait		    set CKPT_FROZEN, queue on ->thaw
  *					    pending--, wake ->wait
- *	  pending == 0			    sleeps on ->thaw
+ *	  pending == 0			    sleeps
  *	  wait_task_inactive()
  *	... capture ...
  *	ckpt_freezer_thaw()
@@ -87,6 +87,31 @@ static struct ckpt_freezer *ckpt_freeze_clear(struct task_struct *t)
 	return fz;
 }
 
+/*
+ * Says that current has arrived and sleeps, with no preemption in between: the
+ * checkpointer, woken by the last to arrive, would find a task that is still on
+ * the run queue, and wait_task_inactive() looks again after a tick only. See
+ * ptrace_stop(). Ends on SIGKILL, too, which get_signal() looks for next.
+ */
+static void ckpt_freeze_sleep(struct ckpt_freezer *fz)
+{
+	bool rt = IS_ENABLED(CONFIG_PREEMPT_RT);
+	DEFINE_WAIT(wait);
+
+	prepare_to_wait(&fz->thaw, &wait, CKPT_FROZEN_STATE);
+	if (!rt)
+		preempt_disable();
+	ckpt_freezer_arrived(fz);
+	if (!rt)
+		preempt_enable_no_resched();
+	while (!READ_ONCE(fz->thawed) &&
+	       !signal_pending_state(CKPT_FROZEN_STATE, current)) {
+		schedule();
+		prepare_to_wait(&fz->thaw, &wait, CKPT_FROZEN_STATE);
+	}
+	finish_wait(&fz->thaw, &wait);
+}
+
 /**
  * ckpt_freeze_trap - sleep until the checkpoint lets go
  *
@@ -101,10 +126,7 @@ void ckpt_freeze_trap(void)
 	current->jobctl |= JOBCTL_CKPT_FROZEN;
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 
-	ckpt_freezer_arrived(fz);
-	/* Fails on SIGKILL, which get_signal() looks for next. */
-	(void)___wait_event(fz->thaw, READ_ONCE(fz->thawed), CKPT_FROZEN_STATE,
-			    0, 0, schedule());
+	ckpt_freeze_sleep(fz);
 
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	ckpt_freeze_clear(current);
