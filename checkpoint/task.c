@@ -100,15 +100,17 @@ static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 	read_lock(&tasklist_lock);
 	vforked = t->vfork_done;
 	traces = !list_empty(&t->ptraced);
-	for_each_thread(t, thread)
-		worker |= thread->flags & PF_USER_WORKER;
+	/* Once for all of them, or the cost grows with their square. */
+	if (thread_group_leader(t))
+		for_each_thread(t, thread)
+			worker |= thread->flags & PF_USER_WORKER;
 	read_unlock(&tasklist_lock);
 
 	if (vforked)
 		ckpt_refuse(ctx, t, "was made by vfork() and its parent waits for it");
 	if (traces)
 		ckpt_refuse(ctx, t, "traces other processes");
-	if (worker && thread_group_leader(t))
+	if (worker)
 		ckpt_refuse(ctx, t, "has a thread that works for the kernel");
 	if (is_global_init(t))
 		ckpt_refuse(ctx, t, "is the init of the machine");
