@@ -252,18 +252,21 @@ void ckpt_out_release(struct ckpt_out *out);
  * struct ckpt_in - the image on its way in
  * @file: where it comes from
  * @pos: position in @file
- * @seekable: read at @pos, do not touch the position of @file
- * @prefix: bytes that the caller has read already
+ * @prefix: bytes that are in memory already: the caller has read them, or they
+ *	were read ahead
  * @prefix_len: their number
+ * @ahead: memory to read ahead into, or NULL
+ * @looks_ahead: it is used
  * @offset: bytes of the image consumed
  * @records: records consumed
  */
 struct ckpt_in {
 	struct file *file;
 	loff_t pos;
-	bool seekable;
 	u8 *prefix;
 	u32 prefix_len;
+	u8 *ahead;
+	bool looks_ahead;
 	u64 offset;
 	u64 records;
 };
@@ -288,6 +291,7 @@ struct ckpt_rec {
 
 struct ckpt_rec *ckpt_in_record(struct ckpt_in *in, struct ckpt_log *log);
 void ckpt_rec_free(struct ckpt_rec *rec);
+int ckpt_in_look_ahead(struct ckpt_in *in, bool on);
 int ckpt_in_skip_to_page(struct ckpt_in *in);
 int ckpt_in_pages(struct ckpt_in *in, struct page **pages, unsigned int nr);
 const char *ckpt_rec_name(u32 type);

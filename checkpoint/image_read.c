@@ -15,6 +15,8 @@
 
 #include "checkpoint.h"
 
+#define CKPT_IN_AHEAD	(64U << 10)
+
 /*
  * All types of records that a reader meets: name, least length of the fixed
  * part in version 1, and whether it has a reserved field, which must be zero.
@@ -113,10 +115,49 @@ static int ckpt_in_result(ssize_t n)
 	return n;
 }
 
-static int ckpt_in_iter(struct ckpt_in *in, struct iov_iter *iter)
+/* Of a stream: what follows an image is not ours to take. */
+static bool ckpt_in_may_look_ahead(const struct ckpt_in *in)
 {
-	size_t len;
+	return in->file && S_ISREG(file_inode(in->file)->i_mode);
+}
 
+/**
+ * ckpt_in_look_ahead - read more at a time than is asked for, or no longer
+ * @in: the image
+ * @on: there are many small records to come, or no more
+ *
+ * Does nothing for streams. What was read ahead is used in any case.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ckpt_in_look_ahead(struct ckpt_in *in, bool on)
+{
+	in->looks_ahead = on && ckpt_in_may_look_ahead(in);
+	if (!in->looks_ahead || in->ahead)
+		return 0;
+	in->ahead = kvmalloc(CKPT_IN_AHEAD, GFP_KERNEL_ACCOUNT);
+	return in->ahead ? 0 : -ENOMEM;
+}
+
+/* Called with nothing left of the prefix, whose place it takes. */
+static int ckpt_in_fill(struct ckpt_in *in)
+{
+	struct kvec vec = { .iov_base = in->ahead, .iov_len = CKPT_IN_AHEAD };
+	struct iov_iter iter;
+	ssize_t n;
+
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, vec.iov_len);
+	n = vfs_iter_read(in->file, &iter, &in->pos, 0);
+	if (n <= 0)
+		return ckpt_in_result(n);
+	in->prefix = in->ahead;
+	in->prefix_len = n;
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/* What is in memory already. */
+static int ckpt_in_prefix(struct ckpt_in *in, struct iov_iter *iter)
+{
 	while (in->prefix_len && iov_iter_count(iter)) {
 		size_t n = copy_to_iter(in->prefix, in->prefix_len, iter);
 
@@ -126,6 +167,23 @@ static int ckpt_in_iter(struct ckpt_in *in, struct iov_iter *iter)
 		in->prefix_len -= n;
 		in->offset += n;
 	}
+	return 0;
+}
+
+static int ckpt_in_iter(struct ckpt_in *in, struct iov_iter *iter)
+{
+	size_t len;
+	int ret;
+
+	ret = ckpt_in_prefix(in, iter);
+	while (!ret && in->looks_ahead && iov_iter_count(iter) &&
+	       iov_iter_count(iter) < CKPT_IN_AHEAD) {
+		ret = ckpt_in_fill(in);
+		if (!ret)
+			ret = ckpt_in_prefix(in, iter);
+	}
+	if (ret)
+		return ret;
 	len = iov_iter_count(iter);
 	while (len) {
 		ssize_t n = vfs_iter_read(in->file, iter, &in->pos, 0);

@@ -123,6 +123,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 		fput(rs->done_file);
 	if (rs->in.file)
 		fput(rs->in.file);
+	kvfree(rs->in.ahead);
 	kvfree(rs->prefix);
 	kfree(rs);
 }

@@ -335,6 +335,9 @@ int ckpt_read_meta(struct ckpt_restart *rs)
 	struct ckpt_rec *r;
 	int ret;
 
+	ret = ckpt_in_look_ahead(&rs->in, true);
+	if (ret)
+		return ret;
 	for (;;) {
 		r = ckpt_in_record(&rs->in, &rs->log);
 		if (IS_ERR(r))
@@ -357,6 +360,8 @@ int ckpt_read_meta(struct ckpt_restart *rs)
 			return -EINTR;
 		cond_resched();
 	}
+	/* Payload is read into its pages, not into memory that is copied. */
+	ckpt_in_look_ahead(&rs->in, false);
 	ret = ckpt_check_meta_end(rs, r);
 	if (!ret)
 		trace_restart_stage(current, CKPT_STAGE_META_READ);
