@@ -548,7 +548,8 @@ enum ckpt_phase {
  * @committed: past the point of no return
  * @lock: protects @phase and joining
  * @phase: enum ckpt_phase
- * @wait: all that wait for @phase or for @left
+ * @wait: members wait here for @phase
+ * @progress: the coordinator waits here for @joined and @left
  * @cred: of who began it; members have the same rights
  * @pid_ns: of who began it
  * @running: there is a coordinator
@@ -591,6 +592,7 @@ struct ckpt_restart {
 	struct mutex lock; /* protects phase and joining */
 	enum ckpt_phase phase;
 	wait_queue_head_t wait;
+	wait_queue_head_t progress;
 	const struct cred *cred;
 	struct pid_namespace *pid_ns;
 	bool running;

@@ -68,6 +68,7 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	rs->tally.index_crc = ~0U;
 	mutex_init(&rs->lock);
 	init_waitqueue_head(&rs->wait);
+	init_waitqueue_head(&rs->progress);
 	return rs;
 }
 

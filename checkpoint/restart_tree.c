@@ -28,6 +28,10 @@
  * returns to user mode. Each has SIGKILL for a parent-death signal while it
  * waits, so that nobody outlives the coordinator either.
  *
+ * Members wait for a phase, the coordinator for the last member that has done
+ * what the phase asks: on queues of their own, so that a step forward wakes
+ * nobody whom it does not concern.
+ *
  * Turns keep the order of the image, which streams need: the payload of an
  * address space is read by the first member that uses it. What members share is
  * made by the first that needs it and is ready for those that come later.
@@ -83,9 +87,11 @@ static bool ckpt_set_phase(struct ckpt_restart *rs, enum ckpt_phase phase, int e
 	if (!set)
 		return false;
 	wake_up_all(&rs->wait);
-	if (phase == CKPT_PHASE_FAILED)
+	if (phase == CKPT_PHASE_FAILED) {
+		wake_up_all(&rs->progress);
 		xa_for_each(&rs->members, i, m)
 			complete_all(&m->turn);
+	}
 	return true;
 }
 
@@ -121,6 +127,7 @@ static int ckpt_wait_phase(struct ckpt_restart *rs, enum ckpt_phase phase)
 static int ckpt_join(struct ckpt_restart *rs, u32 index)
 {
 	struct ckpt_member *m = ckpt_member(rs, index);
+	bool last = false;
 	int ret = 0;
 
 	if (!m)
@@ -134,11 +141,11 @@ static int ckpt_join(struct ckpt_restart *rs, u32 index)
 		/* Nobody outlives whoever made it, before it is the program. */
 		current->pdeath_signal = SIGKILL;
 		m->t = get_task_struct(current);
-		rs->joined++;
+		last = ++rs->joined == rs->nr_members;
 	}
 	mutex_unlock(&rs->lock);
-	if (!ret)
-		wake_up(&rs->wait);
+	if (last)
+		wake_up(&rs->progress);
 	return ret;
 }
 
@@ -153,7 +160,7 @@ static void ckpt_pass_turn(struct ckpt_member *m)
 		return;
 	}
 	atomic_set(&rs->left, 0);
-	wake_up_all(&rs->wait);
+	wake_up(&rs->progress);
 }
 
 static int ckpt_take_turn(struct ckpt_member *m)
@@ -175,7 +182,7 @@ static int ckpt_take_turn(struct ckpt_member *m)
 static void ckpt_one_less(struct ckpt_restart *rs)
 {
 	if (atomic_dec_and_test(&rs->left))
-		wake_up_all(&rs->wait);
+		wake_up(&rs->progress);
 }
 
 /* Dies as the task of the image did. What is left of it is for its parent. */
@@ -280,7 +287,7 @@ static int ckpt_wait_joined(struct ckpt_restart *rs)
 
 	do {
 		before = READ_ONCE(rs->joined);
-		left = wait_event_interruptible_timeout(rs->wait,
+		left = wait_event_interruptible_timeout(rs->progress,
 							ckpt_all_joined(rs) ||
 							ckpt_phase(rs) == CKPT_PHASE_FAILED,
 							CKPT_JOIN_TIMEOUT);
@@ -502,7 +509,7 @@ static int ckpt_link(struct ckpt_restart *rs)
 
 static int ckpt_wait_left(struct ckpt_restart *rs)
 {
-	if (wait_event_interruptible(rs->wait, !atomic_read(&rs->left) ||
+	if (wait_event_interruptible(rs->progress, !atomic_read(&rs->left) ||
 				     ckpt_phase(rs) == CKPT_PHASE_FAILED))
 		return -EINTR;
 	return ckpt_phase(rs) == CKPT_PHASE_FAILED ? -ECANCELED : 0;
@@ -524,12 +531,26 @@ static int ckpt_run_build(struct ckpt_restart *rs)
 	return ret;
 }
 
+static u32 ckpt_count_live(struct ckpt_restart *rs)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+	u32 nr = 0;
+
+	xa_for_each(&rs->members, i, m)
+		nr += !ckpt_is_zombie(m);
+	return nr;
+}
+
 /* Their parents are not told again: signals that come now are thrown away. */
 static int ckpt_run_zombies(struct ckpt_restart *rs)
 {
 	struct ckpt_member *m;
 	unsigned long i;
 
+	/* Nothing is to be done: do not wake all the others for it. */
+	if (ckpt_count_live(rs) == rs->nr_members)
+		return 0;
 	if (!ckpt_set_phase(rs, CKPT_PHASE_ZOMBIES, 0))
 		return -ECANCELED;
 	xa_for_each(&rs->members, i, m) {
@@ -564,7 +585,7 @@ static void ckpt_keep_exit_signals(struct ckpt_restart *rs)
 
 static void ckpt_run_commit(struct ckpt_restart *rs)
 {
-	wait_event(rs->wait, !atomic_read(&rs->left));
+	wait_event(rs->progress, !atomic_read(&rs->left));
 	ckpt_keep_exit_signals(rs);
 	restore_pipes_done(rs);
 	rs->stats.total_ns = ktime_get() - rs->start;
@@ -580,17 +601,6 @@ static bool ckpt_none_killed(struct ckpt_restart *rs)
 		if (!ckpt_is_zombie(m) && fatal_signal_pending(m->t))
 			return false;
 	return true;
-}
-
-static u32 ckpt_count_live(struct ckpt_restart *rs)
-{
-	struct ckpt_member *m;
-	unsigned long i;
-	u32 nr = 0;
-
-	xa_for_each(&rs->members, i, m)
-		nr += !ckpt_is_zombie(m);
-	return nr;
 }
 
 /**
