@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -26,8 +27,8 @@
 /* How long to wait for another process to be made. */
 #define ENTER_TIMEOUT_MS	10000
 
-static int plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
-		     bool any_pid)
+static void plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
+		      pid_t *set_tid, bool any_pid)
 {
 	const struct ckpt_tree_ids *ids = task->ids;
 	__u32 i, levels = task->rec.nr_levels;
@@ -36,7 +37,7 @@ static int plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
 		.index = task->rec.index,
 		.saved_pid = ids->pid,
 		.want = any_pid ? 0 : ids->pid,
-		.set_tid = malloc(levels * sizeof(*t->set_tid)),
+		.set_tid = set_tid,
 		.nr_tid = any_pid ? levels - 1 : levels,
 		.new_pidns = task->rec.pidns == task->rec.index + 1,
 		.exit_signal = task->rec.exit_signal,
@@ -46,13 +47,8 @@ static int plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
 		.thread = MK_NONE,
 		.next = MK_NONE,
 	};
-	if (!t->set_tid) {
-		msg("out of memory");
-		return -1;
-	}
 	for (i = 0; i < t->nr_tid; i++)
-		t->set_tid[i] = ids[levels - 1 - i].pid;
-	return 0;
+		set_tid[i] = ids[levels - 1 - i].pid;
 }
 
 /* A process in a pid namespace that its parent is not in, nor the init of it. */
@@ -110,6 +106,7 @@ static int plan_place(struct mktree *mk, const struct ckpt_tree *tree, __u32 i,
 int mktree_plan(struct mktree *mk, const struct ckpt_tree *tree, bool no_pids)
 {
 	bool any_pid;
+	pid_t *pids;
 	__u32 i;
 
 	mk->nr = tree->nr_tasks;
@@ -117,14 +114,22 @@ int mktree_plan(struct mktree *mk, const struct ckpt_tree *tree, bool no_pids)
 	mk->pidfd = -1;
 	mk->container = tree->tasks[tree->root].rec.pidns;
 	any_pid = no_pids && !mk->container;
-	mk->tasks = calloc(mk->nr, sizeof(*mk->tasks));
-	if (!mk->tasks) {
+	mk->size = mk->nr * sizeof(*mk->tasks);
+	for (i = 0; i < mk->nr; i++)
+		mk->size += tree->tasks[i].rec.nr_levels * sizeof(*pids);
+	/* Shared, so that fork() does not copy it for each of them. */
+	mk->tasks = mmap(NULL, mk->size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (mk->tasks == MAP_FAILED) {
+		mk->tasks = NULL;
 		msg("out of memory");
 		return -1;
 	}
-	for (i = 0; i < mk->nr; i++)
-		if (plan_task(&mk->tasks[i], &tree->tasks[i], any_pid))
-			return -1;
+	pids = (pid_t *)(mk->tasks + mk->nr);
+	for (i = 0; i < mk->nr; i++) {
+		plan_task(&mk->tasks[i], &tree->tasks[i], pids, any_pid);
+		pids += tree->tasks[i].rec.nr_levels;
+	}
 	/* Backwards: the lists are in the order of the image then. */
 	while (i--)
 		if (plan_place(mk, tree, i, any_pid))
@@ -134,11 +139,8 @@ int mktree_plan(struct mktree *mk, const struct ckpt_tree *tree, bool no_pids)
 
 void mktree_free(struct mktree *mk)
 {
-	__u32 i;
-
-	for (i = 0; mk->tasks && i < mk->nr; i++)
-		free(mk->tasks[i].set_tid);
-	free(mk->tasks);
+	if (mk->tasks)
+		munmap(mk->tasks, mk->size);
 	mk->tasks = NULL;
 }
 
@@ -271,23 +273,34 @@ static long clone_into(const struct mk_task *t, struct clone_args *args)
 }
 
 /*
- * A thread goes from clone3() to restart() in registers alone, so that it needs
- * no stack of its own.
+ * A task that creates no others goes from clone3() to restart() in registers
+ * alone. So it can share the memory of its creator, stack included, which spares
+ * copying it. @parent is what its parent must be still, 0: no matter.
  */
-static long clone_thread(const struct mk_task *t, int context)
+static long clone_bare(const struct mk_task *t, int context,
+		       struct clone_args *args, pid_t parent)
 {
-	struct clone_args args = {
-		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
-			 CLONE_THREAD | CLONE_SYSVSEM,
-	};
 	register unsigned long index asm("r12") = t->index;
 	register unsigned long fd asm("r13") = context;
+	register unsigned long ppid asm("r14") = parent;
 	long ret = SYS_clone3;
 
-	set_tid(t, &args);
+	set_tid(t, args);
 	asm volatile("syscall\n\t"
 		     "test %%rax, %%rax\n\t"
 		     "jnz 1f\n\t"
+		     /* See die_with_parent(). */
+		     "test %%r14, %%r14\n\t"
+		     "jz 2f\n\t"
+		     "mov %[prctl], %%eax\n\t"
+		     "mov %[pdeathsig], %%edi\n\t"
+		     "mov %[sigkill], %%esi\n\t"
+		     "syscall\n\t"
+		     "mov %[getppid], %%eax\n\t"
+		     "syscall\n\t"
+		     "cmp %%rax, %%r14\n\t"
+		     "jne 3f\n"
+		     "2:\n\t"
 		     "mov %[nr], %%eax\n\t"
 		     "mov %%r12, %%rdi\n\t"
 		     "mov %%r13, %%rsi\n\t"
@@ -295,14 +308,24 @@ static long clone_thread(const struct mk_task *t, int context)
 		     "xor %%r10d, %%r10d\n\t"
 		     "xor %%r8d, %%r8d\n\t"
 		     "syscall\n\t"
+		     /* See give_up(). */
+		     "mov %[ioctl], %%eax\n\t"
+		     "mov %%r13, %%rdi\n\t"
+		     "mov %[kill], %%esi\n\t"
+		     "syscall\n"
+		     "3:\n\t"
 		     "mov %[exit], %%eax\n\t"
 		     "mov $127, %%edi\n\t"
 		     "syscall\n\t"
 		     "hlt\n"
 		     "1:"
 		     : "+a" (ret)
-		     : "D" (&args), "S" (sizeof(args)), "r" (index), "r" (fd),
+		     : "D" (args), "S" (sizeof(*args)), "r" (index), "r" (fd),
+		       "r" (ppid), [prctl] "i" (SYS_prctl),
+		       [pdeathsig] "i" (PR_SET_PDEATHSIG),
+		       [sigkill] "i" (SIGKILL), [getppid] "i" (SYS_getppid),
 		       [nr] "i" (__NR_restart), [member] "i" (RESTART_MEMBER),
+		       [ioctl] "i" (SYS_ioctl), [kill] "i" (CKPT_CONTEXT_KILL),
 		       [exit] "i" (SYS_exit_group)
 		     : "rcx", "rdx", "r8", "r10", "r11", "memory");
 	if (ret < 0) {
@@ -310,6 +333,33 @@ static long clone_thread(const struct mk_task *t, int context)
 		return -1;
 	}
 	return ret;
+}
+
+static long clone_thread(const struct mk_task *t, int context)
+{
+	struct clone_args args = {
+		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+			 CLONE_THREAD | CLONE_SYSVSEM,
+	};
+
+	return clone_bare(t, context, &args, 0);
+}
+
+/* A process without children and threads, in the pid namespace of its parent. */
+static bool is_leaf(const struct mk_task *t)
+{
+	return t->child == MK_NONE && t->thread == MK_NONE && !t->new_pidns &&
+	       !t->init;
+}
+
+static long clone_leaf(const struct mk_task *t, int context, pid_t parent)
+{
+	struct clone_args args = {
+		.flags = CLONE_VM,
+		.exit_signal = t->exit_signal,
+	};
+
+	return clone_bare(t, context, &args, parent);
 }
 
 /*
@@ -331,7 +381,12 @@ static const struct mk_task *make_children(const struct mktree *mk,
 		if (c->depth != depth)
 			continue;
 		args.exit_signal = c->exit_signal;
-		pid = depth ? clone_into(c, &args) : clone_task(c, &args);
+		if (depth)
+			pid = clone_into(c, &args);
+		else if (is_leaf(c))
+			pid = clone_leaf(c, mk->context, me);
+		else
+			pid = clone_task(c, &args);
 		if (pid < 0) {
 			explain_clone(c, errno);
 			give_up(mk);

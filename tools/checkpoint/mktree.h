@@ -34,7 +34,7 @@ struct mk_task {
 	__u32 index;
 	pid_t saved_pid;
 	pid_t want;
-	pid_t *set_tid;
+	const pid_t *set_tid;
 	__u32 nr_tid;
 	pid_t init;
 	__u32 depth;
@@ -52,6 +52,7 @@ struct mk_task {
  * @nr: their number
  * @root: index of the root
  * @tasks: tasks by index
+ * @size: bytes that they and their pids take
  * @context: descriptor of the restart that they take part in
  * @pid: of the root
  * @pidfd: of the root, or -1
@@ -62,6 +63,7 @@ struct mktree {
 	__u32 nr;
 	__u32 root;
 	struct mk_task *tasks;
+	size_t size;
 	int context;
 	pid_t pid;
 	int pidfd;

@@ -622,8 +622,12 @@ static int bring_up(struct bringup *b)
 {
 	if (mktree_plan(&b->mk, b->tree, b->no_pids) ||
 	    make_context(b) ||
-	    clocks_prepare(&b->tree->header, b->time_host, b->verbose) ||
-	    prepare(b))
+	    clocks_prepare(&b->tree->header, b->time_host, b->verbose))
+		goto fail;
+	/* Every process of the tree would begin with a copy of it. */
+	ckpt_tree_free(b->tree);
+	b->tree = NULL;
+	if (prepare(b))
 		goto fail;
 	if (launch(b) || wait_for_program(b)) {
 		job_take_terminal(&b->job);
