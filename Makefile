@@ -12,14 +12,14 @@ export KERNEL ?= $(B)/kernel-debug
 else
 export KERNEL ?= $(B)/kernel
 endif
-export T DEBUG KSRC FORCE CONFIG O ACCEL CPU CPUS MEM APPEND CMD SLOW
+export T DEBUG KSRC FORCE CONFIG O ACCEL CPU CPUS MEM APPEND CMD SLOW CLOCK
 
 Q := tools/testing/selftests/checkpoint/qemu
 DEMO := tools/testing/selftests/checkpoint/demo
 
 .NOTPARALLEL:
 .PHONY: help demo test kernel tools shell run kunit lint hooks hooks-check
-.PHONY: clean distclean deps guest
+.PHONY: clean distclean deps guest bench bench-smoke bench-compare
 
 help:
 	@echo 'make test		build everything, run all tests in a QEMU guest'
@@ -37,6 +37,10 @@ help:
 	@echo 'make hooks		write hooks/*.patch from the edits in build/src'
 	@echo 'make hooks-check	are hooks and build/src in step, are hooks small,'
 	@echo '			are all fields of structures accounted for?'
+	@echo 'make bench		measure, beside criu (bench/README.md)'
+	@echo 'make bench-smoke	does the benchmark work? No figures to quote'
+	@echo 'make bench-compare A=DIR B=DIR'
+	@echo '			two results of make bench'
 	@echo 'make deps		install the Debian packages needed'
 	@echo 'make clean		remove build products (not the unpacked source)'
 	@echo 'make distclean		remove build/'
@@ -69,6 +73,15 @@ run: deps
 	@$(Q)/build.sh guest >&2
 	@$(Q)/run.sh run "$$CMD"
 
+bench: deps
+	@bench/bench.sh
+
+bench-smoke: deps
+	@bench/bench.sh smoke
+
+bench-compare:
+	@bench/report.py --compare "$(A)" "$(B)"
+
 kernel: deps
 	@$(Q)/build.sh kernel
 
@@ -89,7 +102,7 @@ lint: deps
 	@$(Q)/lint.sh
 
 clean:
-	rm -rf $(B)/kernel* $(B)/headers $(B)/tools $(B)/selftests $(B)/test* \
+	rm -rf $(B)/kernel* $(B)/bench $(B)/headers $(B)/tools $(B)/selftests $(B)/test* \
 		$(B)/fields $(B)/fields-* \
 		$(B)/run.* $(B)/demo $(B)/*.cpio $(B)/*.log $(B)/programs.img*
 

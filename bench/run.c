@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Runs in the guest: for each line "KIND N REPEAT WHO..." of its input, save
+ * and bring back the program "work KIND N", with each WHO in turn, and print
+ *
+ *	KIND <tab> N <tab> WHO <tab> FIGURE <tab> VALUE
+ *
+ * with times in microseconds. A WHO that cannot do it prints the figure
+ * "refused". WHO is ours, criu or bound.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "work.h"
+
+#define OUTPUT		"/tmp/output"
+#define IMAGE		IMAGES "/image"
+
+/* One program, once. */
+struct job {
+	const char *kind;
+	const char *n;
+	const char *who;
+	pid_t pid;
+	unsigned int tasks;
+};
+
+static void say(const struct job *j, const char *figure, double value)
+{
+	printf("%s\t%s\t%s\t%s\t%.0f\n", j->kind, j->n, j->who, figure, value);
+	fflush(stdout);
+}
+
+/* ---- programs ----------------------------------------------------------------- */
+
+/* Runs a command, returns its status. What it says is in OUTPUT. */
+static int command(char *const argv[], double *us)
+{
+	double start = now_us();
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		int fd = open(OUTPUT, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+		dup2(fd, STDOUT_FILENO);
+		dup2(fd, STDERR_FILENO);
+		close(fd);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		DIE("%s", argv[0]);
+	*us = now_us() - start;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Everybody that was ever started and lost is ours: see main(). */
+static void reap_all(void)
+{
+	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
+		;
+}
+
+static unsigned int count_entries(const char *path)
+{
+	unsigned int nr = 0;
+	DIR *dir = opendir(path);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir)))
+		nr += isdigit(e->d_name[0]);
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
+/* Threads of @pid and its children. */
+static unsigned int count_tasks(pid_t pid)
+{
+	unsigned int nr, child;
+	char path[80];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	nr = count_entries(path);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(path, "r");
+	while (f && fscanf(f, "%u", &child) == 1)
+		nr++;
+	if (f)
+		fclose(f);
+	return nr;
+}
+
+static void start_work(struct job *j)
+{
+	int ready[2];
+	char byte;
+
+	if (pipe2(ready, O_CLOEXEC))
+		DIE("pipe");
+	j->pid = fork();
+	if (!j->pid) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(ready[1], 3);
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(null, 2);
+		closefrom(4);
+		setsid();
+		execl("/bench/work", "work", j->kind, j->n, NULL);
+		_exit(127);
+	}
+	close(ready[1]);
+	while (read(ready[0], &byte, 1) > 0)
+		;
+	close(ready[0]);
+	/* All are asleep. */
+	usleep(50000);
+	j->tasks = count_tasks(j->pid);
+}
+
+static void end_work(struct job *j)
+{
+	kill(-j->pid, SIGKILL);
+	reap_all();
+}
+
+/* ---- results ---------------------------------------------------------------------- */
+
+static void clear_images(void)
+{
+	struct dirent *e;
+	DIR *dir;
+
+	mkdir(IMAGES, 0700);
+	dir = opendir(IMAGES);
+	while (dir && (e = readdir(dir)))
+		unlinkat(dirfd(dir), e->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
+static void say_image_size(const struct job *j)
+{
+	double bytes = 0;
+	struct dirent *e;
+	struct stat st;
+	DIR *dir = opendir(IMAGES);
+
+	while (dir && (e = readdir(dir)))
+		if (!strstr(e->d_name, ".log") &&
+		    !fstatat(dirfd(dir), e->d_name, &st, 0) && S_ISREG(st.st_mode))
+			bytes += st.st_size;
+	if (dir)
+		closedir(dir);
+	say(j, "image bytes", bytes);
+}
+
+/* The time behind @before in what a command said, in us; or -1. */
+static double time_said(const char *before)
+{
+	char text[4096] = "", unit[8] = "";
+	FILE *f = fopen(OUTPUT, "r");
+	double value = -1;
+	char *p;
+
+	if (f) {
+		text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+		fclose(f);
+	}
+	p = strstr(text, before);
+	if (!p || sscanf(p + strlen(before), "%lf %7[a-z]", &value, unit) != 2)
+		return -1;
+	if (!strcmp(unit, "s"))
+		return value * 1e6;
+	if (!strcmp(unit, "ms"))
+		return value * 1e3;
+	return value;
+}
+
+static void show_output(const struct job *j, const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char line[256];
+	int nr = 0;
+
+	while (f && nr++ < 8 && fgets(line, sizeof(line), f))
+		printf("# %s %s %s: %s", j->kind, j->n, j->who, line);
+	if (f)
+		fclose(f);
+}
+
+/* A varint of a protocol buffer. */
+static unsigned long long varint(FILE *f)
+{
+	unsigned long long v = 0;
+	int c, shift = 0;
+
+	while ((c = getc(f)) != EOF) {
+		v |= (c & 0x7fULL) << shift;
+		shift += 7;
+		if (!(c & 0x80))
+			break;
+	}
+	return v;
+}
+
+/*
+ * criu's stats-dump: two magic numbers, a length, a message of which field 1 is
+ * a message of which field 2 is the time frozen in us.
+ */
+static double criu_frozen(void)
+{
+	FILE *f = fopen(IMAGES "/stats-dump", "r");
+	double frozen = -1;
+
+	if (!f)
+		return -1;
+	fseek(f, 12, SEEK_SET);
+	varint(f);
+	varint(f);
+	while (!feof(f)) {
+		unsigned long long key = varint(f), value = varint(f);
+
+		if (feof(f) || key & 7)
+			break;
+		if (key >> 3 == 2)
+			frozen = value;
+	}
+	fclose(f);
+	return frozen;
+}
+
+/* ---- who saves ------------------------------------------------------------------------ */
+
+static bool ours_save(struct job *j, double *us)
+{
+	char pid[16];
+	char *argv[] = { "checkpoint", "-v", "--kill", "-o", IMAGE, pid, NULL };
+
+	snprintf(pid, sizeof(pid), "%d", j->pid);
+	if (command(argv, us)) {
+		show_output(j, OUTPUT);
+		return false;
+	}
+	say(j, "frozen", time_said("frozen for "));
+	return true;
+}
+
+static bool ours_restore(struct job *j, double *us)
+{
+	char *argv[] = { "restart", "-v", "--detach", "-i", IMAGE, NULL };
+
+	if (command(argv, us)) {
+		show_output(j, OUTPUT);
+		return false;
+	}
+	say(j, "restore in kernel", time_said("restored in "));
+	return true;
+}
+
+static bool criu_save(struct job *j, double *us)
+{
+	char pid[16];
+	char *argv[] = { "criu", "dump", "-v1", "-D", IMAGES, "-o", "dump.log",
+			 "-t", pid, NULL };
+
+	snprintf(pid, sizeof(pid), "%d", j->pid);
+	if (command(argv, us)) {
+		show_output(j, OUTPUT);
+		show_output(j, IMAGES "/dump.log");
+		return false;
+	}
+	say(j, "frozen", criu_frozen());
+	return true;
+}
+
+static bool criu_restore(struct job *j, double *us)
+{
+	char *argv[] = { "criu", "restore", "-v1", "-d", "-D", IMAGES, "-o",
+			 "restore.log", NULL };
+
+	if (command(argv, us)) {
+		show_output(j, OUTPUT);
+		show_output(j, IMAGES "/restore.log");
+		return false;
+	}
+	return true;
+}
+
+static void save_and_restore(struct job *j)
+{
+	bool criu = !strcmp(j->who, "criu"), good;
+	unsigned int tasks;
+	double us;
+
+	clear_images();
+	start_work(j);
+	good = criu ? criu_save(j, &us) : ours_save(j, &us);
+	if (good) {
+		say(j, "save", us);
+		say_image_size(j);
+	}
+	/* Dead, if it was saved. */
+	if (!good)
+		end_work(j);
+	reap_all();
+	if (good) {
+		good = criu ? criu_restore(j, &us) : ours_restore(j, &us);
+		tasks = count_tasks(j->pid);
+		if (good && tasks != j->tasks) {
+			printf("# %s %s %s: %u tasks instead of %u\n", j->kind,
+			       j->n, j->who, tasks, j->tasks);
+			good = false;
+		}
+		if (good)
+			say(j, "restore", us);
+		end_work(j);
+	}
+	if (!good)
+		say(j, "refused", 1);
+	clear_images();
+}
+
+static void bounds(struct job *j)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		clear_images();
+		setpgid(0, 0);
+		execl("/bench/work", "work", "-b", j->kind, j->n, NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+	kill(-pid, SIGKILL);
+	reap_all();
+}
+
+int main(void)
+{
+	char line[256], kind[32], n[16], who[3][16];
+	int fields, rep, reps, i;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while (fgets(line, sizeof(line), stdin)) {
+		fields = sscanf(line, "%31s %15s %d %15s %15s %15s", kind, n,
+				&reps, who[0], who[1], who[2]);
+		if (line[0] == '#' || fields < 4)
+			continue;
+		for (rep = 0; rep < reps; rep++) {
+			for (i = 0; i < fields - 3; i++) {
+				struct job j = { kind, n, who[i] };
+
+				if (!strcmp(j.who, "bound"))
+					bounds(&j);
+				else
+					save_and_restore(&j);
+			}
+		}
+	}
+	return 0;
+}

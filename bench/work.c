@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The programs that are saved and brought back:
+ *
+ *	work KIND N		make N of KIND, say so on descriptor 3, wait
+ *	work -b KIND N		instead, what the same costs by other calls
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "work.h"
+
+#define READY_FD	3
+#define PAGE		4096UL
+#define MIB		(1UL << 20)
+#define STACK		(32UL << 10)
+#define SMALL		(16UL << 10)
+#define LARGE		(256UL << 10)
+
+static const char *what;
+static unsigned long count;
+static char *memory;
+static size_t memory_len;
+
+static void bound(const char *name, double us)
+{
+	printf("%s\t%lu\tbound\t%s\t%.0f\n", what, count, name, us);
+}
+
+/* ---- what a program can have --------------------------------------------- */
+
+/* No page is zero, and none is like another. */
+static void dirty(char *p, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i += sizeof(i))
+		*(size_t *)(p + i) = i * 2654435761UL + 1;
+}
+
+static void get_memory(size_t len, int advice)
+{
+	char *p = mmap(NULL, len + 2 * MIB, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		DIE("mmap of %zu bytes", len);
+	memory = (char *)(((unsigned long)p + 2 * MIB - 1) & ~(2 * MIB - 1));
+	memory_len = len;
+	madvise(memory, len, advice);
+	dirty(memory, len);
+}
+
+static void set_idle(void)
+{
+}
+
+static void set_small_pages(void)
+{
+	get_memory(count * MIB, MADV_NOHUGEPAGE);
+}
+
+static void set_huge_pages(void)
+{
+	get_memory(count * MIB, MADV_HUGEPAGE);
+}
+
+static void wait_for_ever(void)
+{
+	for (;;)
+		pause();
+}
+
+static void make_children(size_t len)
+{
+	unsigned long i;
+	pid_t pid;
+
+	for (i = 0; i < count; i++) {
+		pid = fork();
+		if (pid < 0)
+			DIE("fork %lu", i);
+		if (!pid) {
+			get_memory(len, MADV_NOHUGEPAGE);
+			/* The end of descriptor 3 says that all are ready. */
+			close(READY_FD);
+			wait_for_ever();
+		}
+	}
+}
+
+static void set_processes(void)
+{
+	make_children(SMALL);
+}
+
+static void set_large_processes(void)
+{
+	make_children(LARGE);
+}
+
+static void *thread(void *arg)
+{
+	wait_for_ever();
+	return arg;
+}
+
+static void set_threads(void)
+{
+	pthread_attr_t attr;
+	unsigned long i;
+	pthread_t t;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK);
+	for (i = 0; i < count; i++) {
+		errno = pthread_create(&t, &attr, thread, NULL);
+		if (errno)
+			DIE("thread %lu", i);
+	}
+}
+
+/* Neighbours differ, so that they stay apart. */
+static void set_mappings(void)
+{
+	char *p = mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned long i;
+
+	if (p == MAP_FAILED)
+		DIE("mmap");
+	for (i = 0; i < count; i += 2)
+		if (mprotect(p + i * PAGE, PAGE, PROT_READ))
+			DIE("mprotect %lu", i);
+}
+
+static void more_files(void)
+{
+	struct rlimit r = { count + 64, count + 64 };
+
+	if (setrlimit(RLIMIT_NOFILE, &r))
+		DIE("RLIMIT_NOFILE");
+}
+
+static void set_files(void)
+{
+	unsigned long i;
+
+	more_files();
+	for (i = 0; i < count; i++)
+		if (open("/bench/file", O_RDONLY) < 0)
+			DIE("file %lu", i);
+}
+
+static void set_pipes(void)
+{
+	unsigned long i;
+	int fd[2];
+
+	more_files();
+	for (i = 0; i < count; i += 2)
+		if (pipe(fd))
+			DIE("pipe %lu", i);
+}
+
+static void set_signals(void)
+{
+	struct rlimit r = { count + 64, count + 64 };
+	unsigned long i;
+	union sigval v;
+	sigset_t set;
+
+	if (setrlimit(RLIMIT_SIGPENDING, &r))
+		DIE("RLIMIT_SIGPENDING");
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (i = 0; i < count; i++) {
+		v.sival_int = i;
+		if (sigqueue(getpid(), SIGRTMIN, v))
+			DIE("signal %lu", i);
+	}
+}
+
+/* ---- the same by other calls -------------------------------------------------- */
+
+static void time_fork(void)
+{
+	double start = now_us();
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	if (pid < 0)
+		DIE("fork");
+	bound("fork", now_us() - start);
+	waitpid(pid, NULL, 0);
+}
+
+static void time_write(void)
+{
+	int fd = open(IMAGES "/bytes", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	double start = now_us();
+	size_t at;
+	char *p;
+
+	for (at = 0; at < memory_len; at += MIB)
+		if (write(fd, memory + at, MIB) != MIB)
+			DIE("write");
+	bound("write", now_us() - start);
+	lseek(fd, 0, SEEK_SET);
+	start = now_us();
+	p = mmap(NULL, memory_len, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	madvise(p, memory_len, strcmp(what, "anon-thp") ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+	for (at = 0; at < memory_len; at += MIB)
+		if (read(fd, p + at, MIB) != MIB)
+			DIE("read");
+	bound("read", now_us() - start);
+	close(fd);
+	unlink(IMAGES "/bytes");
+}
+
+static void time_processes(void)
+{
+	double start = now_us();
+	unsigned long i;
+	pid_t pid;
+
+	for (i = 0; i < count; i++) {
+		pid = fork();
+		if (!pid)
+			wait_for_ever();
+		if (pid < 0)
+			DIE("fork %lu", i);
+	}
+	bound("create", now_us() - start);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	while (wait(NULL) > 0)
+		;
+}
+
+static void time_set(void)
+{
+	const double start = now_us();
+
+	if (!strcmp(what, "threads"))
+		set_threads();
+	else if (!strcmp(what, "files"))
+		set_files();
+	else if (!strcmp(what, "pipes"))
+		set_pipes();
+	else
+		return;
+	bound("create", now_us() - start);
+}
+
+/* ---- */
+
+static const struct kind {
+	const char *name;
+	void (*set)(void);
+	void (*time)(void);
+} kinds[] = {
+	{ "idle", set_idle, time_fork },
+	{ "anon-4k", set_small_pages, time_write },
+	{ "anon-thp", set_huge_pages, time_write },
+	{ "processes", set_processes, time_processes },
+	{ "processes-256k", set_large_processes, time_processes },
+	{ "threads", set_threads, time_set },
+	{ "mappings", set_mappings, time_fork },
+	{ "files", set_files, time_set },
+	{ "pipes", set_pipes, time_set },
+	{ "signals", set_signals, NULL },
+};
+
+static bool starts_itself(const struct kind *k)
+{
+	return k->time == time_set || k->time == time_processes;
+}
+
+int main(int argc, char **argv)
+{
+	bool bounds = argc > 1 && !strcmp(argv[1], "-b");
+	size_t i;
+
+	argv += bounds;
+	if (argc - bounds != 3) {
+		fprintf(stderr, "usage: work [-b] KIND N\n");
+		return 1;
+	}
+	what = argv[1];
+	count = strtoul(argv[2], NULL, 10);
+	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		const struct kind *k = &kinds[i];
+
+		if (strcmp(k->name, what))
+			continue;
+		if (!bounds) {
+			k->set();
+			close(READY_FD);
+			wait_for_ever();
+		}
+		if (!starts_itself(k)) {
+			k->set();
+			time_fork();
+		}
+		if (k->time && k->time != time_fork)
+			k->time();
+		return 0;
+	}
+	fprintf(stderr, "work: no such kind: %s\n", what);
+	return 1;
+}
