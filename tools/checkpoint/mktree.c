@@ -28,7 +28,7 @@
 #define ENTER_TIMEOUT_MS	10000
 
 static void plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
-		      pid_t *set_tid, bool any_pid)
+		      pid_t *pids, bool any_pid)
 {
 	const struct ckpt_tree_ids *ids = task->ids;
 	__u32 i, levels = task->rec.nr_levels;
@@ -37,7 +37,7 @@ static void plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
 		.index = task->rec.index,
 		.saved_pid = ids->pid,
 		.want = any_pid ? 0 : ids->pid,
-		.set_tid = set_tid,
+		.set_tid = pids,
 		.nr_tid = any_pid ? levels - 1 : levels,
 		.new_pidns = task->rec.pidns == task->rec.index + 1,
 		.exit_signal = task->rec.exit_signal,
@@ -48,7 +48,7 @@ static void plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
 		.next = MK_NONE,
 	};
 	for (i = 0; i < t->nr_tid; i++)
-		set_tid[i] = ids[levels - 1 - i].pid;
+		pids[i] = ids[levels - 1 - i].pid;
 }
 
 /* A process in a pid namespace that its parent is not in, nor the init of it. */
