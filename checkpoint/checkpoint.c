@@ -129,6 +129,8 @@ static int ckpt_check(struct ckpt_ctx *ctx)
 
 		/* An exec of a set-user-ID file may lie between question and freeze. */
 		ret = ckpt_may_save(ctx, ct->t);
+		if (!ret)
+			ret = ckpt_may_save_seccomp(ctx, ct->t);
 		if (ret)
 			return ret;
 		ckpt_check_task(ctx, ct);

@@ -33,6 +33,7 @@ struct files_struct;
 struct fs_struct;
 struct nsproxy;
 struct pid_namespace;
+struct seccomp_filter;
 
 /* Of current, or of a task whose siglock or freeze keeps it from exiting. */
 static inline struct sighand_struct *ckpt_sighand(struct task_struct *t)
@@ -102,6 +103,7 @@ int ckpt_task_wait_off_cpu(struct task_struct *t);
 	x(NS,		"namespace")			\
 	x(CRED,		"credentials")			\
 	x(PIPE,		"pipe")				\
+	x(SECCOMP,	"seccomp filter")		\
 	x(FILE,		"open file")			\
 	x(LOCATION,	"directory")			\
 	x(FILES,	"file table")			\
@@ -450,6 +452,7 @@ struct ckpt_robj {
  * @fs: the new fs struct
  * @nsproxy: the new namespaces, or NULL: they stay
  * @cred: the new credentials
+ * @seccomp: newest of its filters, which the restart keeps, or NULL
  * @block_copy: contents of @block, for after the records are gone
  * @turn: completed when it is to restore its part
  */
@@ -476,6 +479,7 @@ struct ckpt_member {
 	struct fs_struct *fs;
 	struct nsproxy *nsproxy;
 	struct cred *cred;
+	struct seccomp_filter *seccomp;
 	struct ckpt_rec_restart_block block_copy;
 	struct completion turn;
 };
@@ -552,6 +556,7 @@ enum ckpt_phase {
  * @progress: the coordinator waits here for @joined and @left
  * @cred: of who began it; members have the same rights
  * @pid_ns: of who began it
+ * @seccomp: filters of who began it, which stay; members have the same
  * @running: there is a coordinator
  * @joined: members that have come
  * @left: members that have still to do what the phase asks
@@ -595,6 +600,7 @@ struct ckpt_restart {
 	wait_queue_head_t progress;
 	const struct cred *cred;
 	struct pid_namespace *pid_ns;
+	struct seccomp_filter *seccomp;
 	bool running;
 	u32 joined;
 	atomic_t left;
@@ -705,6 +711,15 @@ const char *ckpt_pipe_problem(struct file *file);
 int ckpt_collect_pipe(struct ckpt_ctx *ctx, struct file *file);
 struct file *restore_pipe_end(struct ckpt_restart *rs, const struct ckpt_rec *r);
 void restore_pipes_done(struct ckpt_restart *rs);
+
+/* ---- seccomp.c ----------------------------------------------------------- */
+
+int ckpt_may_save_seccomp(struct ckpt_ctx *ctx, struct task_struct *t);
+void ckpt_check_seccomp(struct ckpt_ctx *ctx, struct task_struct *t);
+int checkpoint_seccomp(struct ckpt_ctx *ctx, struct task_struct *t, u32 *objref);
+int ckpt_check_own_seccomp(struct ckpt_restart *rs);
+int restore_seccomp(struct ckpt_member *m);
+void restore_seccomp_commit(struct ckpt_member *m);
 
 /* ---- mm.c, pages.c ------------------------------------------------------ */
 

@@ -33,6 +33,7 @@
 	x(NS, ns, 32, zeros)					\
 	x(CRED, cred, 104, none)				\
 	x(PIPE, pipe, 32, none)					\
+	x(SECCOMP, seccomp, 32, none)				\
 	x(FILE, file, 136, none)				\
 	x(FILES, files, 24, none)				\
 	x(FS, fs, 32, none)					\

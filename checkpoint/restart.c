@@ -32,7 +32,7 @@
 #include <linux/file.h>
 #include <linux/fs_struct.h>
 #include <linux/pid_namespace.h>
-#include <linux/seccomp.h>
+#include <linux/seccomp_ckpt.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -116,6 +116,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	put_cred(rs->cred);
 	if (rs->pid_ns)
 		put_pid_ns(rs->pid_ns);
+	ckpt_seccomp_put(rs->seccomp);
 	for (n = 0; n < rs->nr_inherit; n++)
 		fput(rs->inherit[n].file);
 	kfree(rs->inherit);
@@ -142,6 +143,7 @@ int ckpt_restart_begin(struct ckpt_restart *rs)
 	rs->start = ktime_get();
 	rs->cred = get_current_cred();
 	rs->pid_ns = get_pid_ns(task_active_pid_ns(current));
+	rs->seccomp = ckpt_seccomp_get(current);
 	get_fs_root(current->fs, &rs->root);
 	ret = ckpt_read_meta(rs);
 	if (!ret)
@@ -196,6 +198,7 @@ static int ckpt_check_caller(struct ckpt_member *m)
 	struct task_struct *t = current;
 	unsigned int threads;
 	const char *why;
+	int ret;
 
 	if (!ckpt_same_rights(current_cred(), rs->cred))
 		return ckpt_bad(rs, m->tree_task, -EPERM,
@@ -218,14 +221,8 @@ static int ckpt_check_caller(struct ckpt_member *m)
 		ckpt_log(&rs->log, "the restarting process %s", why);
 		return -EBUSY;
 	}
-	/* A saved program would escape from the filter, or the filter from it. */
-	if (t->seccomp.mode != SECCOMP_MODE_DISABLED &&
-	    !ns_capable(current_user_ns(), CAP_SYS_ADMIN)) {
-		ckpt_log(&rs->log,
-			 "the restarting process runs under seccomp and has not CAP_SYS_ADMIN");
-		return -EPERM;
-	}
-	return ckpt_check_pids(m);
+	ret = ckpt_check_own_seccomp(rs);
+	return ret ?: ckpt_check_pids(m);
 }
 
 static int ckpt_make_objects(struct ckpt_member *m)
@@ -255,7 +252,7 @@ static int ckpt_make_objects(struct ckpt_member *m)
 	m->files = files;
 	if (!m->index)
 		restore_files_unused(rs);
-	return restore_pidns(m);
+	return restore_pidns(m) ?: restore_seccomp(m);
 }
 
 /**
@@ -314,6 +311,7 @@ void ckpt_member_commit(struct ckpt_member *m)
 	WRITE_ONCE(current->self_exec_id, current->self_exec_id + 1);
 	restore_task_commit(m);
 	restore_pidns_commit(m);
+	restore_seccomp_commit(m);
 	trace_restart_stage(current, CKPT_STAGE_COMMITTED);
 	up_write(&current->signal->exec_update_lock);
 	m->rs->committed = true;

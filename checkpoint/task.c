@@ -20,6 +20,7 @@
 #include <linux/sched/cputime.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/seccomp.h>
 #include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/time_namespace.h>
@@ -310,12 +311,6 @@ static void ckpt_check_call(struct ckpt_ctx *ctx, struct task_struct *t)
 			    t->restart_block.fn);
 }
 
-static void ckpt_check_attached(struct ckpt_ctx *ctx, struct task_struct *t)
-{
-	if (t->seccomp.mode != SECCOMP_MODE_DISABLED)
-		ckpt_refuse(ctx, t, "runs under seccomp, which cannot be saved yet");
-}
-
 static void ckpt_check_ns(struct ckpt_ctx *ctx, struct task_struct *t,
 			  bool same, const char *name)
 {
@@ -409,7 +404,7 @@ void ckpt_check_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 	ckpt_check_flags(ctx, t);
 	ckpt_check_relatives(ctx, t);
 	ckpt_check_call(ctx, t);
-	ckpt_check_attached(ctx, t);
+	ckpt_check_seccomp(ctx, t);
 	ckpt_check_namespaces(ctx, t);
 	for (n = 0; (why = ckpt_task_problem(t, n)); n++)
 		ckpt_refuse(ctx, t, "%s, which cannot be saved yet", why);
@@ -503,7 +498,7 @@ static void ckpt_task_namespaces(struct ckpt_ctx *ctx, struct task_struct *t,
 /* ---- the task itself -------------------------------------------------------- */
 
 struct ckpt_task_refs {
-	u32 mm, files, fs, sighand, signal, cred, ns[8];
+	u32 mm, files, fs, sighand, signal, cred, seccomp, ns[8];
 };
 
 static int ckpt_task_objects(struct ckpt_ctx *ctx, struct task_struct *t,
@@ -535,6 +530,8 @@ static int ckpt_task_objects(struct ckpt_ctx *ctx, struct task_struct *t,
 	refs->mm = ckpt_obj_checkpoint(ctx, CKPT_OBJ_MM, mm, &err);
 	refs->sighand = ckpt_obj_checkpoint(ctx, CKPT_OBJ_SIGHAND, ckpt_sighand(t), &err);
 	refs->signal = ckpt_obj_checkpoint(ctx, CKPT_OBJ_SIGNAL, t->signal, &err);
+	if (!err)
+		err = checkpoint_seccomp(ctx, t, &refs->seccomp);
 out:
 	if (ns)
 		put_nsproxy(ns);
@@ -620,6 +617,8 @@ static void ckpt_task_fill(struct task_struct *t, struct ckpt_rec_task *rec)
 		rec->flags |= CKPT_TASK_RESTORE_SIGMASK;
 		rec->saved_sigmask = t->saved_sigmask.sig[0];
 	}
+	if (seccomp_mode(&t->seccomp) == SECCOMP_MODE_STRICT)
+		rec->flags |= CKPT_TASK_SECCOMP_STRICT;
 	if (t == current)
 		rec->flags |= CKPT_TASK_SELF;
 }
@@ -698,6 +697,7 @@ int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 	rec->sighand = refs.sighand;
 	rec->signal = refs.signal;
 	rec->cred = refs.cred;
+	rec->seccomp = refs.seccomp;
 	memcpy(rec->ns, refs.ns, sizeof(rec->ns));
 	get_task_comm(rec->comm, t);
 	ckpt_task_fill(t, rec);

@@ -24,6 +24,7 @@ OBJREF_FIRST(fs);
 OBJREF_FIRST(sighand);
 OBJREF_FIRST(signal);
 OBJREF_FIRST(mm);
+OBJREF_FIRST(seccomp);
 
 static __u32 objref_of(const struct ckpt_record *rec)
 {
@@ -31,6 +32,7 @@ static __u32 objref_of(const struct ckpt_record *rec)
 	case CKPT_REC_NS:
 	case CKPT_REC_CRED:
 	case CKPT_REC_PIPE:
+	case CKPT_REC_SECCOMP:
 	case CKPT_REC_FILE:
 	case CKPT_REC_FILES:
 	case CKPT_REC_FS:

@@ -83,6 +83,7 @@ struct ckpt_hdr {
  * @CKPT_REC_SIGPENDING: &struct ckpt_rec_sigpending, follows TASK: that of the
  *	thread, and with the first that lives of a process that of the process
  * @CKPT_REC_PIPE: &struct ckpt_rec_pipe
+ * @CKPT_REC_SECCOMP: &struct ckpt_rec_seccomp
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
@@ -111,6 +112,7 @@ enum ckpt_rec_type {
 	CKPT_REC_SIGPENDING	= 26,
 	CKPT_REC_RESTART_BLOCK	= 27,
 	CKPT_REC_PIPE		= 28,
+	CKPT_REC_SECCOMP	= 30,
 
 	CKPT_REC_X86_CPU	= 64,
 	CKPT_REC_X86_XSTATE	= 65,
@@ -791,6 +793,28 @@ struct ckpt_rec_vma {
 	__u32 name_len;
 };
 
+/* ckpt_rec_seccomp.flags */
+#define CKPT_SECCOMP_LOG	(1U << 0)	/* SECCOMP_FILTER_FLAG_LOG */
+#define CKPT_SECCOMP_FLAGS_ALL	0x1U
+
+/**
+ * struct ckpt_rec_seccomp - a filter of system calls
+ * @h: header
+ * @objref: of this object
+ * @prev: objref of the filter that was there before, which is less than
+ *	@objref, 0: none
+ * @flags: CKPT_SECCOMP_*
+ * @nr_insns: number of struct sock_filter that follow: the program in classic
+ *	BPF, as seccomp() takes it
+ */
+struct ckpt_rec_seccomp {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 prev;
+	__u32 flags;
+	__u32 nr_insns;
+};
+
 #define CKPT_COMM_LEN		16
 
 /* ckpt_rec_task.flags */
@@ -800,7 +824,8 @@ struct ckpt_rec_vma {
 #define CKPT_TASK_MCE_PROCESS	(1U << 3)	/* PR_MCE_KILL_SET was used */
 #define CKPT_TASK_MCE_EARLY	(1U << 4)	/* PR_MCE_KILL_EARLY */
 #define CKPT_TASK_SELF		(1U << 5)	/* it called checkpoint() itself */
-#define CKPT_TASK_FLAGS_ALL	0x3fU
+#define CKPT_TASK_SECCOMP_STRICT (1U << 6)	/* seccomp's strict mode */
+#define CKPT_TASK_FLAGS_ALL	0x7fU
 
 /**
  * struct ckpt_rec_task - a thread
@@ -840,6 +865,8 @@ struct ckpt_rec_vma {
  * @utime: user CPU time, ns
  * @stime: system CPU time, ns
  * @start_time: ns of CLOCK_MONOTONIC at which the thread started
+ * @seccomp: objref of the newest of its filters, 0: none
+ * @__reserved2: zero
  *
  * Of a zombie only @index, @signal, @cred, @comm, @exit_code and the times count.
  */
@@ -880,6 +907,8 @@ struct ckpt_rec_task {
 	__u64 utime;
 	__u64 stime;
 	__u64 start_time;
+	__u32 seccomp;
+	__u32 __reserved2;
 };
 
 #define CKPT_SIGINFO_LEN	128

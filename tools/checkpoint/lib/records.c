@@ -45,6 +45,8 @@ static const struct rec_type types[] = {
 	REC(CRED, cred, cap_ambient, OBJ(cred),
 	    COUNT(cred, nr_groups, sizeof(__u32))),
 	REC(PIPE, pipe, var_len, OBJ(pipe), COUNT(pipe, var_len, 1)),
+	REC(SECCOMP, seccomp, nr_insns, OBJ(seccomp),
+	    COUNT(seccomp, nr_insns, 8)),
 	REC(FILE, file, fs_uuid, OBJ(file), COUNT(file, path_len, 1)),
 	REC(FILES, files, nr_fds, OBJ(files),
 	    COUNT(files, nr_fds, sizeof(struct ckpt_fd))),

@@ -149,7 +149,8 @@ static int check_task(struct ckpt_image *img, const struct ckpt_record *r)
 	    refer(img, rec->fs, CKPT_REC_FS) ||
 	    refer(img, rec->sighand, CKPT_REC_SIGHAND) ||
 	    refer(img, rec->signal, CKPT_REC_SIGNAL) ||
-	    refer(img, rec->cred, CKPT_REC_CRED))
+	    refer(img, rec->cred, CKPT_REC_CRED) ||
+	    refer(img, rec->seccomp, CKPT_REC_SECCOMP))
 		return -1;
 	return 0;
 }
@@ -159,12 +160,15 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	const struct ckpt_rec_cred *cred = r->fixed;
 	const struct ckpt_rec_fs *fs = r->fixed;
 	const struct ckpt_rec_pages *pages = r->fixed;
+	const struct ckpt_rec_seccomp *seccomp = r->fixed;
 
 	if (define(img, r))
 		return -1;
 	switch (r->type) {
 	case CKPT_REC_CRED:
 		return refer(img, cred->userns, CKPT_REC_NS);
+	case CKPT_REC_SECCOMP:
+		return refer(img, seccomp->prev, CKPT_REC_SECCOMP);
 	case CKPT_REC_FILE:
 		return check_file(img, r);
 	case CKPT_REC_FILES:

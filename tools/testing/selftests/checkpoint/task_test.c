@@ -15,10 +15,8 @@
 #include "program.h"
 
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/perf_event.h>
-#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <pthread.h>
 #include <sys/personality.h>
@@ -1217,31 +1215,6 @@ static void is_tracing(void *arg)
 	hold_other(getpid());
 }
 
-/* It may do no more than read and write. */
-static void seccomp_strict(void *arg)
-{
-	int fd = open(FIFO, O_RDWR | O_CLOEXEC);
-	char c = 0;
-
-	MUST(fd >= 0);
-	ready();
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT))
-		syscall(SYS_exit, 46);
-	while (read(fd, &c, 1) != 1 || c != 'x')
-		;
-	syscall(SYS_exit, GOOD);
-}
-
-static void seccomp_filter(void *arg)
-{
-	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	struct sock_fprog prog = { .len = 1, .filter = &allow };
-
-	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	MUST(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog));
-	idle_program(arg);
-}
-
 static void io_uring(void *arg)
 {
 	struct io_uring_params p = {};
@@ -1463,10 +1436,6 @@ REFUSED(shared_memory, EOPNOTSUPP,
 	"shares its address space with pid ");
 REFUSED(is_traced, EOPNOTSUPP, "is traced by pid ");
 REFUSED(is_tracing, EOPNOTSUPP, "traces other processes");
-REFUSED(seccomp_strict, EOPNOTSUPP,
-	"runs under seccomp, which cannot be saved yet");
-REFUSED(seccomp_filter, EOPNOTSUPP,
-	"runs under seccomp, which cannot be saved yet");
 REFUSED(io_uring, EOPNOTSUPP, "uses io_uring, which cannot be saved yet");
 REFUSED(perf_event, EOPNOTSUPP, "has performance events");
 REFUSED(sem_undo, EOPNOTSUPP,
@@ -1534,21 +1503,6 @@ static pid_t start_other(struct __test_metadata *_metadata,
 	return pid;
 }
 
-/* The program says that it is ready before it sets the mode. */
-static bool wait_strict(pid_t pid)
-{
-	char text[4096];
-	int i;
-
-	for (i = 0; i < 1000; i++) {
-		ckpt_read_proc(pid, "status", text, sizeof(text));
-		if (strstr(text, "Seccomp:\t1"))
-			return true;
-		ckpt_sleep_ms(1);
-	}
-	return false;
-}
-
 TEST_F(refused, by_name)
 {
 	pid_t target;
@@ -1557,8 +1511,6 @@ TEST_F(refused, by_name)
 	self->pid = start_other(_metadata, variant->program, &target);
 	if (why_skipped())
 		SKIP(return, "%s", why_skipped());
-	if (variant->program == seccomp_strict)
-		ASSERT_TRUE(wait_strict(target));
 	ckpt_expect_refused(_metadata, target, variant->err);
 	EXPECT_NE(NULL, strstr(ckpt_log_text, variant->words)) {
 		TH_LOG("%s", ckpt_log_text);
