@@ -332,6 +332,8 @@ struct ckpt_task {
  * @nr_tasks: their number
  * @task_index: pid (of the machine) of a task to its place in @tasks
  * @outer: sessions and process groups that were looked at, see tree.c
+ * @io_seen: I/O context in common to how many tasks of the tree have it
+ * @io_first: likewise to the index of the first of them, plus one
  * @task: the one whose records are being written
  * @root: root directory of the root task
  * @refusals: reasons found that refuse the checkpoint
@@ -354,6 +356,8 @@ struct ckpt_ctx {
 	unsigned int nr_tasks;
 	struct xarray task_index;
 	struct xarray outer;
+	struct xarray io_seen;
+	struct xarray io_first;
 	const struct ckpt_task *task;
 	struct path root;
 	unsigned int refusals;
@@ -452,6 +456,10 @@ struct ckpt_robj {
  * @fs: the new fs struct
  * @nsproxy: the new namespaces, or NULL: they stay
  * @cred: the new credentials
+ * @handlers: signal handlers of another process, which are its own, too; when
+ *	it has them, those that it had before; or NULL
+ * @io: who has the I/O context that it is to have, NULL: itself
+ * @old_sched: how the restarter was scheduled, when it is no more, or NULL
  * @seccomp: newest of its filters, which the restart keeps, or NULL
  * @block_copy: contents of @block, for after the records are gone
  * @turn: completed when it is to restore its part
@@ -479,6 +487,9 @@ struct ckpt_member {
 	struct fs_struct *fs;
 	struct nsproxy *nsproxy;
 	struct cred *cred;
+	struct sighand_struct *handlers;
+	struct ckpt_member *io;
+	struct ckpt_rec_task *old_sched;
 	struct seccomp_filter *seccomp;
 	struct ckpt_rec_restart_block block_copy;
 	struct completion turn;
@@ -563,6 +574,7 @@ enum ckpt_phase {
  * @err: what @phase failed with
  * @pipes: objref to a file that keeps the pipe
  * @pids: pid in the image to index, of leaders
+ * @sighands: objref of handlers to the first process that has them
  * @ghosts: ids whose leader is gone: number in the image to struct pid
  */
 struct ckpt_restart {
@@ -607,6 +619,7 @@ struct ckpt_restart {
 	int err;
 	struct xarray pipes;
 	struct xarray pids;
+	struct xarray sighands;
 	struct xarray ghosts;
 };
 
@@ -720,6 +733,21 @@ int checkpoint_seccomp(struct ckpt_ctx *ctx, struct task_struct *t, u32 *objref)
 int ckpt_check_own_seccomp(struct ckpt_restart *rs);
 int restore_seccomp(struct ckpt_member *m);
 void restore_seccomp_commit(struct ckpt_member *m);
+
+/* ---- sched.c --------------------------------------------------------------- */
+
+bool ckpt_has_policy(struct task_struct *t);
+bool ckpt_shares_io(struct task_struct *t);
+int ckpt_collect_io(struct ckpt_ctx *ctx, struct task_struct *t);
+void ckpt_check_io(struct ckpt_ctx *ctx, struct task_struct *t);
+void checkpoint_sched(struct task_struct *t, struct ckpt_rec_task *rec);
+int checkpoint_io(struct ckpt_ctx *ctx, struct task_struct *t,
+		  struct ckpt_rec_task *rec);
+int restore_check_sched(struct ckpt_member *m);
+int restore_io(struct ckpt_member *m);
+int restore_sched_build(struct ckpt_member *m);
+void restore_sched_abort(struct ckpt_member *m);
+void restore_sched_commit(struct ckpt_member *m);
 
 /* ---- mm.c, pages.c ------------------------------------------------------ */
 

@@ -63,6 +63,7 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	xa_init_flags(&rs->members, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pipes, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pids, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&rs->sighands, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->ghosts, XA_FLAGS_ACCOUNT);
 	rs->tally.chunks_crc = ~0U;
 	rs->tally.index_crc = ~0U;
@@ -108,6 +109,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	}
 	xa_destroy(&rs->recs);
 	xa_destroy(&rs->pids);
+	xa_destroy(&rs->sighands);
 	xa_destroy(&rs->ghosts);
 	if (rs->next)
 		ckpt_rec_free(rs->next);

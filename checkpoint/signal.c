@@ -84,6 +84,77 @@ static int restore_sighand_check(struct ckpt_member *m)
 	return 0;
 }
 
+static bool ckpt_has_threads(struct ckpt_restart *rs, struct ckpt_member *m)
+{
+	return ckpt_member(rs, ckpt_rec_as(m->tree_task, tree_task)->leader)->threads;
+}
+
+/* Who has them in common has memory in common, too: see clone(). */
+static int restore_sighand_share(struct ckpt_member *m, struct ckpt_member *first)
+{
+	const struct ckpt_rec_task *rec = ckpt_rec_as(m->task, task);
+	struct ckpt_restart *rs = m->rs;
+	unsigned long flags;
+
+	if (ckpt_rec_as(first->task, task)->mm != rec->mm ||
+	    ckpt_has_threads(rs, m) || ckpt_has_threads(rs, first))
+		return ckpt_bad(rs, m->task, -EINVAL,
+				"cannot have signal handlers in common with task %u",
+				first->index);
+	if (!lock_task_sighand(first->t, &flags))
+		return -ECHILD;
+	m->handlers = ckpt_sighand(first->t);
+	refcount_inc(&m->handlers->count);
+	unlock_task_sighand(first->t, &flags);
+	return 0;
+}
+
+/* The first that has handlers makes them. */
+static int restore_sighand_find(struct ckpt_member *m)
+{
+	const struct ckpt_rec_task *rec = ckpt_rec_as(m->task, task);
+	struct ckpt_restart *rs = m->rs;
+	void *entry = xa_load(&rs->sighands, rec->sighand);
+
+	if (entry)
+		return restore_sighand_share(m, ckpt_member(rs, xa_to_value(entry)));
+	return xa_err(xa_store(&rs->sighands, rec->sighand,
+			       xa_mk_value(m->index), GFP_KERNEL_ACCOUNT));
+}
+
+/* Threads have those of their process. */
+static int restore_sighand_thread(struct ckpt_member *m)
+{
+	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
+	struct ckpt_member *speaks = ckpt_member(m->rs, rec->leader);
+
+	if (!speaks->speaks)
+		speaks = ckpt_member(m->rs, rec->leader + 1);
+	if (m->sighand != speaks->sighand)
+		return ckpt_bad(m->rs, m->task, -EINVAL,
+				"has other signal handlers than its process");
+	return 0;
+}
+
+/*
+ * As at the end of an exec, the other way round. There are no other threads, so
+ * that nobody but current goes by its handlers without looking twice.
+ */
+static void restore_sighand_join(struct ckpt_member *m)
+{
+	struct sighand_struct *old = ckpt_sighand(current);
+
+	if (!m->handlers)
+		return;
+	write_lock_irq(&tasklist_lock);
+	spin_lock(&old->siglock);
+	rcu_assign_pointer(current->sighand, m->handlers);
+	spin_unlock(&old->siglock);
+	write_unlock_irq(&tasklist_lock);
+	m->handlers = old;
+}
+
+/* Several processes may do it with the same handlers: all say the same. */
 static void restore_sighand(struct ckpt_member *m)
 {
 	const struct ckpt_sigaction *sa = m->sighand->var;
@@ -241,6 +312,8 @@ static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 		if (!sig->group_exit_code)
 			rec->flags |= CKPT_SIGNAL_STOP_KNOWN;
 	}
+	if (sig->flags & SIGNAL_STOP_CONTINUED)
+		rec->flags |= CKPT_SIGNAL_CONTINUED;
 	/* While its signal is pending the timer rests; the interval stays. */
 	rec->itimer[ITIMER_REAL].interval = sig->it_real_incr;
 	if (hrtimer_active(&sig->real_timer)) {
@@ -525,6 +598,8 @@ static int restore_process_check(struct ckpt_member *m)
 		return ckpt_bad(rs, m->signal, -EINVAL, "impossible timer");
 	if (rec->flags & ~CKPT_SIGNAL_FLAGS_ALL ||
 	    (rec->flags & CKPT_SIGNAL_STOPPED &&
+	     rec->flags & CKPT_SIGNAL_CONTINUED) ||
+	    (rec->flags & CKPT_SIGNAL_STOPPED &&
 	     (rec->stop_code > _NSIG || !sig_kernel_stop(rec->stop_code))))
 		return ckpt_bad(rs, m->signal, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
 	return restore_rlimits_check(m) ?: restore_sighand_check(m);
@@ -543,8 +618,10 @@ int restore_signal_check(struct ckpt_member *m)
 	int ret = 0;
 
 	if (m->speaks)
-		ret = restore_process_check(m);
-	else if (m->pending[1])
+		ret = restore_process_check(m) ?: restore_sighand_find(m);
+	else
+		ret = restore_sighand_thread(m);
+	if (!ret && !m->speaks && m->pending[1])
 		ret = ckpt_bad(m->rs, m->pending[1], -EINVAL,
 			       "signals of a process with one of its threads");
 	for (i = 0; i < ARRAY_SIZE(m->pending) && !ret; i++) {
@@ -566,6 +643,9 @@ void restore_signal_release(struct ckpt_member *m)
 
 	for (i = 0; i < ARRAY_SIZE(m->queue); i++)
 		flush_sigqueue(&m->queue[i]);
+	if (m->handlers)
+		__cleanup_sighand(m->handlers);
+	m->handlers = NULL;
 }
 
 /*
@@ -598,6 +678,19 @@ static void restore_stop(struct ckpt_member *m)
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
+/* What the parent can still ask for by WCONTINUED; that of the root is new. */
+static void restore_continued(struct ckpt_member *m)
+{
+	struct signal_struct *group = current->signal;
+
+	if (!ckpt_rec_as(m->tree_task, tree_task)->leader)
+		return;
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	if (!(group->flags & SIGNAL_GROUP_EXIT))
+		signal_set_stop_flags(group, SIGNAL_STOP_CONTINUED);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+}
+
 /**
  * restore_signal_commit - take over the saved signal state
  * @m: the task, all of it checked
@@ -612,8 +705,10 @@ void restore_signal_commit(struct ckpt_member *m)
 	const struct ckpt_rec_task *task = ckpt_rec_as(m->task, task);
 	sigset_t mask = { .sig[0] = task->blocked };
 
-	if (m->speaks)
+	if (m->speaks) {
+		restore_sighand_join(m);
 		restore_sighand(m);
+	}
 	set_current_blocked(&mask);
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	/* What was sent to the restarter was not meant for the program. */
@@ -635,6 +730,8 @@ void restore_signal_commit(struct ckpt_member *m)
 		restore_process(m);
 	if (rec->flags & CKPT_SIGNAL_STOPPED)
 		restore_stop(m);
+	else if (m->speaks && rec->flags & CKPT_SIGNAL_CONTINUED)
+		restore_continued(m);
 }
 
 /**

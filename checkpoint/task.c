@@ -364,7 +364,7 @@ static bool ckpt_first_look(struct ckpt_ctx *ctx, const void *ptr)
 	return true;
 }
 
-/* Handlers go with the process, so that no two can have them in common. */
+/* At a restart a task joins the handlers of another, which threads cannot. */
 static void ckpt_check_sighand(struct ckpt_ctx *ctx,
 			       const struct ckpt_task *ct)
 {
@@ -372,7 +372,7 @@ static void ckpt_check_sighand(struct ckpt_ctx *ctx,
 
 	if (obj && obj->seen > ct->threads + 1)
 		ckpt_refuse(ctx, ct->t,
-			    "shares its signal handlers with another process of the tree (CLONE_SIGHAND), which cannot be saved yet");
+			    "has threads and shares its signal handlers with another process of the tree (CLONE_SIGHAND), which cannot be saved yet");
 }
 
 /**
@@ -386,15 +386,13 @@ void ckpt_check_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 	const char *why;
 	unsigned int n;
 
-	if (ct->zombie) {
-		ckpt_refuse_traced(ctx, t);
-		return;
-	}
 	ckpt_refuse_traced(ctx, t);
-	if (thread_group_leader(t)) {
+	if (ct->threads)
 		ckpt_check_sighand(ctx, ct);
+	if (ct->zombie)
+		return;
+	if (thread_group_leader(t))
 		ckpt_check_signal(ctx, t);
-	}
 	if (ckpt_first_look(ctx, READ_ONCE(t->fs)))
 		ckpt_check_fs(ctx, t);
 	if (ckpt_first_look(ctx, READ_ONCE(t->files)))

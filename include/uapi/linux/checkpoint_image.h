@@ -616,7 +616,8 @@ struct ckpt_itimer {
 #define CKPT_SIGNAL_SUBREAPER	(1U << 0)
 #define CKPT_SIGNAL_STOPPED	(1U << 1)	/* job control stop */
 #define CKPT_SIGNAL_STOP_KNOWN	(1U << 2)	/* the parent has waited for it */
-#define CKPT_SIGNAL_FLAGS_ALL	0x7U
+#define CKPT_SIGNAL_CONTINUED	(1U << 3)	/* goes on; nobody has waited for it */
+#define CKPT_SIGNAL_FLAGS_ALL	0xfU
 
 /**
  * struct ckpt_rec_signal - what the threads of a process share
@@ -825,7 +826,11 @@ struct ckpt_rec_seccomp {
 #define CKPT_TASK_MCE_EARLY	(1U << 4)	/* PR_MCE_KILL_EARLY */
 #define CKPT_TASK_SELF		(1U << 5)	/* it called checkpoint() itself */
 #define CKPT_TASK_SECCOMP_STRICT (1U << 6)	/* seccomp's strict mode */
-#define CKPT_TASK_FLAGS_ALL	0x7fU
+#define CKPT_TASK_DL_RECLAIM	(1U << 7)	/* SCHED_FLAG_RECLAIM */
+#define CKPT_TASK_DL_OVERRUN	(1U << 8)	/* SCHED_FLAG_DL_OVERRUN */
+#define CKPT_TASK_UTIL_MIN	(1U << 9)	/* @util_min was set */
+#define CKPT_TASK_UTIL_MAX	(1U << 10)	/* @util_max was set */
+#define CKPT_TASK_FLAGS_ALL	0x7ffU
 
 /**
  * struct ckpt_rec_task - a thread
@@ -866,7 +871,14 @@ struct ckpt_rec_seccomp {
  * @stime: system CPU time, ns
  * @start_time: ns of CLOCK_MONOTONIC at which the thread started
  * @seccomp: objref of the newest of its filters, 0: none
- * @__reserved2: zero
+ * @io: index, plus one, of the first task that has the same I/O context; 0: none
+ *	before it
+ * @slice_ns: time slice that was asked for, 0: none
+ * @dl_runtime: of SCHED_DEADLINE, in ns; likewise up to @dl_period
+ * @dl_deadline: relative deadline
+ * @dl_period: period
+ * @util_min: utilisation clamp, 0 to 1024
+ * @util_max: likewise
  *
  * Of a zombie only @index, @signal, @cred, @comm, @exit_code and the times count.
  */
@@ -908,7 +920,13 @@ struct ckpt_rec_task {
 	__u64 stime;
 	__u64 start_time;
 	__u32 seccomp;
-	__u32 __reserved2;
+	__u32 io;
+	__u64 slice_ns;
+	__u64 dl_runtime;
+	__u64 dl_deadline;
+	__u64 dl_period;
+	__u32 util_min;
+	__u32 util_max;
 };
 
 #define CKPT_SIGINFO_LEN	128

@@ -306,6 +306,190 @@ static void shares_vm_files(void)
 	shares(CLONE_VM | CLONE_FILES);
 }
 
+static void on_shared(int sig)
+{
+	shared_value += 10;
+}
+
+/* Handlers that one sets are those of the others: here SIGUSR1, back SIGUSR2. */
+static int handler_sharer(void *arg)
+{
+	struct sigaction sa = { .sa_handler = on_shared };
+
+	if (write(log_fd, "ready\n", 6) != 6)
+		return 2;
+	while (shared_value != 2)
+		sched_yield();
+	if (sigaction(SIGUSR2, &sa, NULL))
+		return 3;
+	if (sigaction(SIGUSR1, NULL, &sa) || sa.sa_handler != on_shared)
+		return 4;
+	shared_value = 3;
+	while (shared_value != 4)
+		sched_yield();
+	return 9;
+}
+
+static char handler_stack[3][65536] __attribute__((aligned(64)));
+
+static pid_t start_handler_sharer(int nr, int flags)
+{
+	pid_t pid = clone(handler_sharer,
+			  handler_stack[nr] + sizeof(handler_stack[nr]),
+			  CLONE_VM | CLONE_SIGHAND | flags, NULL);
+
+	MUST(pid > 0);
+	return pid;
+}
+
+static void check_handlers(int value)
+{
+	struct sigaction sa;
+
+	MUST(!sigaction(SIGUSR2, NULL, &sa) && sa.sa_handler == SIG_DFL);
+	sa = (struct sigaction){ .sa_handler = on_shared };
+	MUST(!sigaction(SIGUSR1, &sa, NULL));
+	shared_value = value;
+	while (shared_value != 3)
+		sched_yield();
+	MUST(!sigaction(SIGUSR2, NULL, &sa) && sa.sa_handler == on_shared);
+	raise(SIGUSR2);
+	MUST(shared_value == 13);
+	shared_value = 4;
+}
+
+static void shares_sighand(void)
+{
+	pid_t pid = start_handler_sharer(0, SIGCHLD);
+
+	ready();
+	wait_go();
+	check_handlers(2);
+	collect(pid, 9);
+}
+
+/* As who executes a program has them no longer, so here the second child. */
+static void shares_sighand_some(void)
+{
+	pid_t own, pid;
+
+	own = fork();
+	if (!own) {
+		struct sigaction sa;
+
+		ready();
+		wait_go();
+		while (getppid() == 1 || access("/tmp/tree.changed", F_OK))
+			ckpt_sleep_ms(1);
+		MUST(!sigaction(SIGUSR2, NULL, &sa) && sa.sa_handler == SIG_DFL);
+		MUST(!sigaction(SIGUSR1, NULL, &sa) && sa.sa_handler == SIG_DFL);
+		_exit(8);
+	}
+	pid = start_handler_sharer(0, SIGCHLD);
+	ready();
+	wait_go();
+	check_handlers(2);
+	close(open("/tmp/tree.changed", O_CREAT | O_WRONLY, 0600));
+	collect(own, 8);
+	collect(pid, 9);
+	unlink("/tmp/tree.changed");
+}
+
+static volatile pid_t orphan_pid;
+
+static int dies_early(void *arg)
+{
+	orphan_pid = start_handler_sharer(1, SIGCHLD);
+	return 5;
+}
+
+/* Who was between them is gone: no clone() could make them so. */
+static void shares_sighand_orphan(void)
+{
+	pid_t pid;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pid = clone(dies_early, handler_stack[0] + sizeof(handler_stack[0]),
+		    CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
+	MUST(pid > 0);
+	collect(pid, 5);
+	ready();
+	wait_go();
+	check_handlers(2);
+	collect(orphan_pid, 9);
+}
+
+#define IOPRIO(data)	(2 << 13 | (data))
+
+/* ioprio_set() of one is that of the other. */
+static void shares_io(void)
+{
+	struct clone_args ca = { .flags = CLONE_IO, .exit_signal = SIGCHLD };
+	pid_t pids[3];
+	int i;
+
+	MUST(!syscall(SYS_ioprio_set, 1, 0, IOPRIO(3)));
+	for (i = 0; i < 3; i++) {
+		/* The last has one of its own. */
+		ca.flags = i < 2 ? CLONE_IO : 0;
+		pids[i] = syscall(SYS_clone3, &ca, sizeof(ca));
+		MUST(pids[i] >= 0);
+		if (pids[i])
+			continue;
+		ready();
+		while (syscall(SYS_ioprio_get, 1, 0) != IOPRIO(5 + i))
+			ckpt_sleep_ms(1);
+		if (i == 0)
+			MUST(!syscall(SYS_ioprio_set, 1, 0, IOPRIO(6)));
+		_exit(i);
+	}
+	MUST(syscall(SYS_ioprio_get, 1, 0) == IOPRIO(3));
+	ready();
+	wait_go();
+	MUST(syscall(SYS_ioprio_get, 1, 0) == IOPRIO(3));
+	MUST(syscall(SYS_ioprio_get, 1, pids[2]) == IOPRIO(3));
+	MUST(!syscall(SYS_ioprio_set, 1, 0, IOPRIO(5)));
+	collect(pids[0], 0);
+	collect(pids[1], 1);
+	MUST(syscall(SYS_ioprio_get, 1, 0) == IOPRIO(6));
+	MUST(syscall(SYS_ioprio_get, 1, pids[2]) == IOPRIO(3));
+	MUST(!syscall(SYS_ioprio_set, 1, pids[2], IOPRIO(7)));
+	collect(pids[2], 2);
+	MUST(syscall(SYS_ioprio_get, 1, 0) == IOPRIO(6));
+}
+
+/* That a child goes on again can be asked for once. */
+static void continued(void)
+{
+	siginfo_t si = {};
+	pid_t pids[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		pids[i] = fork();
+		while (!pids[i])
+			pause();
+		MUST(!kill(pids[i], SIGSTOP));
+		MUST(!waitid(P_PID, pids[i], &si, WSTOPPED));
+		MUST(!kill(pids[i], SIGCONT));
+		MUST(!waitid(P_PID, pids[i], &si, WCONTINUED | WNOWAIT));
+	}
+	/* Of the second it has been asked for. */
+	MUST(!waitid(P_PID, pids[1], &si, WCONTINUED));
+	stay_the_same();
+	si.si_pid = 0;
+	MUST(!waitid(P_PID, pids[1], &si, WCONTINUED | WNOHANG) && !si.si_pid);
+	MUST(!waitid(P_PID, pids[0], &si, WCONTINUED | WNOHANG));
+	MUST(si.si_pid == pids[0] && si.si_code == CLD_CONTINUED &&
+	     si.si_status == SIGCONT);
+	si.si_pid = 0;
+	MUST(!waitid(P_PID, pids[0], &si, WCONTINUED | WNOHANG) && !si.si_pid);
+	for (i = 0; i < 2; i++) {
+		MUST(!kill(pids[i], SIGKILL));
+		MUST(waitpid(pids[i], NULL, 0) == pids[i]);
+	}
+}
+
 /* Of three processes one table of files, and an open file in two tables. */
 static void shares_files(void)
 {
@@ -499,6 +683,11 @@ TREE(shares_vm, 2);
 TREE(shares_vm_fs, 2);
 TREE(shares_vm_files, 2);
 TREE(shares_files, 3);
+TREE(shares_sighand, 2);
+TREE(shares_sighand_some, 3);
+TREE(shares_sighand_orphan, 2);
+TREE(shares_io, 4);
+TREE(continued, 1);
 TREE(exit_signals, 2);
 TREE(parent_death, 3);
 TREE(stopped, 1);
