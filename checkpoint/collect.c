@@ -47,6 +47,8 @@ static int ckpt_collect_task(struct ckpt_ctx *ctx, struct task_struct *t)
 	ckpt_obj_collect(ctx, CKPT_OBJ_FS, fs, 1, &err);
 	ckpt_obj_collect(ctx, CKPT_OBJ_SIGHAND, sighand, 1, &err);
 	ckpt_obj_collect(ctx, CKPT_OBJ_MM, mm, 1, &err);
+	if (!err)
+		err = ckpt_collect_io(ctx, t);
 
 	ckpt_drop_tables(files, fs);
 	if (sighand)

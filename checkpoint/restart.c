@@ -217,6 +217,8 @@ static int ckpt_check_caller(struct ckpt_member *m)
 				     "has not the threads that the image has";
 	else if (refcount_read(&ckpt_sighand(t)->count) > threads)
 		why = "shares its signal handlers with another process";
+	else if (ckpt_shares_io(t))
+		why = "shares its I/O context (CLONE_IO)";
 	else
 		why = ckpt_task_problem(t, 0);
 	if (why) {
@@ -254,7 +256,7 @@ static int ckpt_make_objects(struct ckpt_member *m)
 	m->files = files;
 	if (!m->index)
 		restore_files_unused(rs);
-	return restore_pidns(m) ?: restore_seccomp(m);
+	return restore_pidns(m) ?: restore_seccomp(m) ?: restore_io(m);
 }
 
 /**
@@ -279,7 +281,9 @@ int ckpt_member_build(struct ckpt_member *m)
 	if (ret)
 		return ret;
 	trace_restart_stage(current, CKPT_STAGE_OBJECTS);
-	return ckpt_is_zombie(m) ? 0 : restore_mm(m);
+	if (ckpt_is_zombie(m))
+		return 0;
+	return restore_mm(m) ?: restore_sched_build(m);
 }
 
 /* ---- commit ---------------------------------------------------------------------- */
@@ -351,6 +355,8 @@ void ckpt_member_release(struct ckpt_member *m)
 	m->files = NULL;
 	m->fs = NULL;
 	m->nsproxy = NULL;
+	kfree(m->old_sched);
+	m->old_sched = NULL;
 	restore_signal_release(m);
 }
 
@@ -416,6 +422,7 @@ long ckpt_restart_self(struct ckpt_restart *rs)
 
 	ret = ckpt_self_build(rs, m);
 	if (ret) {
+		restore_sched_abort(m);
 		restore_mm_abort(m);
 		return ret;
 	}

@@ -228,6 +228,8 @@ static long checkpoint_run(struct ckpt_ctx *ctx, pid_t pid,
 	ckpt_meta_init(&ctx->meta);
 	xa_init_flags(&ctx->task_index, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ctx->outer, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&ctx->io_seen, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&ctx->io_first, XA_FLAGS_ACCOUNT);
 	if (ctx->flags & CHECKPOINT_HOLD) {
 		ret = ckpt_hold_reserve(&hold);
 		if (ret)
@@ -259,6 +261,8 @@ out:
 	ckpt_objhash_destroy(&ctx->objs);
 	xa_destroy(&ctx->task_index);
 	xa_destroy(&ctx->outer);
+	xa_destroy(&ctx->io_seen);
+	xa_destroy(&ctx->io_first);
 	ckpt_put_tasks(ctx->tasks, ctx->nr_tasks);
 	ckpt_meta_free(&ctx->meta);
 	ckpt_out_release(&ctx->out);

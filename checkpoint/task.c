@@ -27,7 +27,6 @@
 #include <linux/user_namespace.h>
 #include <linux/utsname.h>
 #include <net/net_namespace.h>
-#include <uapi/linux/sched/types.h>
 #include <linux/checkpoint_syscalls.h>
 #include <asm/checkpoint.h>
 
@@ -117,28 +116,6 @@ static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 		ckpt_refuse(ctx, t, "is the init of the machine");
 }
 
-static bool ckpt_has_policy(struct task_struct *t)
-{
-	switch (t->policy) {
-	case SCHED_NORMAL:
-	case SCHED_BATCH:
-	case SCHED_IDLE:
-	case SCHED_FIFO:
-	case SCHED_RR:
-		return false;
-	}
-	return true;
-}
-
-static bool ckpt_has_uclamp(struct task_struct *t)
-{
-#ifdef CONFIG_UCLAMP_TASK
-	return t->uclamp_req[UCLAMP_MIN].user_defined ||
-	       t->uclamp_req[UCLAMP_MAX].user_defined;
-#endif
-	return false;
-}
-
 static bool ckpt_has_core_cookie(struct task_struct *t)
 {
 #ifdef CONFIG_SCHED_CORE
@@ -226,18 +203,6 @@ static bool ckpt_has_key_authority(struct task_struct *t)
 	return has;
 }
 
-/* Where ioprio_set() of one is that of the others. */
-static bool ckpt_shares_io(struct task_struct *t)
-{
-	bool shared = false;
-#ifdef CONFIG_BLOCK
-	task_lock(t);
-	shared = t->io_context && atomic_read(&t->io_context->active_ref) > 1;
-	task_unlock(t);
-#endif
-	return shared;
-}
-
 static bool ckpt_has_perf_events(struct task_struct *t)
 {
 #ifdef CONFIG_PERF_EVENTS
@@ -251,8 +216,7 @@ static const struct {
 	bool (*has)(struct task_struct *t);
 	const char *what;
 } ckpt_task_problems[] = {
-	{ ckpt_has_policy,	"has scheduling policy SCHED_DEADLINE or SCHED_EXT" },
-	{ ckpt_has_uclamp,	"has utilisation clamps" },
+	{ ckpt_has_policy,	"has scheduling policy SCHED_EXT" },
 	{ ckpt_has_core_cookie,	"has a core scheduling cookie" },
 	{ ckpt_has_mempolicy,	"has a memory policy" },
 	{ ckpt_has_user_dispatch, "has PR_SET_SYSCALL_USER_DISPATCH" },
@@ -267,7 +231,6 @@ static const struct {
 	{ ckpt_has_cpu_itimer,	"has ITIMER_VIRTUAL or ITIMER_PROF armed" },
 	{ ckpt_has_keyring,	"has a thread or process keyring" },
 	{ ckpt_has_key_authority, "has assumed authority over a key" },
-	{ ckpt_shares_io,	"shares its I/O context (CLONE_IO)" },
 	{ ckpt_has_perf_events,	"has performance events" },
 };
 
@@ -403,6 +366,7 @@ void ckpt_check_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 	ckpt_check_relatives(ctx, t);
 	ckpt_check_call(ctx, t);
 	ckpt_check_seccomp(ctx, t);
+	ckpt_check_io(ctx, t);
 	ckpt_check_namespaces(ctx, t);
 	for (n = 0; (why = ckpt_task_problem(t, n)); n++)
 		ckpt_refuse(ctx, t, "%s, which cannot be saved yet", why);
@@ -572,9 +536,6 @@ static void ckpt_task_fill(struct task_struct *t, struct ckpt_rec_task *rec)
 	u64 utime, stime;
 
 	rec->personality = t->personality;
-	rec->policy = t->policy;
-	rec->nice = task_nice(t);
-	rec->rt_priority = t->rt_priority;
 	rec->pdeath_signal = t->pdeath_signal;
 	rec->timer_slack_ns = t->timer_slack_ns;
 	rec->default_timer_slack_ns = t->default_timer_slack_ns;
@@ -594,10 +555,6 @@ static void ckpt_task_fill(struct task_struct *t, struct ckpt_rec_task *rec)
 	rec->rseq_len = t->rseq_len;
 	rec->rseq_sig = t->rseq_sig;
 #endif
-	task_lock(t);
-	/* Not what follows from the nice value where nobody set it. */
-	rec->ioprio = t->io_context ? t->io_context->ioprio : IOPRIO_DEFAULT;
-	task_unlock(t);
 	rec->start_time = t->start_time;
 	task_cputime_adjusted(t, &utime, &stime);
 	rec->utime = utime;
@@ -605,8 +562,6 @@ static void ckpt_task_fill(struct task_struct *t, struct ckpt_rec_task *rec)
 
 	if (task_no_new_privs(t))
 		rec->flags |= CKPT_TASK_NO_NEW_PRIVS;
-	if (t->sched_reset_on_fork)
-		rec->flags |= CKPT_TASK_SCHED_RESET;
 	if (t->flags & PF_MCE_PROCESS)
 		rec->flags |= CKPT_TASK_MCE_PROCESS;
 	if (t->flags & PF_MCE_EARLY)
@@ -699,6 +654,10 @@ int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 	memcpy(rec->ns, refs.ns, sizeof(rec->ns));
 	get_task_comm(rec->comm, t);
 	ckpt_task_fill(t, rec);
+	checkpoint_sched(t, rec);
+	ret = checkpoint_io(ctx, t, rec);
+	if (ret)
+		return ret;
 	rec->cpus_len = cpus_len;
 	if (cpus_len)
 		memcpy(ckpt_rec_var(rec), cpumask_bits(t->user_cpus_ptr),
@@ -715,36 +674,6 @@ int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 }
 
 /* ---- restart ------------------------------------------------------------------ */
-
-static int restore_check_sched(struct ckpt_member *m,
-			       const struct ckpt_rec_task *rec)
-{
-	struct ckpt_restart *rs = m->rs;
-	bool rt = rec->policy == SCHED_FIFO || rec->policy == SCHED_RR;
-
-	if (rec->policy != SCHED_NORMAL && rec->policy != SCHED_BATCH &&
-	    rec->policy != SCHED_IDLE && !rt)
-		return ckpt_bad(rs, m->task, -EINVAL, "unknown scheduling policy %u", rec->policy);
-	if (rec->nice < MIN_NICE || rec->nice > MAX_NICE ||
-	    (rt ? rec->rt_priority < 1 || rec->rt_priority >= MAX_RT_PRIO :
-		  rec->rt_priority != 0))
-		return ckpt_bad(rs, m->task, -EINVAL, "impossible priority");
-	if (rt && !capable(CAP_SYS_NICE))
-		return ckpt_bad(rs, m->task, -EPERM, "a real-time priority takes CAP_SYS_NICE");
-	if (rec->nice < task_nice(current) && !can_nice(current, rec->nice))
-		return ckpt_bad(rs, m->task, -EPERM,
-				"nice %d takes CAP_SYS_NICE or RLIMIT_NICE",
-				rec->nice);
-	if (rec->ioprio != IOPRIO_DEFAULT) {
-		int ret = ioprio_check_cap(rec->ioprio);
-
-		if (ret)
-			return ckpt_bad(rs, m->task, ret,
-					"I/O priority 0x%x is not permitted",
-					rec->ioprio);
-	}
-	return 0;
-}
 
 static int restore_check_cpus(struct ckpt_member *m,
 			      const struct ckpt_rec_task *rec)
@@ -809,45 +738,10 @@ int restore_task_check(struct ckpt_member *m)
 #endif
 	if (rec->pdeath_signal && !valid_signal(rec->pdeath_signal))
 		return ckpt_bad(rs, m->task, -EINVAL, "impossible parent-death signal");
-	ret = restore_check_sched(m, rec);
+	ret = restore_check_sched(m);
 	if (!ret)
 		ret = restore_check_cpus(m, rec);
 	return ret;
-}
-
-static void restore_sched(struct ckpt_member *m,
-			  const struct ckpt_rec_task *rec)
-{
-	struct ckpt_restart *rs = m->rs;
-	struct sched_attr attr = {
-		.size = sizeof(attr),
-		.sched_policy = rec->policy,
-		.sched_nice = rec->nice,
-		.sched_priority = rec->rt_priority,
-	};
-	cpumask_var_t mask;
-
-	if (rec->flags & CKPT_TASK_SCHED_RESET)
-		attr.sched_flags |= SCHED_FLAG_RESET_ON_FORK;
-	/* The policies that have no use for a nice value keep one, too. */
-	set_user_nice(current, rec->nice);
-	if (sched_setattr_nocheck(current, &attr))
-		ckpt_log(&rs->log, "warning: the scheduling policy could not be restored");
-	/* Without a mask it ran wherever it might; the restarter's does not stay. */
-	if ((rec->cpus_len || current->user_cpus_ptr) &&
-	    zalloc_cpumask_var(&mask, GFP_KERNEL)) {
-		if (rec->cpus_len)
-			memcpy(cpumask_bits(mask), m->task->var,
-			       min_t(size_t, rec->cpus_len, cpumask_size()));
-		else
-			cpumask_copy(mask, cpu_possible_mask);
-		if (sched_setaffinity(0, mask))
-			ckpt_log(&rs->log, "warning: the CPU affinity could not be restored");
-		free_cpumask_var(mask);
-	}
-	if ((rec->ioprio != IOPRIO_DEFAULT || current->io_context) &&
-	    set_task_ioprio(current, rec->ioprio))
-		ckpt_log(&rs->log, "warning: the I/O priority could not be restored");
 }
 
 static void restore_rseq(const struct ckpt_rec_task *rec)
@@ -921,7 +815,7 @@ void restore_task_commit(struct ckpt_member *m)
 		t->flags |= PF_MCE_PROCESS;
 	if (rec->flags & CKPT_TASK_MCE_EARLY)
 		t->flags |= PF_MCE_EARLY;
-	restore_sched(m, rec);
+	restore_sched_commit(m);
 	restore_rseq(rec);
 	restore_start_time(m->rs, rec);
 }

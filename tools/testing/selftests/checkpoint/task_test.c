@@ -90,7 +90,9 @@ static void get_##name(char *buf, size_t size)		\
 }
 
 #define FLAG_RESET_ON_FORK	0x01
+#define FLAG_RECLAIM		0x02
 #define FLAG_UTIL_CLAMP_MIN	0x20
+#define FLAG_UTIL_CLAMP_MAX	0x40
 
 static void set_sched(int policy, int nice, int priority, __u64 flags)
 {
@@ -111,9 +113,63 @@ static void get_sched(char *buf, size_t size)
 	struct sched_attr_v0 attr = { .size = sizeof(attr) };
 
 	MUST(!syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0));
-	snprintf(buf, size, "policy %u flags %llx priority %u nice %d",
+	snprintf(buf, size, "policy %u flags %llx priority %u nice %d runtime %llu deadline %llu period %llu",
 		 attr.policy, attr.flags, attr.priority,
-		 getpriority(PRIO_PROCESS, 0));
+		 getpriority(PRIO_PROCESS, 0), attr.runtime, attr.deadline,
+		 attr.period);
+}
+
+static void get_clamps(char *buf, size_t size)
+{
+	struct sched_attr_v1 attr = { .v0.size = sizeof(attr) };
+
+	MUST(!syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0));
+	snprintf(buf, size, "clamps %u %u", attr.util_min, attr.util_max);
+}
+
+static void set_clamps(void)
+{
+	struct sched_attr_v1 attr = {
+		.v0.size = sizeof(attr),
+		.v0.flags = FLAG_UTIL_CLAMP_MIN | FLAG_UTIL_CLAMP_MAX,
+		.util_min = 100,
+		.util_max = 200,
+	};
+
+	MUST(!syscall(SYS_sched_setattr, 0, &attr, 0));
+}
+
+static void set_slice(void)
+{
+	struct sched_attr_v0 attr = {
+		.size = sizeof(attr), .runtime = 7300000, .nice = 2,
+	};
+
+	MUST(!syscall(SYS_sched_setattr, 0, &attr, 0));
+}
+
+/* Of no use there, but it is kept. */
+static void set_idle_slice(void)
+{
+	struct sched_attr_v0 attr = { .size = sizeof(attr), .policy = SCHED_IDLE };
+
+	set_slice();
+	MUST(!syscall(SYS_sched_setattr, 0, &attr, 0));
+}
+
+static void set_deadline(void)
+{
+	struct sched_attr_v0 attr = {
+		.size = sizeof(attr),
+		.policy = 6,
+		.flags = FLAG_RECLAIM | FLAG_RESET_ON_FORK,
+		.runtime = 10000000,
+		.deadline = 90000000,
+		.period = 100000000,
+	};
+
+	MUST(!setpriority(PRIO_PROCESS, 0, 4));
+	MUST(!syscall(SYS_sched_setattr, 0, &attr, 0));
 }
 
 SET(nice, MUST(!setpriority(PRIO_PROCESS, 0, 7)))
@@ -369,6 +425,10 @@ static const struct attribute attributes[] = {
 	{ "idle", set_idle, get_sched, .alone = true },
 	{ "fifo", set_fifo, get_sched, .alone = true },
 	{ "rr", set_rr, get_sched },
+	{ "slice", set_slice, get_sched, .alone = true },
+	{ "idle_slice", set_idle_slice, get_sched, .alone = true },
+	{ "deadline", set_deadline, get_sched, .alone = true },
+	{ "clamps", set_clamps, get_clamps, .alone = true },
 	{ "affinity", set_affinity, get_affinity },
 	{ "ioprio_rt", set_ioprio_rt, get_ioprio, .alone = true },
 	{ "ioprio_idle", set_ioprio_idle, get_ioprio, .alone = true },
@@ -412,6 +472,8 @@ static bool has_attribute(const struct attribute *a)
 {
 	if (a->get == get_affinity)
 		return sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	if (a->get == get_clamps)
+		return !access("/proc/sys/kernel/sched_util_clamp_min", F_OK);
 	if (a->get == get_core_filter)
 		return !access("/proc/self/coredump_filter", F_OK);
 	return true;
@@ -466,6 +528,10 @@ ATTRIBUTE(batch);
 ATTRIBUTE(idle);
 ATTRIBUTE(fifo);
 ATTRIBUTE(rr);
+ATTRIBUTE(slice);
+ATTRIBUTE(idle_slice);
+ATTRIBUTE(deadline);
+ATTRIBUTE(clamps);
 ATTRIBUTE(affinity);
 ATTRIBUTE(ioprio_rt);
 ATTRIBUTE(ioprio_idle);
@@ -521,6 +587,32 @@ TEST_F(attribute, not_from_the_restarter)
 		TH_LOG("%s", log_text());
 	}
 	self->pid = 0;
+}
+
+/* ---- a policy that is not to be had ---------------------------------------------- */
+
+/* Whoever is bound to a CPU may not have deadlines. */
+static void bind_to_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	MUST(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+TEST_F(task, deadline_not_to_be_had)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "this machine has one CPU");
+	self->pid = start(_metadata, one_attribute, find_attribute("deadline"));
+	ckpt_save_and_kill(_metadata, self->pid);
+	EXPECT_EQ(-EPERM, ckpt_restart_after(CKPT_IMG, self->pid, bind_to_cpu));
+	EXPECT_TRUE(!!strstr(ckpt_log_text, "SCHED_DEADLINE cannot be had (10000000 of 90000000 ns in 100000000 ns)")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
 }
 
 /* ---- seen by others ------------------------------------------------------------ */
@@ -1250,33 +1342,6 @@ static void sem_undo(void *arg)
 	_exit(GOOD);
 }
 
-static void sched_deadline(void *arg)
-{
-	struct sched_attr_v0 attr = {
-		.size = sizeof(attr),
-		.policy = 6,
-		.runtime = 10000000,
-		.deadline = 100000000,
-		.period = 100000000,
-	};
-
-	MUST(!syscall(SYS_sched_setattr, 0, &attr, 0));
-	idle_program(arg);
-}
-
-static void uclamp(void *arg)
-{
-	struct sched_attr_v1 attr = {
-		.v0.size = sizeof(attr),
-		.v0.flags = FLAG_UTIL_CLAMP_MIN,
-		.util_min = 100,
-	};
-
-	if (syscall(SYS_sched_setattr, 0, &attr, 0))
-		skip_program("no utilisation clamps");
-	idle_program(arg);
-}
-
 static void core_cookie(void *arg)
 {
 	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0))
@@ -1414,6 +1479,26 @@ static void shared_memory(void *arg)
 	end_child(pid);
 }
 
+static void *pausing_thread(void *arg)
+{
+	return pause_forever(arg) ? arg : NULL;
+}
+
+static void threads_share_handlers(void *arg)
+{
+	pthread_t thread;
+	pid_t pid = clone(pause_forever, child_stack + sizeof(child_stack),
+			  CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
+
+	MUST(pid > 0);
+	MUST(!pthread_create(&thread, NULL, pausing_thread, NULL));
+	ready();
+	wait_go();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	_exit(GOOD);
+}
+
 PROGRAM_FIXTURE(refused, refused_begin, refused_end);
 
 FIXTURE_VARIANT(refused)
@@ -1434,16 +1519,14 @@ FIXTURE_VARIANT_ADD(refused, name)		\
 REFUSED(vforked, EOPNOTSUPP, "was made by vfork() and its parent waits for it");
 REFUSED(shared_memory, EOPNOTSUPP,
 	"shares its address space with pid ");
+REFUSED(threads_share_handlers, EOPNOTSUPP,
+	"has threads and shares its signal handlers with another process of the tree (CLONE_SIGHAND), which cannot be saved yet");
 REFUSED(is_traced, EOPNOTSUPP, "is traced by pid ");
 REFUSED(is_tracing, EOPNOTSUPP, "traces other processes");
 REFUSED(io_uring, EOPNOTSUPP, "uses io_uring, which cannot be saved yet");
 REFUSED(perf_event, EOPNOTSUPP, "has performance events");
 REFUSED(sem_undo, EOPNOTSUPP,
 	"has SysV semaphores with SEM_UNDO, which cannot be saved yet");
-REFUSED(sched_deadline, EOPNOTSUPP,
-	"has scheduling policy SCHED_DEADLINE or SCHED_EXT, which cannot be saved yet");
-REFUSED(uclamp, EOPNOTSUPP,
-	"has utilisation clamps, which cannot be saved yet");
 REFUSED(core_cookie, EOPNOTSUPP,
 	"has a core scheduling cookie, which cannot be saved yet");
 REFUSED(mempolicy, EOPNOTSUPP,
@@ -1451,7 +1534,7 @@ REFUSED(mempolicy, EOPNOTSUPP,
 REFUSED(cpu_timer_interval, EOPNOTSUPP,
 	"has ITIMER_VIRTUAL or ITIMER_PROF armed, which cannot be saved yet");
 REFUSED(shared_io, EOPNOTSUPP,
-	"shares its I/O context (CLONE_IO), which cannot be saved yet");
+	"shares its I/O context (CLONE_IO) with somebody outside");
 REFUSED(thread_keyring, EOPNOTSUPP,
 	"has a thread or process keyring, which cannot be saved yet");
 REFUSED(process_keyring, EOPNOTSUPP,
