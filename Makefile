@@ -12,7 +12,8 @@ export KERNEL ?= $(B)/kernel-debug
 else
 export KERNEL ?= $(B)/kernel
 endif
-export T DEBUG KSRC FORCE CONFIG O ACCEL CPU CPUS MEM APPEND CMD SLOW CLOCK
+export T DEBUG KSRC FORCE CONFIG O STATIC ACCEL CPU CPUS MEM APPEND CMD SLOW
+export CLOCK
 
 Q := tools/testing/selftests/checkpoint/qemu
 DEMO := tools/testing/selftests/checkpoint/demo
@@ -33,6 +34,7 @@ help:
 	@echo 'make kernel CONFIG=FILE O=DIR'
 	@echo '			build your configuration, plus CONFIG_CHECKPOINT'
 	@echo 'make tools		only build the user tools (build/tools)'
+	@echo 'make tools O=DIR	the same in DIR; STATIC=1: without shared libraries'
 	@echo 'make lint		checkpatch, sparse, W=1, kernel-doc, shellcheck'
 	@echo 'make hooks		write hooks/*.patch from the edits in build/src'
 	@echo 'make hooks-check	are hooks and build/src in step, are hooks small,'
@@ -102,9 +104,10 @@ lint: deps
 	@$(Q)/lint.sh
 
 clean:
-	rm -rf $(B)/kernel* $(B)/bench $(B)/headers $(B)/tools $(B)/selftests $(B)/test* \
-		$(B)/fields $(B)/fields-* \
-		$(B)/run.* $(B)/demo $(B)/*.cpio $(B)/*.log $(B)/programs.img*
+	rm -rf $(B)/kernel* $(B)/bench $(B)/headers $(B)/tools \
+		$(B)/selftests $(B)/test* $(B)/fields $(B)/fields-* \
+		$(B)/lint $(B)/root.* $(B)/hooks.* $(B)/run.* $(B)/demo $(B)/*.cpio \
+		$(B)/*.log $(B)/*.new $(B)/programs.img*
 
 distclean:
 	rm -rf $(B)

@@ -4,8 +4,12 @@
 # Bring everything up to date that a guest boot needs:
 #
 #   build.sh kernel	source and kernel
-#   build.sh tools	source and user tools
+#   build.sh tools	user tools
 #   build.sh guest	these, the tests and the initramfs
+#
+# CONFIG=FILE	kernel: of that configuration instead of the tests' own
+# O=DIR		kernel, tools: build there
+# STATIC=1	tools with O: programs that need no shared library
 #
 # One at a time: several people may share a build directory.
 
@@ -28,11 +32,6 @@ kernel()
 	local fragments="$SELFTESTS/config"
 	local stamp=$KERNEL/.built
 
-	if [ -n "${CONFIG:-}" ]; then
-		"$QEMU_DIR/kernel.sh" -c "$CONFIG" "${O:-$B/kernel-user}" 9>&- ||
-			exit 1
-		return
-	fi
 	[ -z "${DEBUG:-}" ] || fragments="$fragments $SELFTESTS/config.debug"
 	# kbuild takes its time to find out that nothing changed.
 	# shellcheck disable=SC2086
@@ -48,6 +47,18 @@ kernel()
 	# shellcheck disable=SC2086
 	"$QEMU_DIR/kernel.sh" "$KERNEL" $fragments 9>&- || exit 1
 	mv "$B/stamp.new" "$stamp"
+}
+
+# A kernel for somebody's own use.
+user_kernel()
+{
+	if [ -n "${CONFIG:-}" ]; then
+		"$QEMU_DIR/kernel.sh" -c "$CONFIG" "${O:-$B/kernel-user}" 9>&- ||
+			exit 1
+	else
+		[ -z "${O:-}" ] || KERNEL=$(realpath -m "$O")
+		kernel
+	fi
 }
 
 headers()
@@ -68,15 +79,37 @@ headers()
 	mv "$stamp.new" "$stamp"
 }
 
+# make_tools DIR [VARIABLE=VALUE...]
+make_tools()
+{
+	local dir=$1 log=$1/build.log
+
+	shift
+	mkdir -p "$dir" || exit 1
+	clean_make -C "$TOP/tools/checkpoint" O="$dir" "$@" all \
+		>"$log" 2>&1 9>&- ||
+		fail_with_log "$log" "the build of tools/checkpoint"
+	grep -A4 'warning:' "$log" >&2
+	return 0
+}
+
+# The guest has no libraries but those of programs.img.
 tools()
 {
-	[ -f "$TOP/tools/checkpoint/Makefile" ] || return 0
-	mkdir -p "$B/tools"
-	clean_make -C "$TOP/tools/checkpoint" STATIC=1 O="$B/tools" \
-		KHDR_INCLUDES="$KHDR_INCLUDES" all >"$B/tools.log" 2>&1 9>&- ||
-		fail_with_log "$B/tools.log" "the build of tools/checkpoint"
-	grep -A4 'warning:' "$B/tools.log" >&2
-	return 0
+	make_tools "$B/tools" STATIC=1
+}
+
+user_tools()
+{
+	local dir
+
+	if [ -z "${O:-}" ]; then
+		tools
+		return
+	fi
+	dir=$(realpath -m "$O")
+	say "building the user tools in $(shorten "$dir") (log: build.log there)"
+	make_tools "$dir" STATIC="${STATIC:-}"
 }
 
 selftests()
@@ -95,11 +128,13 @@ selftests()
 	done
 }
 
-source_
 case ${1:-} in
-kernel)	kernel ;;
-tools)	headers; tools ;;
-guest)	kernel
+kernel)	source_
+	user_kernel
+	;;
+tools)	user_tools ;;
+guest)	source_
+	kernel
 	headers
 	tools
 	selftests
