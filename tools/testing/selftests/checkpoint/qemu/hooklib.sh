@@ -26,6 +26,15 @@ list_hooks()
 		sed -e 's,^\./,,' -e 's,\.patch$,,' | LC_ALL=C sort
 }
 
+# Files of $SRC, other than our own, that were written since it was unpacked.
+list_touched()
+{
+	(cd "$SRC" && find . -type f -newer "$B/source.id" \
+		! -name '.*' ! -name '*~' ! -name '*.orig' \
+		! -name '*.rej' ! -name '*.pyc' | sed 's,^\./,,') |
+		LC_ALL=C sort | LC_ALL=C comm -23 - "$B/overlay.list"
+}
+
 # The patch in hook file $1 without the text above it, or only that text.
 hook_body()
 {

@@ -23,10 +23,7 @@ list_changed()
 {
 	{
 		list_hooks "$HOOKS"
-		(cd "$SRC" && find . -type f -newer "$B/source.id" \
-			! -name '.*' ! -name '*~' ! -name '*.orig' \
-			! -name '*.rej' ! -name '*.pyc' | sed 's,^\./,,') |
-			LC_ALL=C sort | LC_ALL=C comm -23 - "$B/overlay.list"
+		list_touched
 	} | LC_ALL=C sort -u
 }
 

@@ -34,13 +34,32 @@ source_id()
 	fi
 }
 
+# The old tree makes room for a new one; edits that are in no hook are kept.
+retire()
+{
+	local f old=${SRC:?}
+
+	if [ -f "$B/source.id" ] && [ -f "$B/overlay.list" ]; then
+		for f in $(list_touched); do
+			cmp -s "$old/$f" "$APPLIED/$f" && continue
+			cmp -s "$old/$f" "$PRISTINE/$f" && continue
+			rm -rf "$B/src.old"
+			mv "$old" "$B/src.old"
+			say "notice: $f was edited, the old tree is now" \
+				"$(shorten "$B/src.old")"
+			break
+		done
+	fi
+	rm -rf "$old" "$PRISTINE" "$APPLIED"
+	rm -f "$B/overlay.list" "$B/source.id"
+}
+
 unpack()
 {
 	local src=$1 pinned version
 
 	say "unpacking $src"
-	rm -rf "${SRC:?}" "$B/src.new" "$PRISTINE" "$APPLIED"
-	rm -f "$B/overlay.list" "$B/source.id"
+	rm -rf "$B/src.new"
 	mkdir -p "$B/src.new"
 	if [ -d "$src" ]; then
 		[ -f "$src/Kbuild" ] || die "$src: not a kernel tree"
@@ -59,6 +78,7 @@ unpack()
 	6.12.*)	say "notice: this is Linux $version, we are tested on $pinned" ;;
 	*)	die "$src is Linux $version, wanted is 6.12.y ($pinned)" ;;
 	esac
+	[ ! -d "$SRC" ] || retire
 	mv "$B/src.new" "$SRC"
 	# Whatever is newer than this file has been changed since.
 	source_id "$src" >"$B/source.id"
