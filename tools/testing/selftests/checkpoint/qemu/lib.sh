@@ -6,6 +6,9 @@
 
 set -u -o pipefail
 
+# mke2fs is there, and is of use to everybody.
+PATH=$PATH:/usr/sbin:/sbin
+
 TOP=${TOP:-$(realpath "${BASH_SOURCE[0]%/*}/../../../../..")}
 B=${B:-$TOP/build}
 SRC=$B/src
