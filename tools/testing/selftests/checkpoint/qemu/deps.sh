@@ -39,7 +39,7 @@ how_to()
 
 	Install them as root with
 
-		apt-get update && apt-get install ${missing[*]}
+		apt-get update && apt-get install --no-install-recommends ${missing[*]}
 
 	END
 	case " ${missing[*]} " in
