@@ -32,7 +32,7 @@ make_busybox()
 	ln -s bin "$root/sbin"
 	ln -s usr/lib "$root/lib"
 	ln -s usr/lib64 "$root/lib64"
-	cp "$(command -v busybox)" "$root/bin/busybox"
+	cp -p "$(command -v busybox)" "$root/bin/busybox"
 	for applet in $("$root/bin/busybox" --list); do
 		[ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
 	done
@@ -58,19 +58,20 @@ make_tests()
 
 	root=$(mktemp -d "$B/root.XXXXXX") || exit 1
 	mkdir -p "$root"/{bin,tests}
+	# With their times: a file that looks changed stops a restart.
 	for f in "$B/selftests"/*; do
-		[ -f "$f" ] && [ -x "$f" ] && cp "$f" "$root/tests/"
+		[ -f "$f" ] && [ -x "$f" ] && cp -p "$f" "$root/tests/"
 	done
 	for f in "$SELFTESTS"/*.sh "$SELFTESTS"/settings \
 		 "$SELFTESTS"/demo/demo-boot*.sh "$QEMU_DIR/run-tests.sh"; do
-		[ -f "$f" ] && cp "$f" "$root/tests/"
+		[ -f "$f" ] && cp -p "$f" "$root/tests/"
 	done
 	chmod 755 "$root"/tests/*.sh
 	for f in checkpoint restart ckptinfo; do
-		[ -x "$B/tools/$f" ] && cp "$B/tools/$f" "$root/bin/"
+		[ -x "$B/tools/$f" ] && cp -p "$B/tools/$f" "$root/bin/"
 	done
 	# Symbols are of no use in the guest and are most of the size.
-	find "$root/tests" "$root/bin" -type f -size +64k -exec strip {} + \
+	find "$root/tests" "$root/bin" -type f -size +64k -exec strip -p {} + \
 		2>/dev/null
 	archive "$root" "$B/tests.cpio"
 	rm -rf "$root"
