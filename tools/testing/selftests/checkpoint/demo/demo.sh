@@ -20,7 +20,7 @@ boot()
 	say "boot $1: a fresh kernel"
 	guest_prepare "$OUT" run "CMD=exec /tests/demo-boot$1.sh"
 	guest "$OUT" stdio,id=tty,signal=off </dev/null 2>"$OUT/qemu.log" |
-		tr -d '\r' | sed -u 's/^/   /'
+		sed -u -e 's/\r$//' -e 's/^/   /'
 	cp "$OUT/kernel.log" "$OUT/kernel.log.$1"
 	status=$(guest_status "$OUT")
 	[ "$status" != 0 ] || return 0

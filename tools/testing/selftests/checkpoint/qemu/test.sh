@@ -55,7 +55,7 @@ relay()
 
 say "booting the guest${patterns:+ for: $patterns}"
 guest "$OUT" stdio,id=tty,signal=off </dev/null 2>"$OUT/qemu.log" | relay |
-	tr -d '\r' | tee "$OUT/output" |
+	sed -u 's/\r//g' | tee "$OUT/output" |
 	gawk -f "$QEMU_DIR/report.awk" -v summary="$OUT/summary"
 status=${PIPESTATUS[4]}
 rm -f "$OUT/data.img" "$OUT/initrd"
