@@ -12,7 +12,7 @@
 
 OUT=${OUT:-$B/test${DEBUG:+-debug}}
 mkdir -p "$OUT"
-rm -f "$OUT/data.img"
+rm -f "$OUT/data.img" "$OUT/summary"
 
 patterns=
 set -f
