@@ -471,7 +471,7 @@ static int ckpt_compare_facts(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	    now.mtime_nsec != rec->mtime_nsec) {
 		if (!force)
 			return ckpt_bad(rs, r, -ESTALE,
-					"%s was changed since it was saved (size %llu, then %llu; changed at %lld.%09u, then %lld.%09u); put the old file back or use --force-files",
+					"%s was changed since it was saved (size now %llu, was %llu; changed at %lld.%09u, was %lld.%09u); put the old file back or use --force-files",
 					name, now.size, rec->size,
 					now.mtime_sec, now.mtime_nsec,
 					rec->mtime_sec, rec->mtime_nsec);
