@@ -241,13 +241,13 @@ FIXTURE_VARIANT_ADD(changed, name)				\
 CHANGED(file_gone, gone, FILE_, ENOENT, AGAIN, 0);
 CHANGED(file_gone_forced, gone, FILE_, ENOENT, AGAIN, RESTART_FORCE_FILES);
 CHANGED(file_truncated, truncated, FILE_, ESTALE,
-	CHANGED_TEXT "size 10, then 8192; ", 0);
+	CHANGED_TEXT "size now 10, was 8192; ", 0);
 CHANGED(file_grown, grown, FILE_, ESTALE,
-	CHANGED_TEXT "size 8193, then 8192; ", 0);
+	CHANGED_TEXT "size now 8193, was 8192; ", 0);
 CHANGED(file_touched, touched, FILE_, ESTALE,
-	CHANGED_TEXT "size 8192, then 8192; ", 0);
+	CHANGED_TEXT "size now 8192, was 8192; ", 0);
 CHANGED(file_another, another, FILE_, ESTALE,
-	CHANGED_TEXT "size 10, then 8192; ", 0);
+	CHANGED_TEXT "size now 10, was 8192; ", 0);
 CHANGED(file_copied, copied, FILE_, 0, NUMBER, 0);
 CHANGED(file_looked_at, looked_at, FILE_, 0, NULL, 0);
 CHANGED(file_truncated_forced, truncated, FILE_, 0, FORCED, RESTART_FORCE_FILES);
