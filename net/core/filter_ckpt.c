@@ -26,7 +26,7 @@ int ckpt_bpf_prog_create(struct bpf_prog **pfp,
 
 	if (!bpf_check_basics_ok(fprog->filter, fprog->len))
 		return -EINVAL;
-	fp = bpf_prog_alloc(bpf_prog_size(fprog->len), 0);
+	fp = bpf_prog_alloc(bpf_prog_size(fprog->len), __GFP_NOWARN);
 	if (!fp)
 		return -ENOMEM;
 	memcpy(fp->insns, fprog->filter, bpf_classic_proglen(fprog));

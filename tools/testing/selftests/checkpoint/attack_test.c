@@ -10,7 +10,11 @@
  */
 #include "ckpt_test.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #define KILL_POINT	"/sys/kernel/debug/checkpoint/kill"
@@ -24,6 +28,22 @@
 #define PAGE		4096UL
 
 /* ---- the program ----------------------------------------------------------- */
+
+/* Two seccomp filters, one on top of the other; one call fails from now on. */
+static bool filter(void)
+{
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_getparam, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 77),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { 4, insns };
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
 
 /* Waits for SIGUSR1; exits with 42 if all that it has is there. */
 static void program(void *arg)
@@ -39,6 +59,8 @@ static void program(void *arg)
 	for (i = 0; i < n; i++)
 		p[i] = i * 0x9e3779b97f4a7c15UL;
 	lseek(fd, 3, SEEK_SET);
+	if (!filter())
+		_exit(6);
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
@@ -60,6 +82,8 @@ static void program(void *arg)
 	sigaddset(&set, SIGRTMIN);
 	if (sigwaitinfo(&set, &info) != SIGRTMIN || info.si_value.sival_int != 7)
 		_exit(5);
+	if (syscall(SYS_sched_getparam, 0, NULL) != -1 || errno != 77)
+		_exit(7);
 	_exit(42);
 }
 
