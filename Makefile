@@ -13,7 +13,7 @@ else
 export KERNEL ?= $(B)/kernel
 endif
 export T DEBUG KSRC FORCE CONFIG O STATIC ACCEL CPU CPUS MEM APPEND CMD SLOW
-export CLOCK
+export LONG CLOCK
 
 Q := tools/testing/selftests/checkpoint/qemu
 DEMO := tools/testing/selftests/checkpoint/demo
@@ -26,6 +26,7 @@ help:
 	@echo 'make test		build everything, run all tests in a QEMU guest'
 	@echo 'make test T=NAME	only the tests of that name (shell pattern)'
 	@echo 'make test DEBUG=1	the same on a kernel with KASAN, lockdep, ...'
+	@echo 'make test LONG=4	tests of programs take four times as much work'
 	@echo 'make demo		checkpoint programs, reboot, restart them'
 	@echo 'make kunit		only the KUnit tests'
 	@echo 'make shell		a shell in the guest'

@@ -31,9 +31,10 @@ timeout=$(sed -n 's/^timeout=//p' "$SELFTESTS/settings")
 slow=${SLOW:-${DEBUG:+5}}
 slow=${slow:-1}
 # Nothing is heard from the guest while a test runs.
-silence=$((${timeout:-60} * slow + 120))
+silence=$((${timeout:-60} * slow * ${LONG:-1} + 120))
 
-guest_prepare "$OUT" test "T=$patterns" "SLOW=$slow" "DEBUG=${DEBUG:-}"
+guest_prepare "$OUT" test "T=$patterns" "SLOW=$slow" "LONG=${LONG:-1}" \
+	"DEBUG=${DEBUG:-}"
 
 
 # Pass on what the guest says; end it if it says nothing for too long.
