@@ -111,6 +111,32 @@ put_program()
 		ln -sf "$(realpath "$f")" "$root/bin/$1"
 }
 
+# gcc with what it takes to make a program of C that uses the C library: the
+# parts of gcc that do the work, start files and libraries to link with, and the
+# headers that such a program includes. The rest of gcc is ten times as large.
+put_compiler()
+{
+	local f
+
+	put_program gcc
+	put_program as
+	put_program ld
+	for f in cc1 collect2 lto-wrapper; do
+		f=$(gcc -print-prog-name=$f)
+		[ "${f#/}" = "$f" ] || put "$f"
+	done
+	for f in liblto_plugin.so crt1.o Scrt1.o crti.o crtn.o crtbegin.o \
+		 crtbeginS.o crtend.o crtendS.o libgcc.a libgcc_s.so \
+		 libgcc_s.so.1 libc.so libc.so.6 libc_nonshared.a; do
+		f=$(gcc -print-file-name=$f)
+		[ "${f#/}" = "$f" ] || put "$f"
+	done
+	# shellcheck disable=SC2086
+	for f in $(printf '#include <%s.h>\n' $headers | gcc -O2 -M -x c -); do
+		[ "${f#/}" = "$f" ] || put "$f"
+	done
+}
+
 put_libraries()
 {
 	local lib
@@ -126,13 +152,14 @@ put_libraries()
 make_programs()
 {
 	local root stdlib p img=$B/programs.img
-	local programs="bc xz gzip sqlite3 gawk mawk bash sleep cat"
+	local programs="bc xz gzip sqlite3 gawk mawk bash sleep cat make esbuild"
+	local headers="stdio stdlib string stdint"
 
 	# The same image as long as the programs are the same: inodes and times
 	# in it must not change under a checkpoint taken earlier.
 	{
 		cat "$0"
-		for p in $programs python3; do
+		for p in $programs python3 gcc as ld; do
 			stat -L -c '%n %s %Y' "/usr/bin/$p" 2>/dev/null
 		done
 		stat -L -c '%n %s %Y' /lib/x86_64-linux-gnu/libc.so.6
@@ -159,6 +186,7 @@ make_programs()
 		[ ! -f "/lib/terminfo/$p" ] || put "/lib/terminfo/$p"
 		[ ! -f "/usr/share/terminfo/$p" ] || put "/usr/share/terminfo/$p"
 	done
+	put_compiler
 	put_libraries
 	put_libraries
 
