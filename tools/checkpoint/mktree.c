@@ -155,6 +155,28 @@ bool mktree_wants(const struct mktree *mk, pid_t pid)
 	return false;
 }
 
+pid_t mktree_fork(const struct mktree *mk)
+{
+	pid_t want = 0;
+	struct clone_args args = {
+		.set_tid = (uintptr_t)&want,
+		.set_tid_size = 1,
+		.exit_signal = SIGCHLD,
+	};
+	int tries = 100;
+	long pid;
+	__u32 i;
+
+	for (i = 0; i < mk->nr; i++)
+		if (mk->tasks[i].want > want)
+			want = mk->tasks[i].want;
+	do {
+		want++;
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+	} while (pid < 0 && errno == EEXIST && --tries);
+	return pid < 0 ? fork() : pid;
+}
+
 static void explain_taken(pid_t pid)
 {
 	char name[80], comm[64], path[64];

@@ -84,6 +84,12 @@ void mktree_free(struct mktree *mk);
 bool mktree_wants(const struct mktree *mk, pid_t pid);
 
 /*
+ * As fork(), with a pid above all that are asked for, if there is one and we may
+ * choose.
+ */
+pid_t mktree_fork(const struct mktree *mk);
+
+/*
  * Create the root, which runs @start, creates the others and takes part in the
  * restart, as they do. Returns 0, or -1 after a message, with no task left.
  */

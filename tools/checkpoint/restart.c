@@ -419,14 +419,17 @@ static int prepare(struct bringup *b)
 	return mktree_create(&b->mk, start_root, b);
 }
 
-/* It must not have a pid that the tree needs: then another one is tried. */
+/*
+ * It must not have a pid that the tree needs. A large tree may need all that
+ * come next.
+ */
 static int start_runner(struct bringup *b)
 {
 	pid_t pid, in_the_way = 0;
 	int tries = 100;
 
 	do {
-		pid = fork();
+		pid = in_the_way ? mktree_fork(&b->mk) : fork();
 		if (!pid) {
 			if (mktree_wants(&b->mk, getpid()))
 				for (;;)

@@ -174,7 +174,7 @@ static void body(void *arg)
 	_exit(GOOD);
 }
 
-TEST_F_TIMEOUT(scale, comes_back, 120)
+TEST_F_TIMEOUT(scale, comes_back, 400)
 {
 	struct body b = { variant->program, variant->nr };
 	struct checkpoint_args args = { .log_fd = -1, .context_fd = -1 };
@@ -183,7 +183,7 @@ TEST_F_TIMEOUT(scale, comes_back, 120)
 
 	self->pid = ckpt_spawn(body, &b, log_fd);
 	ASSERT_LT(0, self->pid);
-	ASSERT_TRUE(ckpt_wait_size(LOG, 6 * (variant->nr + 1), 60000)) {
+	ASSERT_TRUE(ckpt_wait_size(LOG, 6 * (variant->nr + 1), 150000)) {
 		TH_LOG("%s", log_text());
 	}
 	fd = open(CKPT_IMG, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -198,6 +198,79 @@ TEST_F_TIMEOUT(scale, comes_back, 120)
 	EXPECT_GT(16 << 10, stats.meta_bytes / stats.tasks);
 	reap_all();
 	ASSERT_EQ(0, system("restart --detach -i " CKPT_IMG));
+	go();
+	code = ckpt_wait(self->pid, 150000);
+	EXPECT_EQ(GOOD, code) {
+		TH_LOG("%s", log_text());
+	}
+	if (code != -1)
+		self->pid = 0;
+}
+
+FIXTURE(pids)
+{
+	pid_t pid;
+};
+
+FIXTURE_SETUP(pids)
+{
+	begin(_metadata);
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+}
+
+FIXTURE_TEARDOWN(pids)
+{
+	if (self->pid > 0)
+		kill(-self->pid, SIGKILL);
+	reap_all();
+	end(0);
+}
+
+/* By a command that gets the pid before that of the root. */
+static int restart_before(pid_t root)
+{
+	char last[16];
+	pid_t pid;
+
+	snprintf(last, sizeof(last), "%d", root - 2);
+	if (!ckpt_write_text("/proc/sys/kernel/ns_last_pid", last))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		execlp("restart", "restart", "--detach", "-i", CKPT_IMG, NULL);
+		_exit(127);
+	}
+	return ckpt_wait(pid, 20000);
+}
+
+/*
+ * As after a reboot: the next pids that the command would get are those of the
+ * tree. Whoever else starts a process meanwhile may take one, hence the tries.
+ */
+TEST_F_TIMEOUT(pids, of_tree_are_next, 120)
+{
+	struct body b = { processes, 200 };
+	int i, code = -1;
+
+	for (i = 0; i < 5 && code; i++) {
+		/* Leave some numbers before the root free. */
+		if (!fork())
+			_exit(0);
+		if (!fork())
+			_exit(0);
+		reap_all();
+		ASSERT_EQ(0, ftruncate(log_fd, 0));
+		self->pid = ckpt_spawn(body, &b, log_fd);
+		ASSERT_LT(0, self->pid);
+		ASSERT_TRUE(ckpt_wait_size(LOG, 6 * (b.nr + 1), 30000));
+		ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_SUBTREE |
+				       CHECKPOINT_KILL)) {
+			TH_LOG("%s", ckpt_log_text);
+		}
+		reap_all();
+		code = restart_before(self->pid);
+	}
+	ASSERT_EQ(0, code);
 	go();
 	code = ckpt_wait(self->pid, 60000);
 	EXPECT_EQ(GOOD, code) {
