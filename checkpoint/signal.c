@@ -384,17 +384,15 @@ static void restore_rlimits(struct ckpt_member *m)
 static void restore_times(const struct ckpt_rec_signal *rec)
 {
 	struct signal_struct *sig = current->signal;
+	u64 never = U64_MAX;
+	bool runs;
 
-#ifdef CONFIG_POSIX_TIMERS
-	/*
-	 * The clock of a restarter with RLIMIT_CPU runs already and would not
-	 * start from the times below; update_rlimit_cpu() starts it again.
-	 */
+	/* A clock that runs already would not start from the times below. */
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
-	posix_cputimers_group_init(&sig->posix_cputimers, RLIM_INFINITY);
+	runs = sig->posix_cputimers.timers_active;
+	WRITE_ONCE(sig->posix_cputimers.timers_active, false);
 	sig->cputimer.cputime_atomic = INIT_CPUTIME_ATOMIC;
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
-#endif
 	write_seqlock_irq(&sig->stats_lock);
 	sig->utime = rec->utime;
 	sig->stime = rec->stime;
@@ -413,6 +411,12 @@ static void restore_times(const struct ckpt_rec_signal *rec)
 	sig->prev_cputime.stime = rec->stime;
 	raw_spin_unlock_irq(&sig->prev_cputime.lock);
 #endif
+	if (!runs)
+		return;
+	/* RLIMIT_CPU, and timers of others, who may have some on any process. */
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	set_process_cpu_timer(current, CPUCLOCK_PROF, &never, NULL);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
 static void restore_process(struct ckpt_member *m)
