@@ -31,6 +31,7 @@
 struct cred;
 struct files_struct;
 struct fs_struct;
+struct k_itimer;
 struct nsproxy;
 struct pid_namespace;
 struct seccomp_filter;
@@ -335,6 +336,7 @@ struct ckpt_task {
  * @io_seen: I/O context in common to how many tasks of the tree have it
  * @io_first: likewise to the index of the first of them, plus one
  * @task: the one whose records are being written
+ * @timers: POSIX timers of its process whose signal is queued, by id
  * @root: root directory of the root task
  * @refusals: reasons found that refuse the checkpoint
  * @uuid: of the image
@@ -359,6 +361,7 @@ struct ckpt_ctx {
 	struct xarray io_seen;
 	struct xarray io_first;
 	const struct ckpt_task *task;
+	struct xarray timers;
 	struct path root;
 	unsigned int refusals;
 	u8 uuid[CKPT_UUID_LEN];
@@ -441,6 +444,10 @@ struct ckpt_robj {
  * @task: its TASK record
  * @pending: SIGPENDING records: of the thread, of the process
  * @queue: the signals of these, ready to be queued
+ * @timers: TIMERS record of its process, with the first that lives
+ * @made_timers: id to timer, made and not in use yet
+ * @timers_room: for ckpt_timers_visit(), until the restart is over
+ * @queued_timers: timers whose signal is in @queue, by its place
  * @block: its RESTART_BLOCK record, or NULL
  * @cpu: its X86_CPU record
  * @xstate: its X86_XSTATE record
@@ -472,6 +479,10 @@ struct ckpt_member {
 	const struct ckpt_rec *task;
 	const struct ckpt_rec *pending[2];
 	struct sigpending queue[2];
+	const struct ckpt_rec *timers;
+	struct xarray made_timers;
+	struct k_itimer **timers_room;
+	struct xarray queued_timers;
 	const struct ckpt_rec *block;
 	const struct ckpt_rec *cpu;
 	const struct ckpt_rec *xstate;
@@ -695,12 +706,23 @@ void restore_pidns_commit(struct ckpt_member *m);
 void ckpt_check_signal(struct ckpt_ctx *ctx, struct task_struct *t);
 int checkpoint_sigpending(struct ckpt_ctx *ctx, struct task_struct *t,
 			  bool shared);
-bool ckpt_cpu_timer_set(const struct signal_struct *sig);
 void restore_zombie_times(struct ckpt_member *m);
 int restore_signal_check(struct ckpt_member *m);
 void restore_signal_commit(struct ckpt_member *m);
 void restore_signal_finish(struct ckpt_member *m);
 void restore_signal_release(struct ckpt_member *m);
+
+/* ---- timers.c ---------------------------------------------------------- */
+
+void ckpt_check_timers(struct ckpt_ctx *ctx, struct task_struct *t);
+int checkpoint_timers(struct ckpt_ctx *ctx, struct task_struct *t);
+bool ckpt_timer_at(struct ckpt_ctx *ctx, const struct sigqueue *q, u32 place);
+int restore_timers_prepare(struct ckpt_member *m);
+struct k_itimer *restore_timer_at(struct ckpt_member *m, bool shared, u32 place);
+int restore_timers_queued(struct ckpt_member *m);
+void restore_timers_commit(struct ckpt_member *m);
+void restore_timers_start(struct ckpt_member *m);
+void restore_timers_release(struct ckpt_member *m);
 
 /* ---- files.c, file.c --------------------------------------------------- */
 

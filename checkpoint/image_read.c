@@ -43,6 +43,7 @@
 	x(VMA, vma, 64, none)					\
 	x(TASK, task, 248, zeros)				\
 	x(SIGPENDING, sigpending, 32, none)			\
+	x(TIMERS, timers, 24, none)				\
 	x(RESTART_BLOCK, restart_block, 72, none)		\
 	x(X86_CPU, x86_cpu, 264, zeros)				\
 	x(X86_XSTATE, x86_xstate, 40, zeros)			\

@@ -94,6 +94,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 		ckpt_member_release(m);
 		if (m->t)
 			put_task_struct(m->t);
+		kvfree(m->timers_room);
 		kfree(m);
 		cond_resched();
 	}
@@ -358,6 +359,7 @@ void ckpt_member_release(struct ckpt_member *m)
 	kfree(m->old_sched);
 	m->old_sched = NULL;
 	restore_signal_release(m);
+	restore_timers_release(m);
 }
 
 /**
@@ -431,6 +433,7 @@ long ckpt_restart_self(struct ckpt_restart *rs)
 	/* A limit or signal that the log runs into is not the program's yet. */
 	ckpt_log_close(&rs->log);
 	ret = ckpt_member_finish(m);
+	restore_timers_start(m);
 	restore_pipes_done(rs);
 	ckpt_say_done(rs);
 	restore_signal_finish(m);

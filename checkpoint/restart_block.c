@@ -11,6 +11,7 @@
 #include <linux/alarmtimer.h>
 #include <linux/capability.h>
 #include <linux/checkpoint_syscalls.h>
+#include <linux/checkpoint_timers.h>
 #include <linux/limits.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
@@ -18,7 +19,6 @@
 #include <linux/pid_namespace.h>
 #include <linux/posix-timers.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/cputime.h>
 #include <linux/sched/signal.h>
 #include <linux/thread_info.h>
 #include <linux/timekeeping.h>
@@ -192,28 +192,11 @@ static struct task_struct *cpu_clock_task(struct task_struct *t,
 /* Time of a CPU clock as @t sees it; 0 if the task of the clock is gone. */
 static s64 cpu_clock_now(struct task_struct *t, clockid_t clock)
 {
-	struct task_cputime ct = { };
 	struct task_struct *p;
 
 	guard(rcu)();
 	p = cpu_clock_task(t, clock);
-	if (!p)
-		return 0;
-	if (!CPUCLOCK_PERTHREAD(clock)) {
-		thread_group_cputime(p, &ct);
-	} else {
-		task_cputime(p, &ct.utime, &ct.stime);
-		ct.sum_exec_runtime = task_sched_runtime(p);
-	}
-
-	switch (CPUCLOCK_WHICH(clock)) {
-	case CPUCLOCK_PROF:
-		return ct.utime + ct.stime;
-	case CPUCLOCK_VIRT:
-		return ct.utime;
-	default:
-		return ct.sum_exec_runtime;
-	}
+	return p ? ckpt_cpu_clock_sample(clock, p) : 0;
 }
 
 static int save_cpu_nanosleep(struct task_struct *t,

@@ -197,6 +197,8 @@ static int ckpt_add_member(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	m->tree_task = r;
 	init_sigpending(&m->queue[0]);
 	init_sigpending(&m->queue[1]);
+	xa_init_flags(&m->made_timers, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&m->queued_timers, XA_FLAGS_ACCOUNT);
 	init_completion(&m->turn);
 	ret = xa_err(xa_store(&rs->members, m->index, m, GFP_KERNEL_ACCOUNT));
 	if (ret) {
@@ -229,6 +231,8 @@ static int ckpt_add_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	switch (r->type) {
 	case CKPT_REC_SIGPENDING:
 		return ckpt_set_once(rs, &m->pending[!!ckpt_rec_as(r, sigpending)->shared], r);
+	case CKPT_REC_TIMERS:
+		return ckpt_set_once(rs, &m->timers, r);
 	case CKPT_REC_RESTART_BLOCK:
 		return ckpt_set_once(rs, &m->block, r);
 	case CKPT_REC_X86_CPU:
@@ -251,6 +255,7 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_TASK:
 		return ckpt_add_task(rs, r);
 	case CKPT_REC_SIGPENDING:
+	case CKPT_REC_TIMERS:
 	case CKPT_REC_RESTART_BLOCK:
 	case CKPT_REC_X86_CPU:
 	case CKPT_REC_X86_XSTATE:
@@ -640,6 +645,9 @@ int ckpt_check_records(struct ckpt_member *m)
 		ret = ckpt_check_block(m);
 	if (!ret)
 		ret = restore_task_check(m);
+	/* Their signals have places in the queues. */
+	if (!ret)
+		ret = restore_timers_prepare(m);
 	if (!ret)
 		ret = restore_signal_check(m);
 	return ret;

@@ -583,10 +583,23 @@ static void ckpt_keep_exit_signals(struct ckpt_restart *rs)
 	read_unlock(&tasklist_lock);
 }
 
+static void ckpt_start_timers(struct ckpt_restart *rs)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+
+	xa_for_each(&rs->members, i, m) {
+		if (m->speaks)
+			restore_timers_start(m);
+		cond_resched();
+	}
+}
+
 static void ckpt_run_commit(struct ckpt_restart *rs)
 {
 	wait_event(rs->progress, !atomic_read(&rs->left));
 	ckpt_keep_exit_signals(rs);
+	ckpt_start_timers(rs);
 	restore_pipes_done(rs);
 	rs->stats.total_ns = ktime_get() - rs->start;
 	ckpt_set_phase(rs, CKPT_PHASE_RELEASE, 0);

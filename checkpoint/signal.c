@@ -209,18 +209,6 @@ const struct ckpt_obj_ops ckpt_ops_SIGHAND = {
 /* ---- process state -------------------------------------------------------- */
 
 /**
- * ckpt_cpu_timer_set - is there a timer of CPU time?
- * @sig: of the process
- *
- * Return: true if ITIMER_VIRTUAL or ITIMER_PROF is armed or has an interval.
- */
-bool ckpt_cpu_timer_set(const struct signal_struct *sig)
-{
-	return sig->it[CPUCLOCK_PROF].expires || sig->it[CPUCLOCK_PROF].incr ||
-	       sig->it[CPUCLOCK_VIRT].expires || sig->it[CPUCLOCK_VIRT].incr;
-}
-
-/**
  * ckpt_check_signal - find what keeps the signal state from being saved
  * @ctx: the checkpoint
  * @t: the task, frozen
@@ -274,6 +262,34 @@ static void ckpt_signal_times(struct task_struct *t,
 	rcu_read_unlock();
 }
 
+static void ckpt_cpu_itimer(struct task_struct *t, unsigned int clock,
+			    struct ckpt_itimer *out)
+{
+	const struct cpu_itimer *it = &t->signal->it[clock];
+	u64 samples[CPUCLOCK_MAX];
+
+	out->interval = it->incr;
+	if (!it->expires)
+		return;
+	thread_group_sample_cputime(t, samples);
+	out->value = it->expires > samples[clock] ? it->expires - samples[clock] : 1;
+}
+
+static void ckpt_itimers(struct task_struct *t, struct ckpt_itimer *out)
+{
+	struct signal_struct *sig = t->signal;
+
+	/* While its signal is pending the timer rests; the interval stays. */
+	out[ITIMER_REAL].interval = sig->it_real_incr;
+	if (hrtimer_active(&sig->real_timer)) {
+		s64 left = hrtimer_get_remaining(&sig->real_timer);
+
+		out[ITIMER_REAL].value = max_t(s64, left, 1);
+	}
+	ckpt_cpu_itimer(t, CPUCLOCK_VIRT, &out[ITIMER_VIRTUAL]);
+	ckpt_cpu_itimer(t, CPUCLOCK_PROF, &out[ITIMER_PROF]);
+}
+
 static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 {
 	struct task_struct *t = ctx->task->t;
@@ -314,13 +330,7 @@ static int checkpoint_signal(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	}
 	if (sig->flags & SIGNAL_STOP_CONTINUED)
 		rec->flags |= CKPT_SIGNAL_CONTINUED;
-	/* While its signal is pending the timer rests; the interval stays. */
-	rec->itimer[ITIMER_REAL].interval = sig->it_real_incr;
-	if (hrtimer_active(&sig->real_timer)) {
-		s64 left = hrtimer_get_remaining(&sig->real_timer);
-
-		rec->itimer[ITIMER_REAL].value = max_t(s64, left, 1);
-	}
+	ckpt_itimers(t, rec->itimer);
 	ckpt_signal_times(t, rec);
 	unlock_task_sighand(t, &flags);
 	return 0;
@@ -419,10 +429,47 @@ static void restore_times(const struct ckpt_rec_signal *rec)
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
+static void restore_cpu_itimer(unsigned int clock, const struct ckpt_itimer *in)
+{
+	struct cpu_itimer *it = &current->signal->it[clock];
+	u64 expires = in->value, none = 0;
+
+	/* This makes of it a time of the clock, as of now. */
+	if (expires)
+		set_process_cpu_timer(current, clock, &expires, &none);
+	it->expires = expires;
+	it->incr = in->interval;
+}
+
+static void restore_itimers(const struct ckpt_itimer *in)
+{
+	const struct ckpt_itimer *real = &in[ITIMER_REAL];
+	struct signal_struct *sig = current->signal;
+
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	sig->it_real_incr = real->interval;
+	if (real->value)
+		hrtimer_start(&sig->real_timer, real->value, HRTIMER_MODE_REL);
+	restore_cpu_itimer(CPUCLOCK_VIRT, &in[ITIMER_VIRTUAL]);
+	restore_cpu_itimer(CPUCLOCK_PROF, &in[ITIMER_PROF]);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+}
+
+/* The restarter's own do not outlive it: nor do their signals, which go next. */
+static void restore_drop_timers(void)
+{
+	struct signal_struct *sig = current->signal;
+
+	hrtimer_cancel(&sig->real_timer);
+	exit_itimers(current);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	memset(sig->it, 0, sizeof(sig->it));
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+}
+
 static void restore_process(struct ckpt_member *m)
 {
 	const struct ckpt_rec_signal *rec = ckpt_rec_as(m->signal, signal);
-	const struct ckpt_itimer *real = &rec->itimer[ITIMER_REAL];
 	struct signal_struct *sig = current->signal;
 
 	restore_times(rec);
@@ -430,14 +477,8 @@ static void restore_process(struct ckpt_member *m)
 	sig->oom_score_adj = rec->oom_score_adj;
 	sig->oom_score_adj_min = rec->oom_score_adj_min;
 	sig->is_child_subreaper = !!(rec->flags & CKPT_SIGNAL_SUBREAPER);
-
-	/* The restarter's own timer does not outlive it. */
-	hrtimer_cancel(&sig->real_timer);
-	spin_lock_irq(&ckpt_sighand(current)->siglock);
-	sig->it_real_incr = real->interval;
-	if (real->value)
-		hrtimer_start(&sig->real_timer, real->value, HRTIMER_MODE_REL);
-	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+	restore_itimers(rec->itimer);
+	restore_timers_commit(m);
 }
 
 /* ---- queued signals -------------------------------------------------------- */
@@ -465,11 +506,11 @@ int checkpoint_sigpending(struct ckpt_ctx *ctx, struct task_struct *t,
 {
 	struct ckpt_rec_sigpending *rec;
 	struct sigpending *pending;
+	u64 set, kept, left_out;
 	unsigned long flags;
 	struct sigqueue *q;
 	siginfo_t *info;
 	int nr = 0, room;
-	u64 set;
 
 again:
 	room = nr;
@@ -488,9 +529,17 @@ again:
 		goto again;
 	}
 	nr = 0;
-	list_for_each_entry(q, &pending->list, list)
+	kept = 0;
+	left_out = 0;
+	list_for_each_entry(q, &pending->list, list) {
+		if (!ckpt_timer_at(ctx, q, nr + 1)) {
+			left_out |= sigmask(q->info.si_signo);
+			continue;
+		}
+		kept |= sigmask(q->info.si_signo);
 		copy_siginfo_to_external(&info[nr++], &q->info);
-	set = pending->signal.sig[0];
+	}
+	set = pending->signal.sig[0] & ~(left_out & ~kept);
 	unlock_task_sighand(t, &flags);
 
 	rec = ckpt_rec_new(ctx, sigpending, CKPT_REC_SIGPENDING,
@@ -540,11 +589,13 @@ static int restore_pending_check(struct ckpt_restart *rs,
  * The queue is made before the point of no return, since it takes memory and
  * counts against RLIMIT_SIGPENDING.
  */
-static int restore_pending_prepare(struct ckpt_restart *rs,
-				   const struct ckpt_rec *r,
-				   struct sigpending *queue)
+static int restore_pending_prepare(struct ckpt_member *m, bool shared)
 {
+	struct sigpending *queue = &m->queue[shared];
+	const struct ckpt_rec *r = m->pending[shared];
 	const struct ckpt_rec_sigpending *rec;
+	struct ckpt_restart *rs = m->rs;
+	struct k_itimer *timr;
 	const siginfo_t *info;
 	u32 i;
 
@@ -553,8 +604,19 @@ static int restore_pending_prepare(struct ckpt_restart *rs,
 	rec = ckpt_rec_as(r, sigpending);
 	info = r->var;
 	for (i = 0; i < rec->nr; i++) {
-		struct sigqueue *q = sigqueue_alloc();
+		struct sigqueue *q;
 
+		timr = restore_timer_at(m, shared, i + 1);
+		if (timr) {
+			q = timr->sigq;
+			if (q->info.si_signo != info[i].si_signo)
+				return ckpt_bad(rs, r, -EINVAL,
+						"queued signal %u is not that of POSIX timer %d",
+						i, timr->it_id);
+			list_add_tail(&q->list, &queue->list);
+			continue;
+		}
+		q = sigqueue_alloc();
 		if (!q)
 			return ckpt_bad(rs, r, -EAGAIN,
 					"no room for its %u queued signals: out of memory, or more than your limit (ulimit -i)",
@@ -583,6 +645,7 @@ static int restore_process_check(struct ckpt_member *m)
 {
 	const struct ckpt_rec_signal *rec = ckpt_rec_as(m->signal, signal);
 	struct ckpt_restart *rs = m->rs;
+	unsigned int i;
 
 	if (rec->oom_score_adj < OOM_SCORE_ADJ_MIN ||
 	    rec->oom_score_adj > OOM_SCORE_ADJ_MAX ||
@@ -597,9 +660,10 @@ static int restore_process_check(struct ckpt_member *m)
 		return ckpt_bad(rs, m->signal, -EPERM,
 				"oom_score_adj %d takes CAP_SYS_RESOURCE",
 				rec->oom_score_adj);
-	if (rec->itimer[ITIMER_REAL].value > KTIME_MAX ||
-	    rec->itimer[ITIMER_REAL].interval > KTIME_MAX)
-		return ckpt_bad(rs, m->signal, -EINVAL, "impossible timer");
+	for (i = 0; i < ARRAY_SIZE(rec->itimer); i++)
+		if (rec->itimer[i].value > KTIME_MAX ||
+		    rec->itimer[i].interval > KTIME_MAX)
+			return ckpt_bad(rs, m->signal, -EINVAL, "impossible timer");
 	if (rec->flags & ~CKPT_SIGNAL_FLAGS_ALL ||
 	    (rec->flags & CKPT_SIGNAL_STOPPED &&
 	     rec->flags & CKPT_SIGNAL_CONTINUED) ||
@@ -631,10 +695,9 @@ int restore_signal_check(struct ckpt_member *m)
 	for (i = 0; i < ARRAY_SIZE(m->pending) && !ret; i++) {
 		ret = restore_pending_check(m->rs, m->pending[i]);
 		if (!ret)
-			ret = restore_pending_prepare(m->rs, m->pending[i],
-						      &m->queue[i]);
+			ret = restore_pending_prepare(m, i);
 	}
-	return ret;
+	return ret ?: restore_timers_queued(m);
 }
 
 /**
@@ -712,6 +775,7 @@ void restore_signal_commit(struct ckpt_member *m)
 	if (m->speaks) {
 		restore_sighand_join(m);
 		restore_sighand(m);
+		restore_drop_timers();
 	}
 	set_current_blocked(&mask);
 	spin_lock_irq(&ckpt_sighand(current)->siglock);

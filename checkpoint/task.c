@@ -169,16 +169,6 @@ static bool ckpt_has_uprobes(struct task_struct *t)
 	return false;
 }
 
-static bool ckpt_has_posix_timers(struct task_struct *t)
-{
-	return !hlist_empty(&t->signal->posix_timers);
-}
-
-static bool ckpt_has_cpu_itimer(struct task_struct *t)
-{
-	return ckpt_cpu_timer_set(t->signal);
-}
-
 static bool ckpt_has_keyring(struct task_struct *t)
 {
 	bool has = false;
@@ -227,8 +217,6 @@ static const struct {
 #endif
 	{ ckpt_has_user_events,	"has user events" },
 	{ ckpt_has_uprobes,	"has been hit by a uprobe" },
-	{ ckpt_has_posix_timers, "has POSIX timers (timer_create)" },
-	{ ckpt_has_cpu_itimer,	"has ITIMER_VIRTUAL or ITIMER_PROF armed" },
 	{ ckpt_has_keyring,	"has a thread or process keyring" },
 	{ ckpt_has_key_authority, "has assumed authority over a key" },
 	{ ckpt_has_perf_events,	"has performance events" },
@@ -338,6 +326,14 @@ static void ckpt_check_sighand(struct ckpt_ctx *ctx,
 			    "has threads and shares its signal handlers with another process of the tree (CLONE_SIGHAND), which cannot be saved yet");
 }
 
+/* The first that lives of a process speaks for it. */
+static bool ckpt_writes_process(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
+{
+	const struct ckpt_task *leader = &ctx->tasks[ct->leader];
+
+	return ct == leader || (leader->zombie && ct == leader + 1);
+}
+
 /**
  * ckpt_check_task - find all that keeps a task from being saved
  * @ctx: the checkpoint
@@ -356,6 +352,8 @@ void ckpt_check_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 		return;
 	if (thread_group_leader(t))
 		ckpt_check_signal(ctx, t);
+	if (ckpt_writes_process(ctx, ct))
+		ckpt_check_timers(ctx, t);
 	if (ckpt_first_look(ctx, READ_ONCE(t->fs)))
 		ckpt_check_fs(ctx, t);
 	if (ckpt_first_look(ctx, READ_ONCE(t->files)))
@@ -608,14 +606,6 @@ static int checkpoint_zombie(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 	return 0;
 }
 
-/* The first that lives of a process speaks for it. */
-static bool ckpt_writes_process(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
-{
-	const struct ckpt_task *leader = &ctx->tasks[ct->leader];
-
-	return ct == leader || (leader->zombie && ct == leader + 1);
-}
-
 /**
  * checkpoint_task - write a task and the objects that it uses
  * @ctx: the checkpoint
@@ -663,7 +653,10 @@ int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 		memcpy(ckpt_rec_var(rec), cpumask_bits(t->user_cpus_ptr),
 		       cpus_len);
 
-	ret = checkpoint_sigpending(ctx, t, false);
+	if (ckpt_writes_process(ctx, ct))
+		ret = checkpoint_timers(ctx, t);
+	if (!ret)
+		ret = checkpoint_sigpending(ctx, t, false);
 	if (!ret && ckpt_writes_process(ctx, ct))
 		ret = checkpoint_sigpending(ctx, t, true);
 	if (!ret)

@@ -83,6 +83,8 @@ struct ckpt_hdr {
  * @CKPT_REC_SIGPENDING: &struct ckpt_rec_sigpending, follows TASK: that of the
  *	thread, and with the first that lives of a process that of the process
  * @CKPT_REC_PIPE: &struct ckpt_rec_pipe
+ * @CKPT_REC_TIMERS: &struct ckpt_rec_timers, follows TASK: with the first that
+ *	lives of a process
  * @CKPT_REC_SECCOMP: &struct ckpt_rec_seccomp
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
@@ -112,6 +114,7 @@ enum ckpt_rec_type {
 	CKPT_REC_SIGPENDING	= 26,
 	CKPT_REC_RESTART_BLOCK	= 27,
 	CKPT_REC_PIPE		= 28,
+	CKPT_REC_TIMERS		= 29,
 	CKPT_REC_SECCOMP	= 30,
 
 	CKPT_REC_X86_CPU	= 64,
@@ -945,6 +948,69 @@ struct ckpt_rec_sigpending {
 	__u32 nr;
 	__u32 shared;
 	__u64 set;
+};
+
+/* ckpt_timer.flags */
+#define CKPT_TIMER_ARMED	(1U << 0)	/* it runs */
+#define CKPT_TIMER_SET		(1U << 1)	/* @expires counts */
+#define CKPT_TIMER_ABSTIME	(1U << 2)	/* ... and is a time of its clock */
+#define CKPT_TIMER_REQUEUE	(1U << 3)	/* runs again after its signal */
+#define CKPT_TIMER_REARMS	(1U << 4)	/* ... which is the last that it sent */
+#define CKPT_TIMER_FLAGS_ALL	0x1fU
+
+#define CKPT_TIMER_NO_TASK	0xffffffffU
+
+/**
+ * struct ckpt_timer - a POSIX timer
+ * @id: as timer_create() returned it
+ * @clock: CLOCK_*, negative: CPU time
+ * @flags: CKPT_TIMER_*
+ * @notify: SIGEV_*
+ * @signo: its signal
+ * @thread: index of the thread that gets the signal, with SIGEV_THREAD_ID;
+ *	CKPT_TIMER_NO_TASK: it has exited
+ * @clock_task: index of the thread, or of the leader of the process, whose CPU
+ *	time it is; CKPT_TIMER_NO_TASK: none, or it has exited
+ * @queued: place of its signal in the queue of the thread, or in that of the
+ *	process, from 1; 0: its signal is not pending
+ * @value: sigev_value
+ * @expires: time left in ns, negative if it has expired, the largest number is
+ *	for ever; with CKPT_TIMER_ABSTIME the time of @clock as the program sees it
+ * @interval: ns, 0: none
+ * @overrun: expirations since the signal was queued, less 1
+ * @overrun_last: likewise when the last signal was delivered, for
+ *	timer_getoverrun()
+ * @signal_overrun: overruns that the signal will have in addition
+ * @__reserved: zero
+ */
+struct ckpt_timer {
+	__s32 id;
+	__s32 clock;
+	__u32 flags;
+	__u32 notify;
+	__s32 signo;
+	__u32 thread;
+	__u32 clock_task;
+	__u32 queued;
+	__u64 value;
+	__s64 expires;
+	__u64 interval;
+	__s64 overrun;
+	__s64 overrun_last;
+	__s32 signal_overrun;
+	__u32 __reserved;
+};
+
+/**
+ * struct ckpt_rec_timers - POSIX timers of a process
+ * @h: header
+ * @nr: number of &struct ckpt_timer that follow, the last made first
+ * @next_id: the id that timer_create() tries first
+ */
+struct ckpt_rec_timers {
+	struct ckpt_hdr h;
+	__u32 nr;
+	__u32 next_id;
 };
 
 /* System calls that go on by restart_syscall(). */

@@ -60,6 +60,8 @@ static const struct rec_type types[] = {
 	REC(TASK, task, start_time, COUNT(task, cpus_len, 1)),
 	REC(SIGPENDING, sigpending, set,
 	    COUNT(sigpending, nr, CKPT_SIGINFO_LEN)),
+	REC(TIMERS, timers, next_id,
+	    COUNT(timers, nr, sizeof(struct ckpt_timer))),
 	REC(RESTART_BLOCK, restart_block, val2),
 	REC(X86_CPU, x86_cpu, tls),
 	REC(X86_XSTATE, x86_xstate, permitted, COUNT(x86_xstate, size, 1)),

@@ -275,6 +275,7 @@ static int check_follows(struct ckpt_image *img, const struct ckpt_record *r)
 		    st->follows != CKPT_REC_SIGNAL)
 			return misplaced(img);
 		break;
+	case CKPT_REC_TIMERS:
 	case CKPT_REC_RESTART_BLOCK:
 	case CKPT_REC_X86_CPU:
 	case CKPT_REC_X86_XSTATE:

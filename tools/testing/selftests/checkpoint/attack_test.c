@@ -45,6 +45,25 @@ static bool filter(void)
 	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
 }
 
+/* One timer that runs, and one whose signal is queued. */
+static void set_timers(void)
+{
+	struct sigevent ev = { .sigev_signo = SIGRTMIN };
+	struct itimerspec it = { .it_value.tv_sec = 1000 };
+	int i, id;
+
+	for (i = 0; i < 2; i++) {
+		ev.sigev_value.sival_int = 8 + i;
+		if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &id) ||
+		    syscall(SYS_timer_settime, id, 0, &it, NULL))
+			_exit(6);
+		it.it_value = (struct timespec){ 0, 1 };
+	}
+	do {
+		syscall(SYS_timer_gettime, id, &it);
+	} while (it.it_value.tv_nsec);
+}
+
 /* Waits for SIGUSR1; exits with 42 if all that it has is there. */
 static void program(void *arg)
 {
@@ -67,6 +86,7 @@ static void program(void *arg)
 	sigaddset(&set, SIGRTMIN);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigqueue(getpid(), SIGRTMIN, value);
+	set_timers();
 	sigdelset(&set, SIGRTMIN);
 	if (write(*(int *)arg, "r", 1) != 1)
 		_exit(1);
@@ -83,7 +103,11 @@ static void program(void *arg)
 	if (sigwaitinfo(&set, &info) != SIGRTMIN || info.si_value.sival_int != 7)
 		_exit(5);
 	if (syscall(SYS_sched_getparam, 0, NULL) != -1 || errno != 77)
+		_exit(9);
+	if (sigwaitinfo(&set, &info) != SIGRTMIN || info.si_value.sival_int != 9)
 		_exit(7);
+	if (syscall(SYS_timer_delete, 0) || syscall(SYS_timer_delete, 1))
+		_exit(8);
 	_exit(42);
 }
 

@@ -40,9 +40,35 @@ static bool pattern_ok(void)
 	return true;
 }
 
+/* Two that run, and one whose signal is queued, which is the last made. */
+static void set_timers(void)
+{
+	static const clockid_t clocks[] = {
+		CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_REALTIME,
+	};
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = 50 };
+	struct itimerspec it = { { 5, 0 }, { 1000000, 0 } };
+	sigset_t set;
+	int i, id;
+
+	sigemptyset(&set);
+	sigaddset(&set, 50);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (i = 0; i < 3; i++) {
+		if (i == 2)
+			it.it_value = (struct timespec){ 0, 1000000 };
+		if (syscall(SYS_timer_create, clocks[i], &ev, &id) ||
+		    syscall(SYS_timer_settime, id, 0, &it, NULL))
+			_exit(44);
+	}
+	while (!sigpending(&set) && !sigismember(&set, 50))
+		;
+}
+
 static void saved_program(void *arg)
 {
 	pattern_fill();
+	set_timers();
 	while (access(GO, F_OK))
 		usleep(5000);
 	_exit(pattern_ok() ? SAVED_EXIT : 43);
@@ -815,6 +841,90 @@ TEST_F_TIMEOUT(image, hostile_task, 120)
 	EXPECT_CASES();
 }
 
+/* The first timer of @r: for a thread that is not there, or has no signals. */
+static void for_thread(const struct rec *r, uint32_t thread)
+{
+	struct rec list[MAX_RECS];
+	struct ckpt_timer *t;
+	struct rec copy = *r;
+
+	copy.h = malloc(r->h->len);
+	memcpy(copy.h, r->h, r->h->len);
+	t = var_of(&copy);
+	t->notify = SIGEV_THREAD_ID;
+	t->thread = thread;
+	memcpy(list, recs, nr_recs * sizeof(*recs));
+	list[r - recs] = copy;
+	structural(new_case(EINVAL, "a signal for task %u", thread), list, nr_recs);
+}
+
+/* The list begins with the last made: the one whose signal is queued. */
+TEST_F_TIMEOUT(image, hostile_timers, 120)
+{
+	struct rec *r = find(CKPT_REC_TIMERS, 0);
+	struct ckpt_timer *t = var_of(r);
+	struct rec *q = find(CKPT_REC_SIGPENDING, 1);
+
+#define TIMER(n, f, v, err)						\
+	VAR(r, "timer " #n "." #f,				\
+	    (n) * sizeof(*t) + offsetof(struct ckpt_timer, f),		\
+	    sizeof(t->f), v, err)
+
+	ASSERT_EQ(3, AS(timers, r)->nr);
+	ASSERT_TRUE(t[0].queued == 1 && AS(sigpending, q)->nr == 1);
+	FIELD(r, timers, nr, 4, EINVAL);
+	FIELD(r, timers, nr, 0xffffffff, EINVAL);
+	FIELD(r, timers, nr, 0x10000003, EINVAL);
+	FIELD(r, timers, next_id, 0x80000000, EINVAL);
+	FIELD(r, timers, next_id, 0, 0)->accept = true;
+	TIMER(0, id, 1, EINVAL);
+	TIMER(0, id, -1, EINVAL);
+	TIMER(0, id, 0x7fffffff, 0)->accept = true;
+	TIMER(0, clock, 2, EINVAL);
+	TIMER(0, clock, 4, EINVAL);
+	TIMER(0, clock, 99, EINVAL);
+	TIMER(0, clock, -5, EINVAL);
+	TIMER(0, flags, 0x80000000, EINVAL);
+	TIMER(0, flags, CKPT_TIMER_ARMED, EINVAL);
+	TIMER(0, flags, t[0].flags | CKPT_TIMER_ARMED, EINVAL);
+	TIMER(0, flags, CKPT_TIMER_REARMS, EINVAL);
+	TIMER(0, flags, CKPT_TIMER_ABSTIME, EINVAL);
+	TIMER(0, flags, t[0].flags | CKPT_TIMER_ABSTIME, EINVAL);
+	TIMER(1, flags, t[1].flags | CKPT_TIMER_ABSTIME, EINVAL);
+	TIMER(1, flags, t[1].flags | CKPT_TIMER_REQUEUE, EINVAL);
+	TIMER(0, notify, 3, EINVAL);
+	TIMER(0, notify, SIGEV_NONE, EINVAL);
+	TIMER(0, notify, 5, EINVAL);
+	TIMER(0, signo, 0, EINVAL);
+	TIMER(0, signo, 65, EINVAL);
+	TIMER(0, signo, -1, EINVAL);
+	TIMER(0, signo, 51, EINVAL);
+	/* Only a thread that is there can have it in its queue. */
+	TIMER(0, notify, SIGEV_THREAD_ID, EINVAL);
+	for_thread(r, 7);
+	for_thread(r, 0);
+	TIMER(0, clock_task, 0, EINVAL);
+	TIMER(1, clock_task, 1, EINVAL);
+	TIMER(1, clock_task, 0xfffffffe, EINVAL);
+	TIMER(1, clock_task, CKPT_TIMER_NO_TASK, 0)->accept = true;
+	TIMER(0, queued, 2, EINVAL);
+	TIMER(0, queued, 0xffffffff, EINVAL);
+	TIMER(1, queued, 1, EINVAL);
+	TIMER(0, queued, 0, 0)->accept = true;
+	TIMER(2, expires, 1ULL << 63, 0)->accept = true;
+	TIMER(2, expires, ~0ULL >> 1, 0)->accept = true;
+	TIMER(1, expires, 1ULL << 63, 0)->accept = true;
+	TIMER(1, expires, ~0ULL >> 1, 0)->accept = true;
+	TIMER(0, interval, 1ULL << 63, EINVAL);
+	TIMER(2, interval, ~0ULL >> 1, 0)->accept = true;
+	TIMER(0, overrun, -2, EINVAL);
+	TIMER(0, overrun, ~0ULL >> 1, 0)->accept = true;
+	TIMER(0, overrun_last, -2, EINVAL);
+	TIMER(0, signal_overrun, -1, EINVAL);
+	TIMER(0, __reserved, 1, EINVAL);
+	EXPECT_CASES();
+}
+
 TEST_F_TIMEOUT(image, hostile_memory, 120)
 {
 	struct rec *m = find(CKPT_REC_MM, 0), *v0 = find(CKPT_REC_VMA, 0);
@@ -937,7 +1047,7 @@ TEST_F_TIMEOUT(image, hostile_payload, 120)
 static bool may_be_left_out(uint32_t type)
 {
 	return type == CKPT_REC_X86_FEATURES || type == CKPT_REC_SIGPENDING ||
-	       type == CKPT_REC_RESTART_BLOCK;
+	       type == CKPT_REC_RESTART_BLOCK || type == CKPT_REC_TIMERS;
 }
 
 TEST_F_TIMEOUT(image, records_missing_or_twice, 120)

@@ -1507,31 +1507,6 @@ TEST_F(signals, nothing_of_the_restarter)
 
 /* ---- refused ------------------------------------------------------------------------ */
 
-static void have_cpu_itimer(int which)
-{
-	struct itimerval it = { .it_value.tv_sec = 1000 };
-
-	MUST(!setitimer(which, &it, NULL));
-}
-
-static void have_itimer_virtual(void)
-{
-	have_cpu_itimer(ITIMER_VIRTUAL);
-}
-
-static void have_itimer_prof(void)
-{
-	have_cpu_itimer(ITIMER_PROF);
-}
-
-static void have_posix_timer(void)
-{
-	struct sigevent ev = { .sigev_notify = SIGEV_NONE };
-	int timer;
-
-	MUST(!syscall(SYS_timer_create, CLOCK_MONOTONIC, &ev, &timer));
-}
-
 static void have_signalfd(void)
 {
 	sigset_t set;
@@ -1564,11 +1539,6 @@ FIXTURE_VARIANT_ADD(refused, name)		\
 	.words = text,				\
 }
 
-#define CPU_ITIMER	"has ITIMER_VIRTUAL or ITIMER_PROF armed"
-
-REFUSED(itimer_virtual, CPU_ITIMER ", which cannot be saved yet");
-REFUSED(itimer_prof, CPU_ITIMER ", which cannot be saved yet");
-REFUSED(posix_timer, "has POSIX timers (timer_create), which cannot be saved yet");
 REFUSED(signalfd, "signalfd_fops cannot be saved yet");
 REFUSED(sigio, "has O_ASYNC, which cannot be saved yet");
 

@@ -1438,14 +1438,6 @@ static void special_child(unsigned long flags)
 	end_as_child(pid);
 }
 
-static void cpu_timer_interval(void *arg)
-{
-	struct itimerval it = { .it_interval.tv_sec = 7 };
-
-	MUST(!setitimer(ITIMER_PROF, &it, NULL));
-	idle_program(arg);
-}
-
 static void shared_io(void *arg)
 {
 	MUST(!syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 3));
@@ -1531,8 +1523,6 @@ REFUSED(core_cookie, EOPNOTSUPP,
 	"has a core scheduling cookie, which cannot be saved yet");
 REFUSED(mempolicy, EOPNOTSUPP,
 	"has a memory policy, which cannot be saved yet");
-REFUSED(cpu_timer_interval, EOPNOTSUPP,
-	"has ITIMER_VIRTUAL or ITIMER_PROF armed, which cannot be saved yet");
 REFUSED(shared_io, EOPNOTSUPP,
 	"shares its I/O context (CLONE_IO) with somebody outside");
 REFUSED(thread_keyring, EOPNOTSUPP,
