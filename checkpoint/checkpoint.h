@@ -422,6 +422,7 @@ struct ckpt_inherit {
 /**
  * struct ckpt_robj - an object of the image
  * @rec: its record
+ * @part: of an open file: what else the image says of it, or NULL
  * @index: index of the record in ckpt_restart.recs
  * @ptr: the object once it is made
  * @type: of @ptr
@@ -429,6 +430,7 @@ struct ckpt_inherit {
  */
 struct ckpt_robj {
 	const struct ckpt_rec *rec;
+	const struct ckpt_rec *part;
 	unsigned long index;
 	enum ckpt_obj_type type;
 	enum { CKPT_ROBJ_ABSENT, CKPT_ROBJ_BUSY, CKPT_ROBJ_READY } state;
@@ -739,10 +741,18 @@ int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
 		    const struct path *root, u32 *objref);
 void restore_files_unused(struct ckpt_restart *rs);
 
+const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs, u32 objref);
+
+/* ---- eventfd.c ---------------------------------------------------------- */
+
+bool ckpt_is_eventfd(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_eventfd(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+struct file *restore_eventfd(struct ckpt_restart *rs, const struct ckpt_rec *r);
+
 /* ---- pipe.c -------------------------------------------------------------- */
 
-bool ckpt_is_pipe(struct file *file);
-const char *ckpt_pipe_problem(struct file *file);
+bool ckpt_is_pipe(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_pipe_problem(struct ckpt_ctx *ctx, struct file *file);
 int ckpt_collect_pipe(struct ckpt_ctx *ctx, struct file *file);
 struct file *restore_pipe_end(struct ckpt_restart *rs, const struct ckpt_rec *r);
 void restore_pipes_done(struct ckpt_restart *rs);

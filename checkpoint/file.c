@@ -7,6 +7,8 @@
  * type, size and time of change of contents. A device or inode number that
  * differs is reported: another boot or machine may number them otherwise.
  */
+#include <linux/checkpoint_fds.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
@@ -48,11 +50,27 @@
 /**
  * struct ckpt_file_ops - a kind of open file
  * @kind: enum ckpt_file_kind
+ * @part: type of the record that follows the FILE record, 0: none does
+ * @by_path: it is opened again by its path
  * @match: is @file of this kind? May not sleep
+ * @problem: what keeps @file from being saved, to follow its name, or NULL.
+ *	May sleep
+ * @checkpoint: write the record of type @part; the users of @file are frozen.
+ *	May sleep
+ * @restore: make the file that is no file by path. current acts with the
+ *	credentials that the file was opened with, or its own. Returns a
+ *	reference or an ERR_PTR(). May sleep
+ *
+ * All but @kind and @match may be missing.
  */
 struct ckpt_file_ops {
 	enum ckpt_file_kind kind;
+	enum ckpt_rec_type part;
+	bool by_path;
 	bool (*match)(struct ckpt_ctx *ctx, struct file *file);
+	const char *(*problem)(struct ckpt_ctx *ctx, struct file *file);
+	int (*checkpoint)(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+	struct file *(*restore)(struct ckpt_restart *rs, const struct ckpt_rec *r);
 };
 
 static bool ckpt_match_image(struct ckpt_ctx *ctx, struct file *file)
@@ -85,11 +103,6 @@ static bool ckpt_plain_fs(const struct super_block *sb)
 		return true;
 	}
 	return false;
-}
-
-static bool ckpt_match_pipe(struct ckpt_ctx *ctx, struct file *file)
-{
-	return ckpt_is_pipe(file);
 }
 
 static bool ckpt_match_reg(struct ckpt_ctx *ctx, struct file *file)
@@ -151,13 +164,40 @@ static bool ckpt_match_tty(struct ckpt_ctx *ctx, struct file *file)
 
 /* In this order: the first that matches. */
 static const struct ckpt_file_ops ckpt_file_kinds[] = {
-	{ CKPT_FILE_IMAGE,	ckpt_match_image },
-	{ CKPT_FILE_LOG,	ckpt_match_log },
-	{ CKPT_FILE_PIPE,	ckpt_match_pipe },
-	{ CKPT_FILE_REG,	ckpt_match_reg },
-	{ CKPT_FILE_DIR,	ckpt_match_dir },
-	{ CKPT_FILE_CHR,	ckpt_match_chr },
-	{ CKPT_FILE_TTY,	ckpt_match_tty },
+	{
+		.kind		= CKPT_FILE_IMAGE,
+		.match		= ckpt_match_image,
+	}, {
+		.kind		= CKPT_FILE_LOG,
+		.match		= ckpt_match_log,
+	}, {
+		.kind		= CKPT_FILE_PIPE,
+		.match		= ckpt_is_pipe,
+		.problem	= ckpt_pipe_problem,
+		.restore	= restore_pipe_end,
+	}, {
+		.kind		= CKPT_FILE_REG,
+		.match		= ckpt_match_reg,
+		.by_path	= true,
+	}, {
+		.kind		= CKPT_FILE_DIR,
+		.match		= ckpt_match_dir,
+		.by_path	= true,
+	}, {
+		.kind		= CKPT_FILE_CHR,
+		.match		= ckpt_match_chr,
+		.by_path	= true,
+	}, {
+		.kind		= CKPT_FILE_TTY,
+		.match		= ckpt_match_tty,
+		.by_path	= true,
+	}, {
+		.kind		= CKPT_FILE_EVENTFD,
+		.part		= CKPT_REC_EVENTFD,
+		.match		= ckpt_is_eventfd,
+		.checkpoint	= checkpoint_eventfd,
+		.restore	= restore_eventfd,
+	},
 };
 
 static const struct ckpt_file_ops *ckpt_file_kind(struct ckpt_ctx *ctx,
@@ -167,6 +207,17 @@ static const struct ckpt_file_ops *ckpt_file_kind(struct ckpt_ctx *ctx,
 
 	for (i = 0; i < ARRAY_SIZE(ckpt_file_kinds); i++)
 		if (ckpt_file_kinds[i].match(ctx, file))
+			return &ckpt_file_kinds[i];
+	return NULL;
+}
+
+/* How files of an image are made; NULL for what this kernel does not know. */
+static const struct ckpt_file_ops *ckpt_file_ops(u32 kind)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_file_kinds); i++)
+		if (ckpt_file_kinds[i].kind == kind)
 			return &ckpt_file_kinds[i];
 	return NULL;
 }
@@ -268,7 +319,7 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 				     struct task_struct *t, struct file *file,
 				     const struct ckpt_file_ops *kind)
 {
-	const char *why;
+	const char *why = NULL;
 
 	if (kind->kind == CKPT_FILE_IMAGE || kind->kind == CKPT_FILE_LOG)
 		return NULL;
@@ -284,9 +335,9 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 		return "has open flags that this kernel does not know";
 	if (file->f_cred->user_ns != current_user_ns())
 		return "was opened in another user namespace";
-	if (kind->kind == CKPT_FILE_PIPE)
-		why = ckpt_pipe_problem(file);
-	else
+	if (kind->problem)
+		why = kind->problem(ctx, file);
+	if (!why && kind->by_path)
 		why = ckpt_path_problem(ctx, &file->f_path, &ctx->root);
 	if (!why && (file->f_mode & ~(CKPT_FMODE_SAVED | CKPT_FMODE_DERIVED)))
 		why = "has a file mode (f_mode) that cannot be saved yet";
@@ -407,15 +458,12 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	const struct ckpt_file_ops *kind;
 	struct ckpt_rec_file *rec;
 	struct file *file = ptr;
-	bool by_path;
 	int ret = 0;
 	u32 cred, pipe = 0;
 
 	kind = ckpt_file_kind(ctx, file);
 	if (!kind)
 		return -EOPNOTSUPP;
-	by_path = kind->kind != CKPT_FILE_IMAGE && kind->kind != CKPT_FILE_LOG &&
-		  kind->kind != CKPT_FILE_PIPE;
 	if (kind->kind == CKPT_FILE_PIPE)
 		pipe = ckpt_obj_checkpoint(ctx, CKPT_OBJ_PIPE, file_inode(file),
 					   &ret);
@@ -424,7 +472,8 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 				   &ret);
 	if (ret)
 		return ret;
-	rec = ckpt_new_file(ctx, by_path ? &file->f_path : NULL, &ctx->root);
+	rec = ckpt_new_file(ctx, kind->by_path ? &file->f_path : NULL,
+			    &ctx->root);
 	if (!rec)
 		return -ENOMEM;
 	rec->objref = objref;
@@ -435,7 +484,11 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	rec->pos = file->f_pos;
 	rec->cred = cred;
 	rec->pipe = pipe;
-	return by_path ? ckpt_file_facts(&file->f_path, rec) : 0;
+	if (kind->by_path)
+		ret = ckpt_file_facts(&file->f_path, rec);
+	if (!ret && kind->checkpoint)
+		ret = kind->checkpoint(ctx, file, objref);
+	return ret;
 }
 
 /* ---- opening again ----------------------------------------------------------- */
@@ -542,9 +595,42 @@ out:
 	return ret ? ERR_PTR(ret) : file;
 }
 
+/**
+ * ckpt_file_part - the record that belongs to an open file
+ * @rs: the restart
+ * @objref: of the file, which is there
+ *
+ * Return: the record, or NULL if there is none.
+ */
+const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs, u32 objref)
+{
+	return ((struct ckpt_robj *)xa_load(&rs->objs, objref))->part;
+}
+
+/**
+ * ckpt_take_fd - take the file of a descriptor that was just made
+ * @fd: the descriptor, or a negative errno
+ *
+ * Calls that make a file give it a descriptor, which is not what it gets here.
+ *
+ * Return: the file, which has no descriptor any more, or an ERR_PTR().
+ */
+struct file *ckpt_take_fd(int fd)
+{
+	struct file *file;
+
+	if (fd < 0)
+		return ERR_PTR(fd);
+	file = fget(fd);
+	close_fd(fd);
+	return file ?: ERR_PTR(-EBADF);
+}
+
 static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
+	const struct ckpt_file_ops *kind = ckpt_file_ops(rec->kind);
+	const struct ckpt_rec *part;
 	const char *path = r->var;
 
 	if (rec->path_len > CKPT_PATH_MAX || rec->path_len > r->var_len ||
@@ -558,22 +644,18 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EINVAL, "a location that is no directory");
 	if (rec->pos < 0)
 		return ckpt_bad(rs, r, -EINVAL, "file position %lld", rec->pos);
-	switch (rec->kind) {
-	case CKPT_FILE_REG:
-	case CKPT_FILE_DIR:
-	case CKPT_FILE_CHR:
-	case CKPT_FILE_TTY:
-		return path[0] == '/' ? 0 :
-			ckpt_bad(rs, r, -EINVAL, "the path is not absolute");
-	case CKPT_FILE_PIPE:
-		if ((rec->f_flags & O_ACCMODE) == O_ACCMODE)
-			return ckpt_bad(rs, r, -EINVAL, "an end of a pipe for nothing");
-		return 0;
-	case CKPT_FILE_IMAGE:
-	case CKPT_FILE_LOG:
-		return 0;
-	}
-	return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of file %u", rec->kind);
+	if (!kind)
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of file %u", rec->kind);
+	if (kind->by_path && path[0] != '/')
+		return ckpt_bad(rs, r, -EINVAL, "the path is not absolute");
+	part = ckpt_file_part(rs, rec->objref);
+	if (kind->part != (part ? part->type : 0))
+		return ckpt_bad(rs, r, -EINVAL, "kind of file %u with %s record", rec->kind,
+				part ? ckpt_rec_name(part->type) : "no");
+	if (rec->kind == CKPT_FILE_PIPE &&
+	    (rec->f_flags & O_ACCMODE) == O_ACCMODE)
+		return ckpt_bad(rs, r, -EINVAL, "an end of a pipe for nothing");
+	return 0;
 }
 
 /* The image and the log of the checkpoint are those of the restart now. */
@@ -605,6 +687,7 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	/* What open() does not take or this function adds. */
 	const unsigned int own = O_NONBLOCK | O_NOFOLLOW | O_DIRECTORY | O_LARGEFILE;
 	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
+	const struct ckpt_file_ops *kind;
 	const struct cred *saved;
 	struct file *file;
 	int flags, ret;
@@ -623,8 +706,9 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		flags |= O_NONBLOCK | O_NOCTTY;
 
 	saved = override_creds(ckpt_file_cred(rs, rec));
-	file = rec->kind == CKPT_FILE_PIPE ? restore_pipe_end(rs, r) :
-					     ckpt_open_path(rs, r, flags);
+	kind = ckpt_file_ops(rec->kind);
+	file = kind->by_path ? ckpt_open_path(rs, r, flags) :
+			       kind->restore(rs, r);
 	revert_creds(saved);
 	if (IS_ERR(file))
 		return file;

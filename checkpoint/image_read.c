@@ -35,6 +35,7 @@
 	x(PIPE, pipe, 32, none)					\
 	x(SECCOMP, seccomp, 32, none)				\
 	x(FILE, file, 136, none)				\
+	x(EVENTFD, eventfd, 32, none)				\
 	x(FILES, files, 24, none)				\
 	x(FS, fs, 32, none)					\
 	x(SIGHAND, sighand, 24, none)				\

@@ -18,11 +18,12 @@
 
 /**
  * ckpt_is_pipe - is the file an end of an unnamed pipe?
+ * @ctx: the checkpoint
  * @file: the file
  *
  * Return: true if it is.
  */
-bool ckpt_is_pipe(struct file *file)
+bool ckpt_is_pipe(struct ckpt_ctx *ctx, struct file *file)
 {
 	return file_inode(file)->i_sb->s_magic == PIPEFS_MAGIC &&
 	       get_pipe_info(file, false);
@@ -41,11 +42,12 @@ static size_t ckpt_pipe_bytes(const struct pipe_inode_info *pipe)
 
 /**
  * ckpt_pipe_problem - what of a pipe cannot be saved
+ * @ctx: the checkpoint
  * @file: one of its ends
  *
  * Return: the reason, to follow the name of the pipe, or NULL.
  */
-const char *ckpt_pipe_problem(struct file *file)
+const char *ckpt_pipe_problem(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct pipe_inode_info *pipe = file->private_data;
 	size_t bytes;

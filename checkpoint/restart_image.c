@@ -241,6 +241,19 @@ static int ckpt_add_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return ckpt_set_once(rs, &m->xstate, r);
 }
 
+/* What belongs to an open file follows its FILE record. */
+static int ckpt_add_file_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	/* All such records start alike. */
+	u32 objref = ckpt_rec_as(r, eventfd)->file;
+	struct ckpt_robj *obj = xa_load(&rs->objs, objref);
+
+	if (!obj || obj->rec->type != CKPT_REC_FILE)
+		return ckpt_bad(rs, r, -EINVAL, "belongs to object %u, which is no open file",
+				objref);
+	return ckpt_set_once(rs, &obj->part, r);
+}
+
 static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	switch (r->type) {
@@ -273,6 +286,8 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_SIGHAND:
 	case CKPT_REC_SIGNAL:
 		return ckpt_add_object(rs, r);
+	case CKPT_REC_EVENTFD:
+		return ckpt_add_file_part(rs, r);
 	case CKPT_REC_VMA:
 		rs->nr_vmas++;
 		return 0; /* found behind their MM record */

@@ -86,6 +86,7 @@ struct ckpt_hdr {
  * @CKPT_REC_TIMERS: &struct ckpt_rec_timers, follows TASK: with the first that
  *	lives of a process
  * @CKPT_REC_SECCOMP: &struct ckpt_rec_seccomp
+ * @CKPT_REC_EVENTFD: &struct ckpt_rec_eventfd, follows FILE
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
@@ -116,6 +117,7 @@ enum ckpt_rec_type {
 	CKPT_REC_PIPE		= 28,
 	CKPT_REC_TIMERS		= 29,
 	CKPT_REC_SECCOMP	= 30,
+	CKPT_REC_EVENTFD	= 31,
 
 	CKPT_REC_X86_CPU	= 64,
 	CKPT_REC_X86_XSTATE	= 65,
@@ -430,6 +432,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_IMAGE	= 5,	/* output of the checkpoint that saved it */
 	CKPT_FILE_LOG	= 6,	/* log of the checkpoint that saved it */
 	CKPT_FILE_PIPE	= 7,	/* end of an unnamed pipe */
+	CKPT_FILE_EVENTFD = 8,	/* see &struct ckpt_rec_eventfd */
 };
 
 /* ckpt_rec_file.flags */
@@ -520,6 +523,22 @@ struct ckpt_rec_pipe {
 	__u32 capacity;
 	__u32 nr_bufs;
 	__u32 var_len;
+};
+
+#define CKPT_EVENTFD_SEMAPHORE	(1U << 0)	/* EFD_SEMAPHORE */
+
+/**
+ * struct ckpt_rec_eventfd - counter of an eventfd
+ * @h: header
+ * @file: objref of the open file
+ * @flags: CKPT_EVENTFD_*
+ * @count: what it has counted
+ */
+struct ckpt_rec_eventfd {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 flags;
+	__u64 count;
 };
 
 #define CKPT_FD_CLOEXEC		(1U << 0)

@@ -48,6 +48,7 @@ static const struct rec_type types[] = {
 	REC(SECCOMP, seccomp, nr_insns, OBJ(seccomp),
 	    COUNT(seccomp, nr_insns, 8)),
 	REC(FILE, file, fs_uuid, OBJ(file), COUNT(file, path_len, 1)),
+	REC(EVENTFD, eventfd, count),
 	REC(FILES, files, nr_fds, OBJ(files),
 	    COUNT(files, nr_fds, sizeof(struct ckpt_fd))),
 	REC(FS, fs, cwd, OBJ(fs)),

@@ -161,6 +161,7 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	const struct ckpt_rec_fs *fs = r->fixed;
 	const struct ckpt_rec_pages *pages = r->fixed;
 	const struct ckpt_rec_seccomp *seccomp = r->fixed;
+	const struct ckpt_rec_eventfd *part = r->fixed;
 
 	if (define(img, r))
 		return -1;
@@ -171,6 +172,8 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 		return refer(img, seccomp->prev, CKPT_REC_SECCOMP);
 	case CKPT_REC_FILE:
 		return check_file(img, r);
+	case CKPT_REC_EVENTFD:
+		return must_refer(img, part->file, CKPT_REC_FILE);
 	case CKPT_REC_FILES:
 		return check_files(img, r);
 	case CKPT_REC_FS:

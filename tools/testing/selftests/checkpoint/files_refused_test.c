@@ -109,14 +109,6 @@ static void set_datagram(void)
 }
 
 SET(netlink, socket(AF_NETLINK, SOCK_RAW, 0))
-SET(eventfd, eventfd(7, 0))
-
-static void use_eventfd(void)
-{
-	eventfd_t value;
-
-	MUST(!eventfd_read(10, &value) && value == 7);
-}
 
 static void set_epoll(void)
 {
@@ -710,7 +702,6 @@ KIND(fifo, reads_back, DIRECTORY "/fifo", "pipefifo_fops");
 KIND(stream, reads_back, "socket:[", "socket_file_ops");
 KIND(datagram, reads_back, "socket:[", "socket_file_ops");
 KIND(netlink, NULL, "socket:[", "socket_file_ops");
-KIND(eventfd, use_eventfd, "anon_inode:[eventfd]", "eventfd_fops");
 KIND(epoll, use_epoll, "anon_inode:[eventpoll]", "eventpoll_fops");
 KIND(signalfd, use_signalfd, "anon_inode:[signalfd]", "signalfd_fops");
 KIND(timerfd, use_timerfd, "anon_inode:[timerfd]", "timerfd_fops");

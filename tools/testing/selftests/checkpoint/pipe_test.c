@@ -6,7 +6,6 @@
 #include "program.h"
 
 #include <poll.h>
-#include <sys/prctl.h>
 
 /* ---- in the program ---------------------------------------------------------- */
 
@@ -203,26 +202,6 @@ CONTENTS(opened);
 
 /* ---- in the test ---------------------------------------------------------------- */
 
-/* All of a tree, which comes to us when it dies. */
-static void kill_and_restart(struct __test_metadata *_metadata, pid_t pid)
-{
-	char cmd[128];
-
-	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	while (waitpid(-1, NULL, 0) > 0)
-		;
-	snprintf(cmd, sizeof(cmd), "restart --detach -i %s 2>&1", CKPT_IMG);
-	ASSERT_EQ(0, system(cmd));
-}
-
-static void become_reaper(struct __test_metadata *_metadata)
-{
-	begin(_metadata);
-	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
-}
-
 PROGRAM_FIXTURE(pipes, become_reaper, end);
 
 FIXTURE_VARIANT(pipes)
@@ -247,8 +226,8 @@ PIPE(opened);
 TEST_F(pipes, comes_back)
 {
 	self->pid = start_program(_metadata, variant->program);
-	kill_and_restart(_metadata, self->pid);
-	kill_and_restart(_metadata, self->pid);
+	kill_and_bring_tree_back(_metadata, self->pid);
+	kill_and_bring_tree_back(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
 
@@ -331,7 +310,7 @@ TEST_F_TIMEOUT(talk, no_number_is_lost, 60)
 	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
 	for (i = 0; i < 10; i++) {
 		ckpt_sleep_ms(7 + 5 * i);
-		kill_and_restart(_metadata, self->pid);
+		kill_and_bring_tree_back(_metadata, self->pid);
 	}
 	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 30000)) {
 		TH_LOG("%s", log_text());
