@@ -741,6 +741,8 @@ int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
 		    const struct path *root, u32 *objref);
 void restore_files_unused(struct ckpt_restart *rs);
 
+struct file *ckpt_open_path(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			    int flags);
 const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs, u32 objref);
 
 /* ---- eventfd.c ---------------------------------------------------------- */
@@ -752,9 +754,12 @@ struct file *restore_eventfd(struct ckpt_restart *rs, const struct ckpt_rec *r);
 /* ---- pipe.c -------------------------------------------------------------- */
 
 bool ckpt_is_pipe(struct ckpt_ctx *ctx, struct file *file);
+bool ckpt_is_fifo(struct ckpt_ctx *ctx, struct file *file);
+bool ckpt_fifo_unpaired(struct file *file);
 const char *ckpt_pipe_problem(struct ckpt_ctx *ctx, struct file *file);
 int ckpt_collect_pipe(struct ckpt_ctx *ctx, struct file *file);
 struct file *restore_pipe_end(struct ckpt_restart *rs, const struct ckpt_rec *r);
+struct file *restore_fifo_end(struct ckpt_restart *rs, const struct ckpt_rec *r);
 void restore_pipes_done(struct ckpt_restart *rs);
 
 /* ---- seccomp.c ----------------------------------------------------------- */

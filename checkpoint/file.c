@@ -57,9 +57,9 @@
  *	May sleep
  * @checkpoint: write the record of type @part; the users of @file are frozen.
  *	May sleep
- * @restore: make the file that is no file by path. current acts with the
- *	credentials that the file was opened with, or its own. Returns a
- *	reference or an ERR_PTR(). May sleep
+ * @restore: make the file where more is to do than to open its path. current
+ *	acts with the credentials that the file was opened with, or its own.
+ *	Returns a reference or an ERR_PTR(). May sleep
  *
  * All but @kind and @match may be missing.
  */
@@ -175,6 +175,12 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.match		= ckpt_is_pipe,
 		.problem	= ckpt_pipe_problem,
 		.restore	= restore_pipe_end,
+	}, {
+		.kind		= CKPT_FILE_FIFO,
+		.by_path	= true,
+		.match		= ckpt_is_fifo,
+		.problem	= ckpt_pipe_problem,
+		.restore	= restore_fifo_end,
 	}, {
 		.kind		= CKPT_FILE_REG,
 		.match		= ckpt_match_reg,
@@ -464,7 +470,7 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	kind = ckpt_file_kind(ctx, file);
 	if (!kind)
 		return -EOPNOTSUPP;
-	if (kind->kind == CKPT_FILE_PIPE)
+	if (kind->kind == CKPT_FILE_PIPE || kind->kind == CKPT_FILE_FIFO)
 		pipe = ckpt_obj_checkpoint(ctx, CKPT_OBJ_PIPE, file_inode(file),
 					   &ret);
 
@@ -481,6 +487,8 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	rec->f_flags = file->f_flags & CKPT_O_SAVED;
 	if (file->f_mode & FMODE_CREATED)
 		rec->flags |= CKPT_FILE_F_CREATED;
+	if (kind->kind == CKPT_FILE_FIFO && ckpt_fifo_unpaired(file))
+		rec->flags |= CKPT_FILE_F_UNPAIRED;
 	rec->pos = file->f_pos;
 	rec->cred = cred;
 	rec->pipe = pipe;
@@ -518,6 +526,10 @@ static int ckpt_compare_facts(struct ckpt_restart *rs, const struct ckpt_rec *r,
 					name);
 		return 0;
 	}
+	if (rec->kind == CKPT_FILE_FIFO &&
+	    (now.ino != rec->ino || now.generation != rec->generation))
+		ckpt_log(&rs->log,
+			 "note: the FIFO %s has another inode number than when it was saved", name);
 	if (rec->kind != CKPT_FILE_REG)
 		return 0;
 	if (now.size != rec->size || now.mtime_sec != rec->mtime_sec ||
@@ -548,6 +560,8 @@ static bool ckpt_inode_fits(const struct ckpt_rec_file *rec,
 		return S_ISREG(inode->i_mode);
 	case CKPT_FILE_DIR:
 		return S_ISDIR(inode->i_mode);
+	case CKPT_FILE_FIFO:
+		return S_ISFIFO(inode->i_mode);
 	case CKPT_FILE_CHR:
 		return S_ISCHR(inode->i_mode) && ckpt_chr_allowed(inode->i_rdev);
 	case CKPT_FILE_TTY:
@@ -556,8 +570,16 @@ static bool ckpt_inode_fits(const struct ckpt_rec_file *rec,
 	return false;
 }
 
-static struct file *ckpt_open_path(struct ckpt_restart *rs,
-				   const struct ckpt_rec *r, int flags)
+/**
+ * ckpt_open_path - open a file of an image by its path
+ * @rs: the restart
+ * @r: its FILE record
+ * @flags: O_*
+ *
+ * Return: the file, which is what it was, or an ERR_PTR().
+ */
+struct file *ckpt_open_path(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			    int flags)
 {
 	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
 	struct file *where, *file = NULL;
@@ -640,6 +662,9 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EINVAL, "unknown open flags 0%o", rec->f_flags);
 	if (rec->flags & ~CKPT_FILE_F_ALL)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown file flags 0x%x", rec->flags);
+	if ((rec->flags & CKPT_FILE_F_UNPAIRED) &&
+	    (rec->kind != CKPT_FILE_FIFO || (rec->f_flags & O_ACCMODE) != O_RDONLY))
+		return ckpt_bad(rs, r, -EINVAL, "only a reader of a FIFO waits for a writer");
 	if ((rec->flags & CKPT_FILE_F_PATH_ONLY) && rec->kind != CKPT_FILE_DIR)
 		return ckpt_bad(rs, r, -EINVAL, "a location that is no directory");
 	if (rec->pos < 0)
@@ -652,7 +677,7 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (kind->part != (part ? part->type : 0))
 		return ckpt_bad(rs, r, -EINVAL, "kind of file %u with %s record", rec->kind,
 				part ? ckpt_rec_name(part->type) : "no");
-	if (rec->kind == CKPT_FILE_PIPE &&
+	if ((rec->kind == CKPT_FILE_PIPE || rec->kind == CKPT_FILE_FIFO) &&
 	    (rec->f_flags & O_ACCMODE) == O_ACCMODE)
 		return ckpt_bad(rs, r, -EINVAL, "an end of a pipe for nothing");
 	return 0;
@@ -707,8 +732,8 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 
 	saved = override_creds(ckpt_file_cred(rs, rec));
 	kind = ckpt_file_ops(rec->kind);
-	file = kind->by_path ? ckpt_open_path(rs, r, flags) :
-			       kind->restore(rs, r);
+	file = kind->restore ? kind->restore(rs, r) :
+			       ckpt_open_path(rs, r, flags);
 	revert_creds(saved);
 	if (IS_ERR(file))
 		return file;
@@ -736,7 +761,7 @@ static int ckpt_collect_file(struct ckpt_ctx *ctx, void *ptr)
 {
 	const struct ckpt_file_ops *kind = ckpt_file_kind(ctx, ptr);
 
-	if (kind && kind->kind == CKPT_FILE_PIPE)
+	if (kind && (kind->kind == CKPT_FILE_PIPE || kind->kind == CKPT_FILE_FIFO))
 		return ckpt_collect_pipe(ctx, ptr);
 	return 0;
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Unnamed pipes: capacity and contents. Their ends are open files, of which a
+ * Pipes and FIFOs: capacity and contents. Their ends are open files, of which a
  * pipe may have any number.
+ *
+ * Until a restart is done each is kept by a file of its own. A FIFO is opened by
+ * its path, with a reader and a writer there, so that no open() waits.
  */
 #include <linux/fcntl.h>
 #include <linux/file.h>
@@ -27,6 +30,51 @@ bool ckpt_is_pipe(struct ckpt_ctx *ctx, struct file *file)
 {
 	return file_inode(file)->i_sb->s_magic == PIPEFS_MAGIC &&
 	       get_pipe_info(file, false);
+}
+
+/**
+ * ckpt_is_fifo - is the file an end of a FIFO?
+ * @ctx: the checkpoint
+ * @file: the file
+ *
+ * Return: true if it is.
+ */
+bool ckpt_is_fifo(struct ckpt_ctx *ctx, struct file *file)
+{
+	return S_ISFIFO(file_inode(file)->i_mode) &&
+	       file_inode(file)->i_sb->s_magic != PIPEFS_MAGIC &&
+	       get_pipe_info(file, false);
+}
+
+/**
+ * ckpt_fifo_unpaired - has a reader of a FIFO not seen a writer yet?
+ * @file: an end of a pipe or FIFO
+ *
+ * Until then poll() does not tell it that there is none.
+ *
+ * Return: true if so.
+ */
+bool ckpt_fifo_unpaired(struct file *file)
+{
+	struct pipe_inode_info *pipe = file->private_data;
+	bool unpaired;
+
+	mutex_lock(&pipe->mutex);
+	unpaired = !(file->f_mode & FMODE_WRITE) && !pipe->writers &&
+		   file->f_pipe == pipe->w_counter;
+	mutex_unlock(&pipe->mutex);
+	return unpaired;
+}
+
+static bool ckpt_pipe_empty(struct file *file)
+{
+	struct pipe_inode_info *pipe = file->private_data;
+	bool empty;
+
+	mutex_lock(&pipe->mutex);
+	empty = pipe_empty(pipe->head, pipe->tail);
+	mutex_unlock(&pipe->mutex);
+	return empty;
 }
 
 /* Bytes in the pipe. Context: pipe->mutex held. */
@@ -203,12 +251,32 @@ static int restore_pipe_data(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	return 0;
 }
 
+/* Fills the pipe behind @file, which keeps it from here on if all is well. */
+static int restore_pipe_state(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			      struct file *file)
+{
+	const struct ckpt_rec_pipe *rec = ckpt_rec_as(r, pipe);
+	long size;
+	int ret;
+
+	size = pipe_fcntl(file, F_GETPIPE_SZ, 0);
+	if (size != rec->capacity)
+		size = pipe_fcntl(file, F_SETPIPE_SZ, rec->capacity);
+	if (size != rec->capacity)
+		return ckpt_bad(rs, r, size < 0 ? size : -EINVAL,
+				"the pipe cannot have its capacity of %u bytes (/proc/sys/fs/pipe-max-size)",
+				rec->capacity);
+	ret = restore_pipe_data(rs, r, file);
+	if (!ret)
+		ret = xa_insert(&rs->pipes, rec->objref, file, GFP_KERNEL_ACCOUNT);
+	return ret == -EBUSY ?
+	       ckpt_bad(rs, r, -EINVAL, "is both a pipe and a FIFO") : ret;
+}
+
 /* Until the restart is done a file to write keeps the pipe, which nobody uses. */
 static void *restore_pipe(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
-	const struct ckpt_rec_pipe *rec = ckpt_rec_as(r, pipe);
 	struct file *ends[2];
-	long size;
 	int ret;
 
 	ret = restore_pipe_check(rs, r);
@@ -217,19 +285,8 @@ static void *restore_pipe(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	ret = create_pipe_files(ends, O_NONBLOCK);
 	if (ret)
 		return ERR_PTR(ckpt_bad(rs, r, ret, "a pipe cannot be made"));
-	size = pipe_fcntl(ends[1], F_GETPIPE_SZ, 0);
-	if (size != rec->capacity)
-		size = pipe_fcntl(ends[1], F_SETPIPE_SZ, rec->capacity);
-	if (size != rec->capacity)
-		ret = ckpt_bad(rs, r, size < 0 ? size : -EINVAL,
-			       "the pipe cannot have its capacity of %u bytes (/proc/sys/fs/pipe-max-size)",
-			       rec->capacity);
-	if (!ret)
-		ret = restore_pipe_data(rs, r, ends[1]);
+	ret = restore_pipe_state(rs, r, ends[1]);
 	fput(ends[0]);
-	if (!ret)
-		ret = xa_err(xa_store(&rs->pipes, rec->objref, ends[1],
-				      GFP_KERNEL_ACCOUNT));
 	if (ret) {
 		fput(ends[1]);
 		return ERR_PTR(ret);
@@ -264,6 +321,86 @@ struct file *restore_pipe_end(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	file->f_flags |= rec->f_flags & O_DIRECT;
 	/* See __do_pipe_flags(). */
 	file->f_mode |= FMODE_NOWAIT;
+	return file;
+}
+
+/* A file that reads and writes; where that is not permitted one that reads. */
+static struct file *ckpt_open_fifo(struct ckpt_restart *rs,
+				   const struct ckpt_rec *r, bool writes)
+{
+	const int flags = O_NONBLOCK | O_NOFOLLOW | O_LARGEFILE;
+	size_t mark = rs->log.len;
+	struct file *file;
+
+	file = ckpt_open_path(rs, r, O_RDWR | flags);
+	if (file != ERR_PTR(-EACCES) || writes)
+		return file;
+	/* No failure yet. */
+	rs->log.len = mark;
+	return ckpt_open_path(rs, r, O_RDONLY | flags);
+}
+
+static struct file *restore_fifo(struct ckpt_restart *rs,
+				 const struct ckpt_rec *r)
+{
+	const struct ckpt_rec *state;
+	struct file *file;
+	int ret;
+
+	state = ckpt_obj_rec(rs, CKPT_OBJ_PIPE, ckpt_rec_as(r, file)->pipe);
+	if (IS_ERR(state))
+		return ERR_CAST(state);
+	ret = restore_pipe_check(rs, state);
+	if (ret)
+		return ERR_PTR(ret);
+	file = ckpt_open_fifo(rs, r, ckpt_rec_as(state, pipe)->nr_bufs);
+	if (IS_ERR(file))
+		return file;
+	/* What others have put there is not to be mixed with what is ours. */
+	if (!ckpt_pipe_empty(file))
+		ret = ckpt_bad(rs, r, -EBUSY, "the FIFO %s holds data of others",
+			       (const char *)r->var);
+	if (!ret)
+		ret = restore_pipe_state(rs, state, file);
+	if (ret) {
+		fput(file);
+		return ERR_PTR(ret);
+	}
+	return file;
+}
+
+/**
+ * restore_fifo_end - open an end of a FIFO
+ * @rs: the restart
+ * @r: the FILE record of the end
+ *
+ * Return: the file, or an ERR_PTR().
+ */
+struct file *restore_fifo_end(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
+	struct file *fifo = xa_load(&rs->pipes, rec->pipe), *file;
+	struct pipe_inode_info *pipe;
+
+	if (!fifo)
+		fifo = restore_fifo(rs, r);
+	if (IS_ERR(fifo))
+		return fifo;
+	file = ckpt_open_path(rs, r, O_NONBLOCK | O_NOFOLLOW | O_LARGEFILE |
+			      (rec->f_flags & ~O_DIRECT));
+	if (IS_ERR(file))
+		return file;
+	pipe = file->private_data;
+	if (pipe != fifo->private_data) {
+		fput(file);
+		return ERR_PTR(ckpt_bad(rs, r, -EINVAL,
+					"%s is not the FIFO that its other end is of",
+					(const char *)r->var));
+	}
+	mutex_lock(&pipe->mutex);
+	file->f_flags |= rec->f_flags & O_DIRECT;
+	file->f_pipe = pipe->w_counter - !(rec->flags & CKPT_FILE_F_UNPAIRED);
+	mutex_unlock(&pipe->mutex);
 	return file;
 }
 

@@ -17,6 +17,7 @@ const char *file_kind_name(__u32 kind)
 		[CKPT_FILE_LOG] = "the log",
 		[CKPT_FILE_PIPE] = "pipe",
 		[CKPT_FILE_EVENTFD] = "eventfd",
+		[CKPT_FILE_FIFO] = "FIFO",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "unknown";

@@ -433,12 +433,14 @@ enum ckpt_file_kind {
 	CKPT_FILE_LOG	= 6,	/* log of the checkpoint that saved it */
 	CKPT_FILE_PIPE	= 7,	/* end of an unnamed pipe */
 	CKPT_FILE_EVENTFD = 8,	/* see &struct ckpt_rec_eventfd */
+	CKPT_FILE_FIFO	= 9,	/* end of a FIFO, by path */
 };
 
 /* ckpt_rec_file.flags */
 #define CKPT_FILE_F_PATH_ONLY	(1U << 0)	/* a location, not an open file */
 #define CKPT_FILE_F_CREATED	(1U << 1)	/* its open() made the file */
-#define CKPT_FILE_F_ALL		0x3U
+#define CKPT_FILE_F_UNPAIRED	(1U << 2)	/* no writer of the FIFO has come yet */
+#define CKPT_FILE_F_ALL		0x7U
 
 /**
  * struct ckpt_rec_file - an open file, or a location (working directory...)
@@ -466,7 +468,7 @@ enum ckpt_file_kind {
  * @path_len: bytes of path with its NUL; the path as seen from the root
  *	directory of the root task
  * @fs_uuid: of the file system, zeros where it has none
- * @pipe: objref of the PIPE record with CKPT_FILE_PIPE, else 0
+ * @pipe: objref of the PIPE record with CKPT_FILE_PIPE and CKPT_FILE_FIFO, else 0
  * @__reserved: zero
  */
 struct ckpt_rec_file {
@@ -510,7 +512,7 @@ struct ckpt_pipe_buf {
 };
 
 /**
- * struct ckpt_rec_pipe - an unnamed pipe
+ * struct ckpt_rec_pipe - an unnamed pipe, or a FIFO
  * @h: header
  * @objref: of this object
  * @capacity: in bytes, as F_GETPIPE_SZ shows it

@@ -74,14 +74,6 @@ static void reads_back(void)
 	MUST(read(10, buf, sizeof(buf)) == 4 && !memcmp(buf, "late", 4));
 }
 
-static void set_fifo(void)
-{
-	MUST(!mkfifo(DIRECTORY "/fifo", 0600));
-	as(10, open(DIRECTORY "/fifo", O_RDWR));
-	as(11, open(DIRECTORY "/fifo", O_WRONLY));
-	MUST(write(11, "early", 5) == 5);
-}
-
 static void set_stream(void)
 {
 	int p[2];
@@ -698,7 +690,6 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 #define LOCKED		"has file locks or leases, which cannot be saved yet"
 #define OWNED		"has an owner that gets SIGIO (F_SETOWN), which cannot be saved yet"
 
-KIND(fifo, reads_back, DIRECTORY "/fifo", "pipefifo_fops");
 KIND(stream, reads_back, "socket:[", "socket_file_ops");
 KIND(datagram, reads_back, "socket:[", "socket_file_ops");
 KIND(netlink, NULL, "socket:[", "socket_file_ops");
