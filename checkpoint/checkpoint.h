@@ -751,6 +751,13 @@ bool ckpt_is_eventfd(struct ckpt_ctx *ctx, struct file *file);
 int checkpoint_eventfd(struct ckpt_ctx *ctx, struct file *file, u32 objref);
 struct file *restore_eventfd(struct ckpt_restart *rs, const struct ckpt_rec *r);
 
+/* ---- timerfd.c ---------------------------------------------------------- */
+
+bool ckpt_is_timerfd(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_timerfd(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+struct file *restore_timerfd(struct ckpt_restart *rs, const struct ckpt_rec *r);
+void restore_timerfds_start(struct ckpt_restart *rs);
+
 /* ---- pipe.c -------------------------------------------------------------- */
 
 bool ckpt_is_pipe(struct ckpt_ctx *ctx, struct file *file);

@@ -203,6 +203,12 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.match		= ckpt_is_eventfd,
 		.checkpoint	= checkpoint_eventfd,
 		.restore	= restore_eventfd,
+	}, {
+		.kind		= CKPT_FILE_TIMERFD,
+		.part		= CKPT_REC_TIMERFD,
+		.match		= ckpt_is_timerfd,
+		.checkpoint	= checkpoint_timerfd,
+		.restore	= restore_timerfd,
 	},
 };
 

@@ -36,6 +36,7 @@
 	x(SECCOMP, seccomp, 32, none)				\
 	x(FILE, file, 136, none)				\
 	x(EVENTFD, eventfd, 32, none)				\
+	x(TIMERFD, timerfd, 64, none)				\
 	x(FILES, files, 24, none)				\
 	x(FS, fs, 32, none)					\
 	x(SIGHAND, sighand, 24, none)				\

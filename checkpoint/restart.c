@@ -435,6 +435,7 @@ long ckpt_restart_self(struct ckpt_restart *rs)
 	ret = ckpt_member_finish(m);
 	restore_timers_start(m);
 	restore_pipes_done(rs);
+	restore_timerfds_start(rs);
 	ckpt_say_done(rs);
 	restore_signal_finish(m);
 	ckpt_restart_resume(m);

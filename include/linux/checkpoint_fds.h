@@ -20,8 +20,38 @@ struct ckpt_eventfd {
 	unsigned int flags;
 };
 
+/**
+ * struct ckpt_timerfd - a timerfd
+ * @clock: CLOCK_*
+ * @settime_flags: TFD_TIMER_* that it was last set with
+ * @ticks: expirations that were counted and not read
+ * @interval: in ns
+ * @value: time left in ns, KTIME_MAX: for ever; if it was set to an absolute
+ *	time of CLOCK_REALTIME that time
+ * @offset: what CLOCK_REALTIME is ahead of CLOCK_MONOTONIC
+ * @armed: the deadline is still to come
+ * @expired: it has come and was not read, so that an interval rests
+ * @cancelable: it tells when CLOCK_REALTIME is set
+ * @canceled: the clock was set, and it has still to tell
+ */
+struct ckpt_timerfd {
+	int clock;
+	unsigned int settime_flags;
+	u64 ticks;
+	s64 interval;
+	s64 value;
+	s64 offset;
+	bool armed;
+	bool expired;
+	bool cancelable;
+	bool canceled;
+};
+
 struct file *ckpt_take_fd(int fd);
 bool ckpt_eventfd_get(struct file *file, struct ckpt_eventfd *state);
 struct file *ckpt_eventfd_make(const struct ckpt_eventfd *state);
+bool ckpt_timerfd_get(struct file *file, struct ckpt_timerfd *state);
+struct file *ckpt_timerfd_make(const struct ckpt_timerfd *state);
+void ckpt_timerfd_start(struct file *file, const struct ckpt_timerfd *state);
 
 #endif /* _LINUX_CHECKPOINT_FDS_H */

@@ -18,6 +18,7 @@ const char *file_kind_name(__u32 kind)
 		[CKPT_FILE_PIPE] = "pipe",
 		[CKPT_FILE_EVENTFD] = "eventfd",
 		[CKPT_FILE_FIFO] = "FIFO",
+		[CKPT_FILE_TIMERFD] = "timerfd",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "unknown";

@@ -87,6 +87,7 @@ struct ckpt_hdr {
  *	lives of a process
  * @CKPT_REC_SECCOMP: &struct ckpt_rec_seccomp
  * @CKPT_REC_EVENTFD: &struct ckpt_rec_eventfd, follows FILE
+ * @CKPT_REC_TIMERFD: &struct ckpt_rec_timerfd, follows FILE
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
@@ -118,6 +119,7 @@ enum ckpt_rec_type {
 	CKPT_REC_TIMERS		= 29,
 	CKPT_REC_SECCOMP	= 30,
 	CKPT_REC_EVENTFD	= 31,
+	CKPT_REC_TIMERFD	= 32,
 
 	CKPT_REC_X86_CPU	= 64,
 	CKPT_REC_X86_XSTATE	= 65,
@@ -434,6 +436,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_PIPE	= 7,	/* end of an unnamed pipe */
 	CKPT_FILE_EVENTFD = 8,	/* see &struct ckpt_rec_eventfd */
 	CKPT_FILE_FIFO	= 9,	/* end of a FIFO, by path */
+	CKPT_FILE_TIMERFD = 10,	/* see &struct ckpt_rec_timerfd */
 };
 
 /* ckpt_rec_file.flags */
@@ -541,6 +544,40 @@ struct ckpt_rec_eventfd {
 	__u32 file;
 	__u32 flags;
 	__u64 count;
+};
+
+/* ckpt_rec_timerfd.flags */
+#define CKPT_TIMERFD_ARMED	(1U << 0)	/* the deadline is still to come */
+#define CKPT_TIMERFD_EXPIRED	(1U << 1)	/* it has come and was not read */
+#define CKPT_TIMERFD_CANCELABLE	(1U << 2)	/* TFD_TIMER_CANCEL_ON_SET counts */
+#define CKPT_TIMERFD_CANCELED	(1U << 3)	/* the clock was set, not yet told */
+#define CKPT_TIMERFD_FLAGS_ALL	0xfU
+
+/**
+ * struct ckpt_rec_timerfd - a timerfd
+ * @h: header
+ * @file: objref of the open file
+ * @clock: CLOCK_*
+ * @flags: CKPT_TIMERFD_*
+ * @settime_flags: TFD_TIMER_* that it was last set with
+ * @ticks: expirations that were counted and not read
+ * @interval: in ns
+ * @value: time left in ns when it was saved, negative if the deadline is over,
+ *	the largest number is for ever; with TFD_TIMER_ABSTIME on
+ *	CLOCK_REALTIME the deadline itself
+ * @offset: what CLOCK_REALTIME was ahead of CLOCK_MONOTONIC of the machine, to
+ *	tell whether it was set
+ */
+struct ckpt_rec_timerfd {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 clock;
+	__u32 flags;
+	__u32 settime_flags;
+	__u64 ticks;
+	__u64 interval;
+	__s64 value;
+	__s64 offset;
 };
 
 #define CKPT_FD_CLOEXEC		(1U << 0)

@@ -6,6 +6,7 @@
 #include "program.h"
 
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 /* ---- in the program ---------------------------------------------------------- */
 
@@ -151,6 +152,203 @@ static void check_event_writer(void)
 	MUST(counted(fd) == 5);
 }
 
+/* ---- timerfd ------------------------------------------------------------------- */
+
+/* How long at least a tree is dead, in seconds. */
+#define DEAD		0.3
+
+static double began;
+
+static struct timespec to_timespec(double s)
+{
+	return (struct timespec) { (time_t)s, (s - (time_t)s) * 1e9 };
+}
+
+static void set_timer(int fd, int flags, double value, double interval)
+{
+	struct itimerspec it = { to_timespec(interval), to_timespec(value) };
+
+	MUST(!timerfd_settime(fd, flags, &it, NULL));
+}
+
+static double time_left(int fd, double *interval)
+{
+	struct itimerspec it;
+
+	MUST(!timerfd_gettime(fd, &it));
+	if (interval)
+		*interval = it.it_interval.tv_sec + it.it_interval.tv_nsec / 1e9;
+	return it.it_value.tv_sec + it.it_value.tv_nsec / 1e9;
+}
+
+static const clockid_t clocks[] = {
+	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
+	CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM,
+};
+
+#define CLOCKS	(sizeof(clocks) / sizeof(*clocks))
+
+static int timers[CLOCKS];
+
+static void set_clocks(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < CLOCKS; i++) {
+		timers[i] = timerfd_create(clocks[i], i & 1 ? TFD_NONBLOCK : 0);
+		MUST(timers[i] >= 0);
+		set_timer(timers[i], 0, 100, i + 7.5);
+	}
+	began = ckpt_now(CLOCK_MONOTONIC);
+}
+
+/* The time of death does not count. */
+static void check_clocks(void)
+{
+	double interval, left, lived = ckpt_now(CLOCK_MONOTONIC) - began;
+	char path[64], text[1024], line[32];
+	unsigned int i;
+
+	for (i = 0; i < CLOCKS; i++) {
+		left = time_left(timers[i], &interval);
+		MUST(left < 100 && left > 100 - lived + DEAD);
+		MUST(interval > i + 7.499 && interval < i + 7.501);
+		MUST(!!(fcntl(timers[i], F_GETFL) & O_NONBLOCK) == (i & 1));
+		MUST(blocks(timers[i], POLLIN));
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", timers[i]);
+		MUST(ckpt_read_text(path, text, sizeof(text)) > 0);
+		snprintf(line, sizeof(line), "\nclockid: %d\n", clocks[i]);
+		MUST(strstr(text, line) && strstr(text, "\nsettime flags: 00\n"));
+	}
+	/* They run. */
+	set_timer(timers[3], 0, 0.02, 0);
+	MUST(!fcntl(timers[3], F_SETFL, 0) && counted(timers[3]) == 1);
+}
+
+static void set_deadlines(void)
+{
+	double now;
+	unsigned int i;
+
+	for (i = 0; i < CLOCKS; i++) {
+		timers[i] = timerfd_create(clocks[i], 0);
+		MUST(timers[i] >= 0);
+		now = ckpt_now(clocks[i]);
+		set_timer(timers[i], TFD_TIMER_ABSTIME, now + 100, 0);
+	}
+	began = ckpt_now(CLOCK_MONOTONIC);
+}
+
+/* One of the wall clock is a time of day, for which dead time counts. */
+static void check_deadlines(void)
+{
+	double lived = ckpt_now(CLOCK_MONOTONIC) - began, left;
+	unsigned int i;
+	bool wall;
+
+	for (i = 0; i < CLOCKS; i++) {
+		wall = clocks[i] == CLOCK_REALTIME || clocks[i] == CLOCK_REALTIME_ALARM;
+		left = time_left(timers[i], NULL);
+		MUST(left < 100 - (wall ? DEAD : 0));
+		MUST(left > 100 - lived - 0.1 + (wall ? 0 : DEAD));
+	}
+}
+
+/* Over, and not read; over several times; never set. */
+static void set_expired(void)
+{
+	fd = timerfd_create(CLOCK_MONOTONIC, 0);
+	other = timerfd_create(CLOCK_BOOTTIME_ALARM, 0);
+	timers[0] = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	MUST(fd >= 0 && other >= 0 && timers[0] >= 0);
+	set_timer(fd, 0, 0.001, 0);
+	set_timer(other, 0, 0.01, 0.01);
+	ckpt_sleep_ms(100);
+	MUST(!blocks(fd, POLLIN) && !blocks(other, POLLIN));
+	began = ckpt_now(CLOCK_MONOTONIC);
+}
+
+static void check_expired(void)
+{
+	double lived = ckpt_now(CLOCK_MONOTONIC) - began;
+	uint64_t n;
+
+	MUST(counted(fd) == 1 && blocks(fd, POLLIN) && !time_left(fd, NULL));
+	n = counted(other);
+	MUST(n >= 9 && n < 30 + 100 * (lived - DEAD));
+	n = counted(other);
+	MUST(n >= 1 && time_left(other, NULL) <= 0.01);
+	MUST(!time_left(timers[0], NULL));
+	MUST(read(timers[0], &n, 8) < 0 && errno == EAGAIN);
+}
+
+static void read_one(void)
+{
+	MUST(counted(fd) == 1);
+}
+
+static void set_timer_reader(void)
+{
+	fd = timerfd_create(CLOCK_MONOTONIC, 0);
+	MUST(fd >= 0);
+	began = ckpt_now(CLOCK_MONOTONIC);
+	set_timer(fd, 0, 1, 0);
+	start_child(read_one, SYS_read);
+}
+
+static void check_timer_reader(void)
+{
+	end_child();
+	MUST(ckpt_now(CLOCK_MONOTONIC) - began > 1 + DEAD);
+}
+
+static void wall_clock_jumps(void)
+{
+	struct timespec ts;
+
+	MUST(!clock_gettime(CLOCK_REALTIME, &ts));
+	ts.tv_nsec += ts.tv_nsec < 500000000 ? 1000000 : -1000000;
+	MUST(!clock_settime(CLOCK_REALTIME, &ts));
+}
+
+static void make_cancelable(int *fd, int flags)
+{
+	*fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK);
+	MUST(*fd >= 0);
+	set_timer(*fd, TFD_TIMER_ABSTIME | flags,
+		  ckpt_now(CLOCK_REALTIME) + 1000, 0);
+}
+
+/* One that is told, one that is not, one that does not want to know. */
+static void set_cancel(void)
+{
+	make_cancelable(&fd, TFD_TIMER_CANCEL_ON_SET);
+	wall_clock_jumps();
+	make_cancelable(&other, TFD_TIMER_CANCEL_ON_SET);
+	make_cancelable(&timers[0], 0);
+	/* It remembers what the clock was when it was made. */
+	wall_clock_jumps();
+	make_cancelable(&timers[1], TFD_TIMER_CANCEL_ON_SET);
+}
+
+static bool canceled(int fd)
+{
+	uint64_t n;
+
+	MUST(read(fd, &n, 8) < 0);
+	return errno == ECANCELED;
+}
+
+static void check_cancel(void)
+{
+	MUST(canceled(fd) && !canceled(fd));
+	MUST(canceled(other) && !canceled(other));
+	MUST(!canceled(timers[0]) && !canceled(timers[1]));
+	wall_clock_jumps();
+	MUST(canceled(fd) && !canceled(timers[0]) && canceled(timers[1]));
+	MUST(time_left(timers[1], NULL) > 900);
+}
+
 /* ---- in the test ---------------------------------------------------------------- */
 
 PROGRAM_FIXTURE(fds, become_reaper, end);
@@ -171,6 +369,8 @@ PROGRAM(semaphore);
 PROGRAM(full_event);
 PROGRAM(event_reader);
 PROGRAM(event_writer);
+PROGRAM(expired);
+PROGRAM(cancel);
 
 TEST_F(fds, comes_back)
 {
@@ -187,6 +387,62 @@ TEST_F(fds, goes_on)
 	EXPECT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0)) {
 		TH_LOG("%s", ckpt_log_text);
 	}
+	ends_well(_metadata, &self->pid);
+}
+
+/* Time passes while they are dead. */
+PROGRAM_FIXTURE(timers, become_reaper, end);
+
+FIXTURE_VARIANT(timers)
+{
+	struct program program;
+};
+
+#define TIMER(name)				\
+FIXTURE_VARIANT_ADD(timers, name)		\
+{						\
+	.program = { set_##name, check_##name },	\
+}
+
+TIMER(clocks);
+TIMER(deadlines);
+TIMER(timer_reader);
+
+TEST_F(timers, time_of_death)
+{
+	self->pid = start_program(_metadata, &variant->program);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	ckpt_sleep_ms(1000 * DEAD);
+	restart_tree(_metadata);
+	ends_well(_metadata, &self->pid);
+}
+
+static void set_cancelable(void)
+{
+	make_cancelable(&fd, TFD_TIMER_CANCEL_ON_SET);
+	make_cancelable(&other, 0);
+}
+
+static void check_cancelable(void)
+{
+	MUST(canceled(fd) && !canceled(fd) && !canceled(other));
+}
+
+PROGRAM_FIXTURE(cancel, begin, end);
+
+/* The clock is set while nobody can be told. */
+TEST_F(cancel, clock_set_meanwhile)
+{
+	static const struct program p = { set_cancelable, check_cancelable };
+
+	self->pid = start_program(_metadata, &p);
+	ckpt_save_and_kill(_metadata, self->pid);
+	wall_clock_jumps();
+	bring_back(_metadata, self->pid);
 	ends_well(_metadata, &self->pid);
 }
 

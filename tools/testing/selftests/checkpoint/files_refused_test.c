@@ -31,7 +31,6 @@
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <sys/un.h>
 
 #define END		"/tmp/refused.end"
@@ -135,21 +134,6 @@ static void use_signalfd(void)
 
 	MUST(read(10, &info, sizeof(info)) == sizeof(info));
 	MUST(info.ssi_signo == SIGUSR1);
-}
-
-static void set_timerfd(void)
-{
-	struct itimerspec it = { .it_value = { .tv_nsec = 1 } };
-
-	as(10, timerfd_create(CLOCK_MONOTONIC, 0));
-	MUST(!timerfd_settime(10, 0, &it, NULL));
-}
-
-static void use_timerfd(void)
-{
-	__u64 count;
-
-	MUST(read(10, &count, 8) == 8 && count == 1);
 }
 
 static void set_inotify(void)
@@ -695,7 +679,6 @@ KIND(datagram, reads_back, "socket:[", "socket_file_ops");
 KIND(netlink, NULL, "socket:[", "socket_file_ops");
 KIND(epoll, use_epoll, "anon_inode:[eventpoll]", "eventpoll_fops");
 KIND(signalfd, use_signalfd, "anon_inode:[signalfd]", "signalfd_fops");
-KIND(timerfd, use_timerfd, "anon_inode:[timerfd]", "timerfd_fops");
 KIND(inotify, use_inotify, "anon_inode:inotify", "inotify_fops");
 KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
 KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
