@@ -758,6 +758,12 @@ int checkpoint_timerfd(struct ckpt_ctx *ctx, struct file *file, u32 objref);
 struct file *restore_timerfd(struct ckpt_restart *rs, const struct ckpt_rec *r);
 void restore_timerfds_start(struct ckpt_restart *rs);
 
+/* ---- signalfd.c --------------------------------------------------------- */
+
+bool ckpt_is_signalfd(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_signalfd(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+struct file *restore_signalfd(struct ckpt_restart *rs, const struct ckpt_rec *r);
+
 /* ---- pipe.c -------------------------------------------------------------- */
 
 bool ckpt_is_pipe(struct ckpt_ctx *ctx, struct file *file);

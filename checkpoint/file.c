@@ -209,6 +209,12 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.match		= ckpt_is_timerfd,
 		.checkpoint	= checkpoint_timerfd,
 		.restore	= restore_timerfd,
+	}, {
+		.kind		= CKPT_FILE_SIGNALFD,
+		.part		= CKPT_REC_SIGNALFD,
+		.match		= ckpt_is_signalfd,
+		.checkpoint	= checkpoint_signalfd,
+		.restore	= restore_signalfd,
 	},
 };
 

@@ -37,6 +37,7 @@
 	x(FILE, file, 136, none)				\
 	x(EVENTFD, eventfd, 32, none)				\
 	x(TIMERFD, timerfd, 64, none)				\
+	x(SIGNALFD, signalfd, 32, zeros)			\
 	x(FILES, files, 24, none)				\
 	x(FS, fs, 32, none)					\
 	x(SIGHAND, sighand, 24, none)				\

@@ -288,6 +288,7 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_add_object(rs, r);
 	case CKPT_REC_EVENTFD:
 	case CKPT_REC_TIMERFD:
+	case CKPT_REC_SIGNALFD:
 		return ckpt_add_file_part(rs, r);
 	case CKPT_REC_VMA:
 		rs->nr_vmas++;

@@ -6,6 +6,7 @@
 #ifndef _LINUX_CHECKPOINT_FDS_H
 #define _LINUX_CHECKPOINT_FDS_H
 
+#include <linux/signal_types.h>
 #include <linux/types.h>
 
 struct file;
@@ -53,5 +54,7 @@ struct file *ckpt_eventfd_make(const struct ckpt_eventfd *state);
 bool ckpt_timerfd_get(struct file *file, struct ckpt_timerfd *state);
 struct file *ckpt_timerfd_make(const struct ckpt_timerfd *state);
 void ckpt_timerfd_start(struct file *file, const struct ckpt_timerfd *state);
+bool ckpt_signalfd_get(struct file *file, sigset_t *mask);
+struct file *ckpt_signalfd_make(const sigset_t *mask);
 
 #endif /* _LINUX_CHECKPOINT_FDS_H */

@@ -88,6 +88,7 @@ struct ckpt_hdr {
  * @CKPT_REC_SECCOMP: &struct ckpt_rec_seccomp
  * @CKPT_REC_EVENTFD: &struct ckpt_rec_eventfd, follows FILE
  * @CKPT_REC_TIMERFD: &struct ckpt_rec_timerfd, follows FILE
+ * @CKPT_REC_SIGNALFD: &struct ckpt_rec_signalfd, follows FILE
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
@@ -120,6 +121,7 @@ enum ckpt_rec_type {
 	CKPT_REC_SECCOMP	= 30,
 	CKPT_REC_EVENTFD	= 31,
 	CKPT_REC_TIMERFD	= 32,
+	CKPT_REC_SIGNALFD	= 33,
 
 	CKPT_REC_X86_CPU	= 64,
 	CKPT_REC_X86_XSTATE	= 65,
@@ -437,6 +439,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_EVENTFD = 8,	/* see &struct ckpt_rec_eventfd */
 	CKPT_FILE_FIFO	= 9,	/* end of a FIFO, by path */
 	CKPT_FILE_TIMERFD = 10,	/* see &struct ckpt_rec_timerfd */
+	CKPT_FILE_SIGNALFD = 11, /* see &struct ckpt_rec_signalfd */
 };
 
 /* ckpt_rec_file.flags */
@@ -578,6 +581,20 @@ struct ckpt_rec_timerfd {
 	__u64 interval;
 	__s64 value;
 	__s64 offset;
+};
+
+/**
+ * struct ckpt_rec_signalfd - a signalfd
+ * @h: header
+ * @file: objref of the open file
+ * @__reserved: zero
+ * @mask: signals that it takes, bit n - 1 is signal n
+ */
+struct ckpt_rec_signalfd {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 __reserved;
+	__u64 mask;
 };
 
 #define CKPT_FD_CLOEXEC		(1U << 0)

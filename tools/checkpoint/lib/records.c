@@ -50,6 +50,7 @@ static const struct rec_type types[] = {
 	REC(FILE, file, fs_uuid, OBJ(file), COUNT(file, path_len, 1)),
 	REC(EVENTFD, eventfd, count),
 	REC(TIMERFD, timerfd, offset),
+	REC(SIGNALFD, signalfd, mask),
 	REC(FILES, files, nr_fds, OBJ(files),
 	    COUNT(files, nr_fds, sizeof(struct ckpt_fd))),
 	REC(FS, fs, cwd, OBJ(fs)),

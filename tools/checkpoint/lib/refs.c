@@ -174,6 +174,7 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 		return check_file(img, r);
 	case CKPT_REC_EVENTFD:
 	case CKPT_REC_TIMERFD:
+	case CKPT_REC_SIGNALFD:
 		return must_refer(img, part->file, CKPT_REC_FILE);
 	case CKPT_REC_FILES:
 		return check_files(img, r);

@@ -6,6 +6,7 @@
 #include "program.h"
 
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
 /* ---- in the program ---------------------------------------------------------- */
@@ -275,7 +276,7 @@ static void check_expired(void)
 
 	MUST(counted(fd) == 1 && blocks(fd, POLLIN) && !time_left(fd, NULL));
 	n = counted(other);
-	MUST(n >= 9 && n < 30 + 100 * (lived - DEAD));
+	MUST(n >= 9 && n < 30 + 100 * lived);
 	n = counted(other);
 	MUST(n >= 1 && time_left(other, NULL) <= 0.01);
 	MUST(!time_left(timers[0], NULL));
@@ -349,6 +350,89 @@ static void check_cancel(void)
 	MUST(time_left(timers[1], NULL) > 900);
 }
 
+/* ---- signalfd ------------------------------------------------------------------ */
+
+static sigset_t signals(int sig, int other)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigaddset(&set, other);
+	return set;
+}
+
+static void read_signal(int fd, int sig, int value)
+{
+	struct signalfd_siginfo info;
+
+	MUST(read(fd, &info, sizeof(info)) == sizeof(info));
+	MUST(info.ssi_signo == sig && info.ssi_int == value);
+}
+
+static void block(int sig, int other)
+{
+	sigset_t set = signals(sig, other);
+
+	MUST(!sigprocmask(SIG_BLOCK, &set, NULL));
+}
+
+static void set_signal(void)
+{
+	sigset_t set = signals(SIGUSR1, SIGRTMIN);
+
+	block(SIGUSR1, SIGRTMIN);
+	block(SIGUSR2, SIGUSR2);
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	MUST(fd >= 0);
+	MUST(!sigqueue(getpid(), SIGRTMIN, (union sigval) { 5 }));
+	MUST(!sigqueue(getpid(), SIGRTMIN, (union sigval) { 6 }));
+	MUST(!raise(SIGUSR2));
+}
+
+static void check_signal(void)
+{
+	struct signalfd_siginfo info;
+	sigset_t set = signals(SIGUSR2, SIGUSR2);
+	char path[64], text[1024];
+
+	MUST(fcntl(fd, F_GETFL) == (O_RDWR | O_NONBLOCK));
+	MUST(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	MUST(ckpt_read_text(path, text, sizeof(text)) > 0);
+	MUST(strstr(text, "\nsigmask:\t0000000200000200\n"));
+	read_signal(fd, SIGRTMIN, 5);
+	read_signal(fd, SIGRTMIN, 6);
+	MUST(read(fd, &info, sizeof(info)) < 0 && errno == EAGAIN);
+	MUST(blocks(fd, POLLIN) && !raise(SIGUSR1) && !blocks(fd, POLLIN));
+	read_signal(fd, SIGUSR1, 0);
+	MUST(signalfd(fd, &set, 0) == fd);
+	read_signal(fd, SIGUSR2, 0);
+}
+
+static void read_queued(void)
+{
+	read_signal(fd, SIGRTMIN, 7);
+}
+
+/* The child's signals, by an open file of its parent. */
+static void set_signal_reader(void)
+{
+	sigset_t set = signals(SIGRTMIN, SIGRTMIN);
+
+	block(SIGRTMIN, SIGRTMIN);
+	fd = signalfd(-1, &set, 0);
+	MUST(fd >= 0);
+	start_child(read_queued, SYS_read);
+}
+
+static void check_signal_reader(void)
+{
+	MUST(blocks(fd, POLLIN));
+	MUST(!sigqueue(child, SIGRTMIN, (union sigval) { 7 }));
+	end_child();
+}
+
 /* ---- in the test ---------------------------------------------------------------- */
 
 PROGRAM_FIXTURE(fds, become_reaper, end);
@@ -371,6 +455,8 @@ PROGRAM(event_reader);
 PROGRAM(event_writer);
 PROGRAM(expired);
 PROGRAM(cancel);
+PROGRAM(signal);
+PROGRAM(signal_reader);
 
 TEST_F(fds, comes_back)
 {

@@ -29,7 +29,6 @@
 #include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -115,25 +114,6 @@ static void use_epoll(void)
 	struct epoll_event e;
 
 	MUST(epoll_wait(10, &e, 1, 1000) == 1 && e.data.u64 == 77);
-}
-
-static void set_signalfd(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	MUST(!sigprocmask(SIG_BLOCK, &set, NULL));
-	as(10, signalfd(-1, &set, 0));
-	MUST(!raise(SIGUSR1));
-}
-
-static void use_signalfd(void)
-{
-	struct signalfd_siginfo info;
-
-	MUST(read(10, &info, sizeof(info)) == sizeof(info));
-	MUST(info.ssi_signo == SIGUSR1);
 }
 
 static void set_inotify(void)
@@ -678,7 +658,6 @@ KIND(stream, reads_back, "socket:[", "socket_file_ops");
 KIND(datagram, reads_back, "socket:[", "socket_file_ops");
 KIND(netlink, NULL, "socket:[", "socket_file_ops");
 KIND(epoll, use_epoll, "anon_inode:[eventpoll]", "eventpoll_fops");
-KIND(signalfd, use_signalfd, "anon_inode:[signalfd]", "signalfd_fops");
 KIND(inotify, use_inotify, "anon_inode:inotify", "inotify_fops");
 KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
 KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
