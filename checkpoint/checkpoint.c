@@ -230,6 +230,8 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 		cond_resched();
 	}
 	if (!ret)
+		ret = checkpoint_epolls(ctx);
+	if (!ret)
 		ret = checkpoint_meta_end(ctx);
 	if (ret)
 		return ret;

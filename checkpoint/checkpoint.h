@@ -121,6 +121,7 @@ enum ckpt_obj_type {
 
 struct ckpt_ctx;
 struct ckpt_rec;
+struct ckpt_member;
 struct ckpt_restart;
 
 /**
@@ -339,6 +340,7 @@ struct ckpt_task {
  * @timers: POSIX timers of its process whose signal is queued, by id
  * @root: root directory of the root task
  * @refusals: reasons found that refuse the checkpoint
+ * @why: text of a reason that has numbers in it
  * @uuid: of the image
  * @id: of the checkpoint
  * @freeze_start: ktime_get() when the first task was asked to stop
@@ -364,6 +366,7 @@ struct ckpt_ctx {
 	struct xarray timers;
 	struct path root;
 	unsigned int refusals;
+	char why[112];
 	u8 uuid[CKPT_UUID_LEN];
 	u64 id;
 	ktime_t freeze_start;
@@ -423,6 +426,7 @@ struct ckpt_inherit {
  * struct ckpt_robj - an object of the image
  * @rec: its record
  * @part: of an open file: what else the image says of it, or NULL
+ * @user: of signal handlers: the first task that has them
  * @index: index of the record in ckpt_restart.recs
  * @ptr: the object once it is made
  * @type: of @ptr
@@ -431,6 +435,7 @@ struct ckpt_inherit {
 struct ckpt_robj {
 	const struct ckpt_rec *rec;
 	const struct ckpt_rec *part;
+	struct ckpt_member *user;
 	unsigned long index;
 	enum ckpt_obj_type type;
 	enum { CKPT_ROBJ_ABSENT, CKPT_ROBJ_BUSY, CKPT_ROBJ_READY } state;
@@ -586,6 +591,8 @@ enum ckpt_phase {
  * @left: members that have still to do what the phase asks
  * @err: what @phase failed with
  * @pipes: objref to a file that keeps the pipe
+ * @links: EPOLL records
+ * @nr_links: their number
  * @pids: pid in the image to index, of leaders
  * @sighands: objref of handlers to the first process that has them
  * @ghosts: ids whose leader is gone: number in the image to struct pid
@@ -631,6 +638,8 @@ struct ckpt_restart {
 	atomic_t left;
 	int err;
 	struct xarray pipes;
+	struct xarray links;
+	unsigned long nr_links;
 	struct xarray pids;
 	struct xarray sighands;
 	struct xarray ghosts;
@@ -643,6 +652,7 @@ void *ckpt_obj_restore(struct ckpt_restart *rs, enum ckpt_obj_type type,
 const struct ckpt_rec *ckpt_obj_rec(struct ckpt_restart *rs,
 				    enum ckpt_obj_type type, u32 objref);
 struct ckpt_member *ckpt_member(struct ckpt_restart *rs, u32 index);
+struct ckpt_member *ckpt_sighand_user(struct ckpt_restart *rs, u32 objref);
 
 /* Had it exited when it was saved? */
 static inline bool ckpt_is_zombie(const struct ckpt_member *m)
@@ -763,6 +773,15 @@ void restore_timerfds_start(struct ckpt_restart *rs);
 bool ckpt_is_signalfd(struct ckpt_ctx *ctx, struct file *file);
 int checkpoint_signalfd(struct ckpt_ctx *ctx, struct file *file, u32 objref);
 struct file *restore_signalfd(struct ckpt_restart *rs, const struct ckpt_rec *r);
+
+/* ---- epoll.c ------------------------------------------------------------ */
+
+bool ckpt_is_epoll(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_epoll_problem(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_epolls(struct ckpt_ctx *ctx);
+struct file *restore_epoll(struct ckpt_restart *rs, const struct ckpt_rec *r);
+int restore_epolls(struct ckpt_restart *rs);
+void restore_epolls_start(struct ckpt_restart *rs);
 
 /* ---- pipe.c -------------------------------------------------------------- */
 

@@ -50,12 +50,12 @@
 /**
  * struct ckpt_file_ops - a kind of open file
  * @kind: enum ckpt_file_kind
- * @part: type of the record that follows the FILE record, 0: none does
+ * @part: type of the record that goes with the FILE record, 0: none does
  * @by_path: it is opened again by its path
  * @match: is @file of this kind? May not sleep
  * @problem: what keeps @file from being saved, to follow its name, or NULL.
  *	May sleep
- * @checkpoint: write the record of type @part; the users of @file are frozen.
+ * @checkpoint: write the record of type @part, if it is to follow; the users of @file are frozen.
  *	May sleep
  * @restore: make the file where more is to do than to open its path. current
  *	acts with the credentials that the file was opened with, or its own.
@@ -215,6 +215,12 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.match		= ckpt_is_signalfd,
 		.checkpoint	= checkpoint_signalfd,
 		.restore	= restore_signalfd,
+	}, {
+		.kind		= CKPT_FILE_EPOLL,
+		.part		= CKPT_REC_EPOLL,
+		.match		= ckpt_is_epoll,
+		.problem	= ckpt_epoll_problem,
+		.restore	= restore_epoll,
 	},
 };
 

@@ -38,6 +38,7 @@
 	x(EVENTFD, eventfd, 32, none)				\
 	x(TIMERFD, timerfd, 64, none)				\
 	x(SIGNALFD, signalfd, 32, zeros)			\
+	x(EPOLL, epoll, 40, zeros)				\
 	x(FILES, files, 24, none)				\
 	x(FS, fs, 32, none)					\
 	x(SIGHAND, sighand, 24, none)				\

@@ -62,6 +62,7 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	xa_init_flags(&rs->objs, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->members, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pipes, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&rs->links, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pids, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->sighands, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->ghosts, XA_FLAGS_ACCOUNT);
@@ -109,6 +110,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 		cond_resched();
 	}
 	xa_destroy(&rs->recs);
+	xa_destroy(&rs->links);
 	xa_destroy(&rs->pids);
 	xa_destroy(&rs->sighands);
 	xa_destroy(&rs->ghosts);
@@ -279,6 +281,8 @@ int ckpt_member_build(struct ckpt_member *m)
 		return ret;
 	trace_restart_stage(current, CKPT_STAGE_CHECKED_IMAGE);
 	ret = ckpt_make_objects(m);
+	if (!ret && m->index + 1 == m->rs->nr_members)
+		ret = restore_epolls(m->rs);
 	if (ret)
 		return ret;
 	trace_restart_stage(current, CKPT_STAGE_OBJECTS);
@@ -435,6 +439,7 @@ long ckpt_restart_self(struct ckpt_restart *rs)
 	ret = ckpt_member_finish(m);
 	restore_timers_start(m);
 	restore_pipes_done(rs);
+	restore_epolls_start(rs);
 	restore_timerfds_start(rs);
 	ckpt_say_done(rs);
 	restore_signal_finish(m);

@@ -112,6 +112,20 @@ void *ckpt_obj_restore(struct ckpt_restart *rs, enum ckpt_obj_type type,
 }
 
 /**
+ * ckpt_sighand_user - who has signal handlers of the image
+ * @rs: the restart
+ * @objref: of the handlers
+ *
+ * Return: the first task that has, or NULL.
+ */
+struct ckpt_member *ckpt_sighand_user(struct ckpt_restart *rs, u32 objref)
+{
+	struct ckpt_robj *obj = ckpt_robj(rs, CKPT_OBJ_SIGHAND, objref);
+
+	return IS_ERR(obj) ? NULL : obj->user;
+}
+
+/**
  * ckpt_robj_free - let go of an object of an image
  * @obj: the object
  */
@@ -241,17 +255,40 @@ static int ckpt_add_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return ckpt_set_once(rs, &m->xstate, r);
 }
 
-/* What belongs to an open file follows its FILE record. */
-static int ckpt_add_file_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
+/* What belongs to an open file stands behind its FILE record. */
+static struct ckpt_robj *ckpt_part_of(struct ckpt_restart *rs,
+				      const struct ckpt_rec *r)
 {
 	/* All such records start alike. */
 	u32 objref = ckpt_rec_as(r, eventfd)->file;
 	struct ckpt_robj *obj = xa_load(&rs->objs, objref);
 
-	if (!obj || obj->rec->type != CKPT_REC_FILE)
-		return ckpt_bad(rs, r, -EINVAL, "belongs to object %u, which is no open file",
-				objref);
-	return ckpt_set_once(rs, &obj->part, r);
+	if (!obj || obj->rec->type != CKPT_REC_FILE) {
+		ckpt_bad(rs, r, -EINVAL, "belongs to object %u, which is no open file", objref);
+		return NULL;
+	}
+	return obj;
+}
+
+static int ckpt_add_file_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	struct ckpt_robj *obj = ckpt_part_of(rs, r);
+
+	return obj ? ckpt_set_once(rs, &obj->part, r) : -EINVAL;
+}
+
+/* What can only be done when all objects are there. A file may have several. */
+static int ckpt_add_link(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	struct ckpt_robj *obj = ckpt_part_of(rs, r);
+
+	if (!obj)
+		return -EINVAL;
+	if (obj->part && obj->part->type != r->type)
+		return ckpt_bad(rs, r, -EINVAL, "belongs to a file of another kind");
+	obj->part = r;
+	return xa_err(xa_store(&rs->links, rs->nr_links++, (void *)r,
+			       GFP_KERNEL_ACCOUNT));
 }
 
 static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
@@ -290,6 +327,8 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_TIMERFD:
 	case CKPT_REC_SIGNALFD:
 		return ckpt_add_file_part(rs, r);
+	case CKPT_REC_EPOLL:
+		return ckpt_add_link(rs, r);
 	case CKPT_REC_VMA:
 		rs->nr_vmas++;
 		return 0; /* found behind their MM record */
@@ -635,6 +674,7 @@ int ckpt_check_records(struct ckpt_member *m)
 {
 	const struct ckpt_rec_task *task = ckpt_rec_as(m->task, task);
 	struct ckpt_restart *rs = m->rs;
+	struct ckpt_robj *sighand;
 	unsigned int i;
 	int ret;
 
@@ -643,9 +683,12 @@ int ckpt_check_records(struct ckpt_member *m)
 		return PTR_ERR(m->signal);
 	if (ckpt_is_zombie(m))
 		return 0;
-	m->sighand = ckpt_obj_rec(rs, CKPT_OBJ_SIGHAND, task->sighand);
-	if (IS_ERR(m->sighand))
-		return PTR_ERR(m->sighand);
+	sighand = ckpt_robj(rs, CKPT_OBJ_SIGHAND, task->sighand);
+	if (IS_ERR(sighand))
+		return PTR_ERR(sighand);
+	m->sighand = sighand->rec;
+	if (!sighand->user)
+		sighand->user = m;
 	for (i = 0; i < ARRAY_SIZE(task->ns); i++) {
 		void *ns;
 

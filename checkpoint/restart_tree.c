@@ -601,6 +601,7 @@ static void ckpt_run_commit(struct ckpt_restart *rs)
 	ckpt_keep_exit_signals(rs);
 	ckpt_start_timers(rs);
 	restore_pipes_done(rs);
+	restore_epolls_start(rs);
 	restore_timerfds_start(rs);
 	rs->stats.total_ns = ktime_get() - rs->start;
 	ckpt_set_phase(rs, CKPT_PHASE_RELEASE, 0);

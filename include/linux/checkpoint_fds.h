@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 struct file;
+struct sighand_struct;
 
 /**
  * struct ckpt_eventfd - an eventfd
@@ -48,6 +49,39 @@ struct ckpt_timerfd {
 	bool canceled;
 };
 
+/**
+ * struct ckpt_epoll - an epoll
+ * @nr_items: number of items
+ * @busy_poll_usecs: see EPIOCSPARAMS
+ * @busy_poll_budget: likewise
+ * @prefer_busy_poll: likewise
+ */
+struct ckpt_epoll {
+	unsigned long nr_items;
+	u32 busy_poll_usecs;
+	u32 busy_poll_budget;
+	u32 prefer_busy_poll;
+};
+
+/**
+ * struct ckpt_epitem - an item of an epoll
+ * @file: what it watches
+ * @fd: the descriptor that it was added by
+ * @events: EPOLL*
+ * @data: of the program
+ * @sighand: of a signalfd: handlers of the process whose signals it waits for,
+ *	to be compared only; NULL: it is no more
+ * @ready: it has still to be told
+ */
+struct ckpt_epitem {
+	struct file *file;
+	int fd;
+	u32 events;
+	u64 data;
+	struct sighand_struct *sighand;
+	bool ready;
+};
+
 struct file *ckpt_take_fd(int fd);
 bool ckpt_eventfd_get(struct file *file, struct ckpt_eventfd *state);
 struct file *ckpt_eventfd_make(const struct ckpt_eventfd *state);
@@ -56,5 +90,14 @@ struct file *ckpt_timerfd_make(const struct ckpt_timerfd *state);
 void ckpt_timerfd_start(struct file *file, const struct ckpt_timerfd *state);
 bool ckpt_signalfd_get(struct file *file, sigset_t *mask);
 struct file *ckpt_signalfd_make(const sigset_t *mask);
+bool ckpt_epoll_get(struct file *file, struct ckpt_epoll *state);
+struct file *ckpt_epoll_make(void);
+int ckpt_epoll_set(struct file *file, const struct ckpt_epoll *state);
+int ckpt_epoll_walk(struct file *file,
+		    int (*fn)(void *arg, const struct ckpt_epitem *item),
+		    void *arg);
+int ckpt_epoll_add(struct file *file, const struct ckpt_epitem *item);
+void ckpt_epoll_enable(struct file *file, const struct ckpt_epitem *item);
+void ckpt_epoll_recheck(struct file *file, const struct ckpt_epitem *item);
 
 #endif /* _LINUX_CHECKPOINT_FDS_H */

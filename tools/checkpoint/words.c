@@ -20,6 +20,7 @@ const char *file_kind_name(__u32 kind)
 		[CKPT_FILE_FIFO] = "FIFO",
 		[CKPT_FILE_TIMERFD] = "timerfd",
 		[CKPT_FILE_SIGNALFD] = "signalfd",
+		[CKPT_FILE_EPOLL] = "epoll",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "unknown";

@@ -89,6 +89,7 @@ struct ckpt_hdr {
  * @CKPT_REC_EVENTFD: &struct ckpt_rec_eventfd, follows FILE
  * @CKPT_REC_TIMERFD: &struct ckpt_rec_timerfd, follows FILE
  * @CKPT_REC_SIGNALFD: &struct ckpt_rec_signalfd, follows FILE
+ * @CKPT_REC_EPOLL: &struct ckpt_rec_epoll, behind all objects
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
@@ -122,6 +123,7 @@ enum ckpt_rec_type {
 	CKPT_REC_EVENTFD	= 31,
 	CKPT_REC_TIMERFD	= 32,
 	CKPT_REC_SIGNALFD	= 33,
+	CKPT_REC_EPOLL		= 34,
 
 	CKPT_REC_X86_CPU	= 64,
 	CKPT_REC_X86_XSTATE	= 65,
@@ -440,6 +442,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_FIFO	= 9,	/* end of a FIFO, by path */
 	CKPT_FILE_TIMERFD = 10,	/* see &struct ckpt_rec_timerfd */
 	CKPT_FILE_SIGNALFD = 11, /* see &struct ckpt_rec_signalfd */
+	CKPT_FILE_EPOLL	= 12,	/* see &struct ckpt_rec_epoll */
 };
 
 /* ckpt_rec_file.flags */
@@ -595,6 +598,50 @@ struct ckpt_rec_signalfd {
 	__u32 file;
 	__u32 __reserved;
 	__u64 mask;
+};
+
+#define CKPT_EPOLL_READY	(1U << 0)	/* has still to be told */
+
+/**
+ * struct ckpt_epoll_item - what an epoll watches
+ * @file: objref of the open file
+ * @fd: descriptor that it was added by, which may be another's today
+ * @events: EPOLL*, as they count now: none but flags after EPOLLONESHOT
+ * @flags: CKPT_EPOLL_*
+ * @data: of the program
+ * @sighand: of a signalfd: objref of the signal handlers of the process whose
+ *	signals count, 0: it is no more
+ * @__reserved: zero
+ */
+struct ckpt_epoll_item {
+	__u32 file;
+	__s32 fd;
+	__u32 events;
+	__u32 flags;
+	__u64 data;
+	__u32 sighand;
+	__u32 __reserved;
+};
+
+/**
+ * struct ckpt_rec_epoll - items of an epoll; one with many has more records
+ * @h: header
+ * @file: objref of the open file
+ * @nr_items: number of &struct ckpt_epoll_item that follow, those that are
+ *	ready first and in the order in which they are told
+ * @busy_poll_usecs: as EPIOCSPARAMS takes it; likewise the next two
+ * @busy_poll_budget: packets
+ * @prefer_busy_poll: 0 or 1
+ * @__reserved: zero
+ */
+struct ckpt_rec_epoll {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 nr_items;
+	__u32 busy_poll_usecs;
+	__u32 busy_poll_budget;
+	__u32 prefer_busy_poll;
+	__u32 __reserved;
 };
 
 #define CKPT_FD_CLOEXEC		(1U << 0)

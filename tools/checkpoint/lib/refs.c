@@ -92,6 +92,21 @@ static int check_files(struct ckpt_image *img, const struct ckpt_record *r)
 	return 0;
 }
 
+static int check_epoll(struct ckpt_image *img, const struct ckpt_record *r)
+{
+	const struct ckpt_rec_epoll *rec = r->fixed;
+	const struct ckpt_epoll_item *item = r->data;
+	__u32 i;
+
+	if (must_refer(img, rec->file, CKPT_REC_FILE))
+		return -1;
+	for (i = 0; i < rec->nr_items; i++)
+		if (must_refer(img, item[i].file, CKPT_REC_FILE) ||
+		    refer(img, item[i].sighand, CKPT_REC_SIGHAND))
+			return -1;
+	return 0;
+}
+
 static int check_mm(struct ckpt_image *img, const struct ckpt_record *r)
 {
 	const struct ckpt_rec_mm *rec = r->fixed;
@@ -176,6 +191,8 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	case CKPT_REC_TIMERFD:
 	case CKPT_REC_SIGNALFD:
 		return must_refer(img, part->file, CKPT_REC_FILE);
+	case CKPT_REC_EPOLL:
+		return check_epoll(img, r);
 	case CKPT_REC_FILES:
 		return check_files(img, r);
 	case CKPT_REC_FS:

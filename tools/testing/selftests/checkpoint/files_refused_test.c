@@ -24,8 +24,6 @@
 #include <linux/userfaultfd.h>
 #include <mqueue.h>
 #include <netinet/in.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -99,22 +97,6 @@ static void set_datagram(void)
 }
 
 SET(netlink, socket(AF_NETLINK, SOCK_RAW, 0))
-
-static void set_epoll(void)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data.u64 = 77 };
-
-	as(10, epoll_create1(0));
-	as(11, eventfd(7, 0));
-	MUST(!epoll_ctl(10, EPOLL_CTL_ADD, 11, &e));
-}
-
-static void use_epoll(void)
-{
-	struct epoll_event e;
-
-	MUST(epoll_wait(10, &e, 1, 1000) == 1 && e.data.u64 == 77);
-}
 
 static void set_inotify(void)
 {
@@ -657,7 +639,6 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 KIND(stream, reads_back, "socket:[", "socket_file_ops");
 KIND(datagram, reads_back, "socket:[", "socket_file_ops");
 KIND(netlink, NULL, "socket:[", "socket_file_ops");
-KIND(epoll, use_epoll, "anon_inode:[eventpoll]", "eventpoll_fops");
 KIND(inotify, use_inotify, "anon_inode:inotify", "inotify_fops");
 KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
 KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
