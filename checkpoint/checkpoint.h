@@ -591,6 +591,7 @@ enum ckpt_phase {
  * @left: members that have still to do what the phase asks
  * @err: what @phase failed with
  * @pipes: objref to a file that keeps the pipe
+ * @dead: processes that are no more: number in the image to struct pid
  * @links: EPOLL records
  * @nr_links: their number
  * @pids: pid in the image to index, of leaders
@@ -638,6 +639,7 @@ struct ckpt_restart {
 	atomic_t left;
 	int err;
 	struct xarray pipes;
+	struct xarray dead;
 	struct xarray links;
 	unsigned long nr_links;
 	struct xarray pids;
@@ -782,6 +784,14 @@ int checkpoint_epolls(struct ckpt_ctx *ctx);
 struct file *restore_epoll(struct ckpt_restart *rs, const struct ckpt_rec *r);
 int restore_epolls(struct ckpt_restart *rs);
 void restore_epolls_start(struct ckpt_restart *rs);
+
+/* ---- pidfd.c ------------------------------------------------------------ */
+
+bool ckpt_is_pidfd(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_pidfd_problem(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_pidfd(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+struct file *restore_pidfd(struct ckpt_restart *rs, const struct ckpt_rec *r);
+void restore_pidfds_done(struct ckpt_restart *rs);
 
 /* ---- pipe.c -------------------------------------------------------------- */
 

@@ -221,6 +221,13 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.match		= ckpt_is_epoll,
 		.problem	= ckpt_epoll_problem,
 		.restore	= restore_epoll,
+	}, {
+		.kind		= CKPT_FILE_PIDFD,
+		.part		= CKPT_REC_PIDFD,
+		.match		= ckpt_is_pidfd,
+		.problem	= ckpt_pidfd_problem,
+		.checkpoint	= checkpoint_pidfd,
+		.restore	= restore_pidfd,
 	},
 };
 

@@ -39,6 +39,7 @@
 	x(TIMERFD, timerfd, 64, none)				\
 	x(SIGNALFD, signalfd, 32, zeros)			\
 	x(EPOLL, epoll, 40, zeros)				\
+	x(PIDFD, pidfd, 40, zeros)				\
 	x(FILES, files, 24, none)				\
 	x(FS, fs, 32, none)					\
 	x(SIGHAND, sighand, 24, none)				\

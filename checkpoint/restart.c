@@ -62,6 +62,7 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	xa_init_flags(&rs->objs, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->members, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pipes, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&rs->dead, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->links, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pids, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->sighands, XA_FLAGS_ACCOUNT);
@@ -110,6 +111,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 		cond_resched();
 	}
 	xa_destroy(&rs->recs);
+	restore_pidfds_done(rs);
 	xa_destroy(&rs->links);
 	xa_destroy(&rs->pids);
 	xa_destroy(&rs->sighands);

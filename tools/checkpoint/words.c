@@ -21,6 +21,7 @@ const char *file_kind_name(__u32 kind)
 		[CKPT_FILE_TIMERFD] = "timerfd",
 		[CKPT_FILE_SIGNALFD] = "signalfd",
 		[CKPT_FILE_EPOLL] = "epoll",
+		[CKPT_FILE_PIDFD] = "pidfd",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "unknown";

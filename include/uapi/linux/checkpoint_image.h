@@ -90,6 +90,7 @@ struct ckpt_hdr {
  * @CKPT_REC_TIMERFD: &struct ckpt_rec_timerfd, follows FILE
  * @CKPT_REC_SIGNALFD: &struct ckpt_rec_signalfd, follows FILE
  * @CKPT_REC_EPOLL: &struct ckpt_rec_epoll, behind all objects
+ * @CKPT_REC_PIDFD: &struct ckpt_rec_pidfd, follows FILE
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
@@ -124,6 +125,7 @@ enum ckpt_rec_type {
 	CKPT_REC_TIMERFD	= 32,
 	CKPT_REC_SIGNALFD	= 33,
 	CKPT_REC_EPOLL		= 34,
+	CKPT_REC_PIDFD		= 35,
 
 	CKPT_REC_X86_CPU	= 64,
 	CKPT_REC_X86_XSTATE	= 65,
@@ -443,6 +445,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_TIMERFD = 10,	/* see &struct ckpt_rec_timerfd */
 	CKPT_FILE_SIGNALFD = 11, /* see &struct ckpt_rec_signalfd */
 	CKPT_FILE_EPOLL	= 12,	/* see &struct ckpt_rec_epoll */
+	CKPT_FILE_PIDFD	= 13,	/* see &struct ckpt_rec_pidfd */
 };
 
 /* ckpt_rec_file.flags */
@@ -642,6 +645,29 @@ struct ckpt_rec_epoll {
 	__u32 busy_poll_budget;
 	__u32 prefer_busy_poll;
 	__u32 __reserved;
+};
+
+/* ckpt_rec_pidfd.flags */
+#define CKPT_PIDFD_THREAD	(1U << 0)	/* PIDFD_THREAD */
+#define CKPT_PIDFD_DEAD		(1U << 1)	/* its task is no more */
+#define CKPT_PIDFD_FLAGS_ALL	0x3U
+
+/**
+ * struct ckpt_rec_pidfd - a pidfd
+ * @h: header
+ * @file: objref of the open file
+ * @flags: CKPT_PIDFD_*
+ * @task: index of the task, without CKPT_PIDFD_DEAD
+ * @__reserved: zero
+ * @id: with CKPT_PIDFD_DEAD: the same for pidfds of the same task
+ */
+struct ckpt_rec_pidfd {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 flags;
+	__u32 task;
+	__u32 __reserved;
+	__u64 id;
 };
 
 #define CKPT_FD_CLOEXEC		(1U << 0)

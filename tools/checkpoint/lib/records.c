@@ -51,6 +51,7 @@ static const struct rec_type types[] = {
 	REC(EVENTFD, eventfd, count),
 	REC(TIMERFD, timerfd, offset),
 	REC(SIGNALFD, signalfd, mask),
+	REC(PIDFD, pidfd, id),
 	REC(EPOLL, epoll, __reserved,
 	    COUNT(epoll, nr_items, sizeof(struct ckpt_epoll_item))),
 	REC(FILES, files, nr_fds, OBJ(files),

@@ -140,7 +140,9 @@ static void set_edge(void)
 	add(ep, a, EPOLLIN | EPOLLET, 1);
 	add(ep, p[0], EPOLLIN | EPOLLET, 2);
 	add(ep, b, EPOLLIN | EPOLLET, 3);
-	MUST(next(ep) == 1 && next(ep) == 2 && next(ep) == 3 && !next(ep));
+	add(ep, syscall(SYS_pidfd_open, pid, 0), EPOLLIN | EPOLLET, 7);
+	MUST(next(ep) == 1 && next(ep) == 2 && next(ep) == 3 && next(ep) == 7);
+	MUST(!next(ep));
 	c = event(1);
 	add(ep, c, EPOLLIN | EPOLLET, 4);
 }

@@ -433,6 +433,104 @@ static void check_signal_reader(void)
 	end_child();
 }
 
+/* ---- pidfd --------------------------------------------------------------------- */
+
+/* linux/pidfd.h and fcntl.h do not go together. */
+#define PIDFD_NONBLOCK	O_NONBLOCK
+#define PIDFD_THREAD	O_EXCL
+
+static int self_fd, alive_fd, zombie_fd, dead_fd[2], thread_fd, zombie;
+
+static int pidfd(pid_t pid, int flags)
+{
+	int fd = syscall(SYS_pidfd_open, pid, flags);
+
+	MUST(fd >= 0);
+	return fd;
+}
+
+static int send_signal(int fd, int sig)
+{
+	return syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
+}
+
+static void wait_forever(void)
+{
+	for (;;)
+		pause();
+}
+
+static pid_t make_zombie(void)
+{
+	pid_t pid = fork();
+
+	MUST(pid >= 0);
+	if (!pid)
+		_exit(5);
+	MUST(ckpt_wait_state(pid, 'Z'));
+	return pid;
+}
+
+static void set_pidfd(void)
+{
+	pid_t dead;
+
+	self_fd = pidfd(getpid(), PIDFD_NONBLOCK);
+	thread_fd = pidfd(getpid(), PIDFD_THREAD);
+	start_child(wait_forever, SYS_pause);
+	alive_fd = pidfd(child, 0);
+	zombie = make_zombie();
+	zombie_fd = pidfd(zombie, 0);
+	dead = make_zombie();
+	dead_fd[0] = pidfd(dead, 0);
+	dead_fd[1] = pidfd(dead, 0);
+	MUST(waitpid(dead, NULL, 0) == dead);
+}
+
+static bool shows_pid(int fd, int pid)
+{
+	char path[64], text[1024], line[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	MUST(ckpt_read_text(path, text, sizeof(text)) > 0);
+	snprintf(line, sizeof(line), "\nPid:\t%d\n", pid);
+	return strstr(text, line);
+}
+
+static ino_t inode(int fd)
+{
+	struct stat st;
+
+	MUST(!fstat(fd, &st));
+	return st.st_ino;
+}
+
+static void check_pidfd(void)
+{
+	siginfo_t info = {};
+
+	MUST(fcntl(self_fd, F_GETFL) == (O_RDWR | PIDFD_NONBLOCK));
+	MUST(fcntl(thread_fd, F_GETFL) == (O_RDWR | PIDFD_THREAD));
+	MUST(shows_pid(self_fd, getpid()) && shows_pid(alive_fd, child));
+	MUST(shows_pid(zombie_fd, zombie) && shows_pid(dead_fd[0], -1));
+	MUST(inode(self_fd) == inode(thread_fd));
+	MUST(inode(dead_fd[0]) == inode(dead_fd[1]));
+	MUST(inode(dead_fd[0]) != inode(zombie_fd));
+	MUST(!send_signal(self_fd, 0));
+
+	MUST(blocks(alive_fd, POLLIN) && !send_signal(alive_fd, SIGKILL));
+	MUST(!waitid(P_PIDFD, alive_fd, &info, WEXITED));
+	MUST(info.si_pid == child && info.si_status == SIGKILL);
+	MUST(!blocks(alive_fd, POLLIN));
+
+	MUST(!blocks(zombie_fd, POLLIN));
+	MUST(!waitid(P_PIDFD, zombie_fd, &info, WEXITED));
+	MUST(info.si_pid == zombie && info.si_status == 5);
+
+	MUST(!blocks(dead_fd[0], POLLIN) && !blocks(dead_fd[1], POLLIN));
+	MUST(send_signal(dead_fd[0], 0) < 0 && errno == ESRCH);
+}
+
 /* ---- in the test ---------------------------------------------------------------- */
 
 PROGRAM_FIXTURE(fds, become_reaper, end);
@@ -457,6 +555,7 @@ PROGRAM(expired);
 PROGRAM(cancel);
 PROGRAM(signal);
 PROGRAM(signal_reader);
+PROGRAM(pidfd);
 
 TEST_F(fds, comes_back)
 {
@@ -529,6 +628,35 @@ TEST_F(cancel, clock_set_meanwhile)
 	ckpt_save_and_kill(_metadata, self->pid);
 	wall_clock_jumps();
 	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+static void set_outsider(void)
+{
+	fd = pidfd(getppid(), 0);
+}
+
+static void check_outsider(void)
+{
+	MUST(shows_pid(fd, getppid()));
+}
+
+PROGRAM_FIXTURE(refused, become_reaper, end);
+
+TEST_F(refused, pidfd_of_outsider)
+{
+	static const struct program p = { set_outsider, check_outsider };
+	char who[32];
+	const char *const words[] = {
+		" -> anon_inode:[pidfd] ", who, "), which is outside", NULL
+	};
+
+	snprintf(who, sizeof(who), "is of pid %d (", getpid());
+	self->pid = start_program(_metadata, &p);
+	ckpt_expect_refused(_metadata, self->pid, EOPNOTSUPP);
+	EXPECT_TRUE(ckpt_log_says(words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
 	ends_well(_metadata, &self->pid);
 }
 

@@ -137,13 +137,6 @@ static void set_perf(void)
 	as(10, syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0));
 }
 
-SET(pidfd, syscall(SYS_pidfd_open, getpid(), 0))
-
-static void use_pidfd(void)
-{
-	MUST(!syscall(SYS_pidfd_send_signal, 10, 0, NULL, 0));
-}
-
 static void set_memfd(void)
 {
 	as(10, memfd_create("mem", 0));
@@ -642,7 +635,6 @@ KIND(netlink, NULL, "socket:[", "socket_file_ops");
 KIND(inotify, use_inotify, "anon_inode:inotify", "inotify_fops");
 KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
 KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
-KIND(pidfd, use_pidfd, "anon_inode:[pidfd]", "pidfs_file_operations");
 KIND(memfd, use_memfd, "/memfd:mem (deleted)", "shmem_file_operations");
 KIND(huge, NULL, "/memfd:huge (deleted)", "hugetlbfs_file_operations");
 KIND(secret, NULL, "/secretmem (deleted)", "secretmem_fops");
