@@ -11,8 +11,13 @@
 
 #include <dirent.h>
 #include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
 
 #define GO		"/tmp/ckpt.go"
+#define READY		"/tmp/ckpt.ready"
 #define SAVED_EXIT	42
 #define PATTERN_LEN	(16 * 4096)
 #define MAX_RECS	512
@@ -65,10 +70,38 @@ static void set_timers(void)
 		;
 }
 
+/* An epoll in an epoll, and all else that has a record behind its FILE record. */
+static void open_fds(void)
+{
+	struct itimerspec it = { .it_value.tv_sec = 1000 };
+	struct epoll_event e = { .events = EPOLLIN };
+	int inner = epoll_create1(0), outer = epoll_create1(0), fds[4], i;
+	sigset_t set;
+	pid_t pid;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	fds[0] = eventfd(1, 0);
+	fds[1] = timerfd_create(CLOCK_MONOTONIC, 0);
+	timerfd_settime(fds[1], 0, &it, NULL);
+	fds[2] = signalfd(-1, &set, 0);
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	fds[3] = syscall(SYS_pidfd_open, pid, 0);
+	waitpid(pid, NULL, 0);
+	syscall(SYS_pidfd_open, getpid(), 0);
+	epoll_ctl(outer, EPOLL_CTL_ADD, inner, &e);
+	for (i = 0; i < 4; i++)
+		epoll_ctl(inner, EPOLL_CTL_ADD, fds[i], &e);
+}
+
 static void saved_program(void *arg)
 {
+	open_fds();
 	pattern_fill();
 	set_timers();
+	ckpt_touch(READY);
 	while (access(GO, F_OK))
 		usleep(5000);
 	_exit(pattern_ok() ? SAVED_EXIT : 43);
@@ -465,13 +498,15 @@ FIXTURE_SETUP(image)
 	int fd, i;
 
 	unlink(GO);
+	unlink(READY);
 	nr_cases = 0;
 	shm = mmap(NULL, sizeof(*shm), PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, shm);
 	self->pid = ckpt_spawn(saved_program, NULL, -1);
 	ASSERT_LT(0, self->pid);
-	ckpt_sleep_ms(100);
+	for (i = 0; i < 5000 && access(READY, F_OK); i++)
+		ckpt_sleep_ms(2);
 	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL))
 		TH_LOG("%s", ckpt_log_text);
 	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
@@ -727,6 +762,92 @@ TEST_F_TIMEOUT(image, hostile_files, 120)
 	FIELD(fs, fs, cwd, AS(file, null)->objref, 0);
 	FIELD(fs, fs, root, AS(file, null)->objref, 0);
 	FIELD(fs, fs, objref, mm, EINVAL);
+	EXPECT_CASES();
+}
+
+/* The FILE record that a record belongs to. */
+static struct rec *file_of(const struct rec *r)
+{
+	int i;
+
+	for (i = 0; r && i < nr_recs; i++)
+		if (recs[i].h->type == CKPT_REC_FILE &&
+		    AS(file, &recs[i])->objref == AS(eventfd, r)->file)
+			return &recs[i];
+	return NULL;
+}
+
+TEST_F_TIMEOUT(image, hostile_fds, 120)
+{
+	struct rec *e = find(CKPT_REC_EVENTFD, 0), *t = find(CKPT_REC_TIMERFD, 0);
+	struct rec *s = find(CKPT_REC_SIGNALFD, 0), *p = find(CKPT_REC_PIDFD, 0);
+	struct rec *q = find(CKPT_REC_PIDFD, 1), *x = find(CKPT_REC_EPOLL, 0);
+	struct rec *y = find(CKPT_REC_EPOLL, 1), *inner, *outer;
+	uint32_t null = AS(file, &recs[self->devnull])->objref;
+	const size_t size = sizeof(struct ckpt_epoll_item);
+
+	ASSERT_TRUE(e && t && s && p && q && x && y);
+	inner = AS(epoll, x)->nr_items == 1 ? y : x;
+	outer = inner == x ? y : x;
+	ASSERT_EQ(4, AS(epoll, inner)->nr_items);
+
+	FIELD(e, eventfd, file, 0, EINVAL);
+	FIELD(e, eventfd, file, 9999, EINVAL);
+	FIELD(e, eventfd, file, null, EINVAL);
+	FIELD(e, eventfd, file, AS(timerfd, t)->file, EINVAL);
+	FIELD(e, eventfd, flags, 2, EOPNOTSUPP);
+	FIELD(file_of(e), file, kind, CKPT_FILE_TIMERFD, EINVAL);
+	FIELD(file_of(e), file, kind, CKPT_FILE_EPOLL, EINVAL);
+	FIELD(file_of(x), file, kind, CKPT_FILE_EVENTFD, EINVAL);
+	FIELD(file_of(x), file, kind, CKPT_FILE_PIPE, EINVAL);
+	FIELD(file_of(x), file, kind, CKPT_FILE_FIFO, EINVAL);
+	FIELD(file_of(e), file, flags, CKPT_FILE_F_UNPAIRED, EINVAL);
+
+	FIELD(t, timerfd, clock, 99, EINVAL);
+	FIELD(t, timerfd, clock, CLOCK_TAI, EINVAL);
+	FIELD(t, timerfd, flags, 0x10, EOPNOTSUPP);
+	FIELD(t, timerfd, flags, CKPT_TIMERFD_ARMED | CKPT_TIMERFD_EXPIRED, EINVAL);
+	FIELD(t, timerfd, flags, CKPT_TIMERFD_CANCELABLE, EINVAL);
+	FIELD(t, timerfd, flags, CKPT_TIMERFD_CANCELED, EINVAL);
+	FIELD(t, timerfd, settime_flags, 4, EOPNOTSUPP);
+	FIELD(t, timerfd, interval, 1ULL << 63, EINVAL);
+	FIELD(t, timerfd, value, 1ULL << 63, EINVAL);
+
+	FIELD(s, signalfd, mask, 1ULL << (SIGKILL - 1), EINVAL);
+	FIELD(s, signalfd, __reserved, 1, EPROTONOSUPPORT);
+
+	FIELD(p, pidfd, flags, 4, EOPNOTSUPP);
+	FIELD(AS(pidfd, p)->flags ? q : p, pidfd, task, 1, EINVAL);
+	FIELD(p, pidfd, __reserved, 1, EPROTONOSUPPORT);
+
+	FIELD(inner, epoll, file, 9999, EINVAL);
+	FIELD(inner, epoll, file, null, EINVAL);
+	FIELD(inner, epoll, file, AS(eventfd, e)->file, EINVAL);
+	FIELD(inner, epoll, nr_items, 0xffffffff, EINVAL);
+	FIELD(inner, epoll, nr_items, 5, EINVAL);
+	FIELD(inner, epoll, busy_poll_usecs, 0x80000000, 0);
+	FIELD(inner, epoll, prefer_busy_poll, 2, 0);
+	FIELD(inner, epoll, __reserved, 1, EPROTONOSUPPORT);
+
+#define ITEM(r, f, value, err)						\
+	VAR(r, "item." #f, offsetof(struct ckpt_epoll_item, f),		\
+	    sizeof(((struct ckpt_epoll_item *)0)->f), value, err)
+
+	ITEM(inner, file, 0, EINVAL);
+	ITEM(inner, file, 9999, EINVAL);
+	ITEM(inner, file, null, EPERM);
+	/* Round in circles. */
+	ITEM(inner, file, AS(epoll, inner)->file, EINVAL);
+	ITEM(inner, file, AS(epoll, outer)->file, ELOOP);
+	ITEM(inner, fd, 0x80000000, EINVAL);
+	ITEM(inner, flags, 2, EINVAL);
+	ITEM(inner, __reserved, 1, EINVAL);
+	ITEM(inner, events, EPOLLEXCLUSIVE | EPOLLONESHOT, EINVAL);
+	ITEM(outer, events, EPOLLEXCLUSIVE, EINVAL);
+	ITEM(inner, sighand, 9999, EINVAL);
+	ITEM(outer, sighand, AS(sighand, find(CKPT_REC_SIGHAND, 0))->objref, EINVAL);
+	/* Twice the same. */
+	VAR(inner, "item[1]", size, 8, *(uint64_t *)var_of(inner), EEXIST);
 	EXPECT_CASES();
 }
 
@@ -1115,7 +1236,10 @@ TEST_F_TIMEOUT(image, newer_writers, 120)
 		list[i] = grown(&recs[i], 8, 1);
 		structural(new_case(EPROTONOSUPPORT, "record %d (type %u) longer by junk",
 				    i, recs[i].h->type), list, nr_recs);
-		/* All that version 1 has must be there. */
+		/* All that version 1 has must be there; FILE has grown since. */
+		if (recs[i].h->type == CKPT_REC_FILE &&
+		    AS(file, &recs[i])->path_len == 1)
+			continue;
 		r = make_rec(recs[i].h->type, recs[i].h->len);
 		memcpy(r.h, recs[i].h, recs[i].h->len);
 		if (r.h->type == CKPT_REC_TASK)
