@@ -27,6 +27,9 @@
 /* How long to wait for another process to be made. */
 #define ENTER_TIMEOUT_MS	10000
 
+/* How long a pid may be taken. */
+#define TAKEN_TIMEOUT_MS	500
+
 static void plan_task(struct mk_task *t, const struct ckpt_tree_task *task,
 		      pid_t *pids, bool any_pid)
 {
@@ -254,12 +257,27 @@ static void set_tid(const struct mk_task *t, struct clone_args *args)
 	args->set_tid_size = t->nr_tid;
 }
 
+/*
+ * A pid may be taken by one who was just killed, for instance by a checkpoint,
+ * and has not come to its end or to whoever waits for it.
+ */
+static bool taken_so_far(unsigned int *ms)
+{
+	return errno == EEXIST && (*ms)++ < TAKEN_TIMEOUT_MS && !usleep(1000);
+}
+
 static long clone_task(const struct mk_task *t, struct clone_args *args)
 {
+	unsigned int ms = 0;
+	long ret;
+
 	set_tid(t, args);
 	if (t->new_pidns)
 		args->flags |= CLONE_NEWPID;
-	return syscall(SYS_clone3, args, sizeof(*args));
+	do {
+		ret = syscall(SYS_clone3, args, sizeof(*args));
+	} while (ret < 0 && taken_so_far(&ms));
+	return ret;
 }
 
 /* The children of this process are born in the pid namespace of @pid. */
@@ -299,15 +317,14 @@ static long clone_into(const struct mk_task *t, struct clone_args *args)
  * alone. So it can share the memory of its creator, stack included, which spares
  * copying it. @parent is what its parent must be still, 0: no matter.
  */
-static long clone_bare(const struct mk_task *t, int context,
-		       struct clone_args *args, pid_t parent)
+static long clone_bare_once(const struct mk_task *t, int context,
+			    struct clone_args *args, pid_t parent)
 {
 	register unsigned long index asm("r12") = t->index;
 	register unsigned long fd asm("r13") = context;
 	register unsigned long ppid asm("r14") = parent;
 	long ret = SYS_clone3;
 
-	set_tid(t, args);
 	asm volatile("syscall\n\t"
 		     "test %%rax, %%rax\n\t"
 		     "jnz 1f\n\t"
@@ -354,6 +371,19 @@ static long clone_bare(const struct mk_task *t, int context,
 		errno = -ret;
 		return -1;
 	}
+	return ret;
+}
+
+static long clone_bare(const struct mk_task *t, int context,
+		       struct clone_args *args, pid_t parent)
+{
+	unsigned int ms = 0;
+	long ret;
+
+	set_tid(t, args);
+	do {
+		ret = clone_bare_once(t, context, args, parent);
+	} while (ret < 0 && taken_so_far(&ms));
 	return ret;
 }
 

@@ -733,6 +733,26 @@ TEST_F_TIMEOUT(tree, container, 200)
 	comes_back(_metadata, &self->pid, variant->program, variant->ready, true);
 }
 
+PROGRAM_FIXTURE(late, begin_tree, end_tree);
+
+/* Who was killed has its pid until somebody waits for it. */
+TEST_F(late, is_not_gone_yet)
+{
+	pid_t pid, other;
+
+	self->pid = start_tree(_metadata, wide, 41, false);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL))
+		TH_LOG("%s", ckpt_log_text);
+	other = fork();
+	if (!other)
+		_exit(restart_image("") == self->pid ? 1 : 2);
+	ckpt_sleep_ms(100);
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		ASSERT_NE(other, pid);
+	EXPECT_EQ(1, ckpt_wait(other, 10000));
+	tree_ends_well(_metadata, &self->pid);
+}
+
 PROGRAM_FIXTURE(vforks, begin_tree, end_tree);
 
 TEST_F(vforks, at_any_moment)
