@@ -15,6 +15,7 @@
 #include "program.h"
 
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <linux/perf_event.h>
 #include <linux/securebits.h>
@@ -1444,6 +1445,41 @@ static void shared_io(void *arg)
 	special_child(CLONE_IO);
 }
 
+static bool pi_lock(int op, volatile unsigned int *word)
+{
+	return !syscall(SYS_futex, word, op, 0, NULL, NULL, 0);
+}
+
+/* Somebody outside waits for a lock of the task, with its priority lent. */
+static void pi_owner(void *arg)
+{
+	const char *path = "/tmp/task.pi";
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	volatile unsigned int *word;
+	pid_t owner, waiter;
+
+	MUST(fd >= 0 && !unlink(path) && !ftruncate(fd, 4096));
+	word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	MUST(word != MAP_FAILED);
+	owner = fork();
+	if (!owner) {
+		MUST(pi_lock(FUTEX_LOCK_PI, word));
+		wait_go();
+		MUST(pi_lock(FUTEX_UNLOCK_PI, word));
+		_exit(GOOD);
+	}
+	while (*word != owner)
+		ckpt_sleep_ms(1);
+	waiter = fork();
+	if (!waiter)
+		_exit(pi_lock(FUTEX_LOCK_PI, word) ? GOOD : BAD);
+	while (!(*word & FUTEX_WAITERS) || ckpt_state(waiter) != 'S')
+		ckpt_sleep_ms(1);
+	ready_other(owner);
+	/* It gets the lock only from an owner that goes on. */
+	end_as_child(waiter);
+}
+
 static char child_stack[16384] __attribute__((aligned(64)));
 
 static int pause_forever(void *arg)
@@ -1517,6 +1553,8 @@ REFUSED(is_traced, EOPNOTSUPP, "is traced by pid ");
 REFUSED(is_tracing, EOPNOTSUPP, "traces other processes");
 REFUSED(io_uring, EOPNOTSUPP, "uses io_uring, which cannot be saved yet");
 REFUSED(perf_event, EOPNOTSUPP, "has performance events");
+REFUSED(pi_owner, EOPNOTSUPP,
+	"owns a priority-inheritance futex that others wait for, which cannot be saved yet");
 REFUSED(sem_undo, EOPNOTSUPP,
 	"has SysV semaphores with SEM_UNDO, which cannot be saved yet");
 REFUSED(core_cookie, EOPNOTSUPP,
