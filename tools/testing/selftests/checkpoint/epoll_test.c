@@ -3,7 +3,7 @@
  * Epolls watch after a restart what they watched before, and tell what they had
  * not told yet, once.
  */
-#include "program.h"
+#include "tree_program.h"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -424,10 +424,10 @@ static void all_end(pid_t pid)
 {
 	if (pid > 0)
 		kill(-pid, SIGKILL);
-	end(pid);
+	end_tree(pid);
 }
 
-PROGRAM_FIXTURE(epoll, become_reaper, all_end);
+PROGRAM_FIXTURE(epoll, begin_tree, all_end);
 
 FIXTURE_VARIANT(epoll)
 {
@@ -454,20 +454,12 @@ PROGRAM(many);
 
 TEST_F(epoll, comes_back)
 {
-	self->pid = start_program(_metadata, &variant->program);
-	kill_and_bring_tree_back(_metadata, self->pid);
-	restart_again(_metadata, self->pid);
-	kill_and_bring_tree_back(_metadata, self->pid);
-	ends_well(_metadata, &self->pid);
+	program_comes_back(_metadata, &self->pid, &variant->program);
 }
 
 TEST_F(epoll, goes_on)
 {
-	self->pid = start_program(_metadata, &variant->program);
-	EXPECT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ends_well(_metadata, &self->pid);
+	program_goes_on(_metadata, &self->pid, &variant->program);
 }
 
 /* ---- talking while it is saved ----------------------------------------------------- */
@@ -551,7 +543,7 @@ static void talk(void *arg)
 	_exit(GOOD);
 }
 
-PROGRAM_FIXTURE(talk, become_reaper, all_end);
+PROGRAM_FIXTURE(talk, begin_tree, all_end);
 
 TEST_F_TIMEOUT(talk, no_edge_is_lost, 60)
 {
@@ -561,7 +553,7 @@ TEST_F_TIMEOUT(talk, no_edge_is_lost, 60)
 	self->pid = start(_metadata, talk, NULL);
 	for (i = 0; i < 8; i++) {
 		ckpt_sleep_ms(3 + 7 * i);
-		kill_and_bring_tree_back(_metadata, self->pid);
+		kill_and_restart(_metadata, &self->pid, false);
 	}
 	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 30000));
 	EXPECT_STREQ("ready\n", log_text());
@@ -599,7 +591,7 @@ static void check_kept_outside(void)
 	MUST(watches(ep, a, EPOLLIN | ALWAYS, 1));
 }
 
-PROGRAM_FIXTURE(refused, become_reaper, all_end);
+PROGRAM_FIXTURE(refused, begin_tree, all_end);
 
 TEST_F(refused, kept_outside)
 {

@@ -3,7 +3,7 @@
  * Descriptors that are no files: what they count, who waits at them, who has
  * them in common.
  */
-#include "program.h"
+#include "tree_program.h"
 
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -533,7 +533,7 @@ static void check_pidfd(void)
 
 /* ---- in the test ---------------------------------------------------------------- */
 
-PROGRAM_FIXTURE(fds, become_reaper, end);
+PROGRAM_FIXTURE(fds, begin_tree, end_tree);
 
 FIXTURE_VARIANT(fds)
 {
@@ -559,24 +559,16 @@ PROGRAM(pidfd);
 
 TEST_F(fds, comes_back)
 {
-	self->pid = start_program(_metadata, &variant->program);
-	kill_and_bring_tree_back(_metadata, self->pid);
-	restart_again(_metadata, self->pid);
-	kill_and_bring_tree_back(_metadata, self->pid);
-	ends_well(_metadata, &self->pid);
+	program_comes_back(_metadata, &self->pid, &variant->program);
 }
 
 TEST_F(fds, goes_on)
 {
-	self->pid = start_program(_metadata, &variant->program);
-	EXPECT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ends_well(_metadata, &self->pid);
+	program_goes_on(_metadata, &self->pid, &variant->program);
 }
 
 /* Time passes while they are dead. */
-PROGRAM_FIXTURE(timers, become_reaper, end);
+PROGRAM_FIXTURE(timers, begin_tree, end_tree);
 
 FIXTURE_VARIANT(timers)
 {
@@ -602,7 +594,7 @@ TEST_F(timers, time_of_death)
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	ckpt_sleep_ms(1000 * DEAD);
-	restart_tree(_metadata);
+	ASSERT_EQ(self->pid, restart_image(""));
 	ends_well(_metadata, &self->pid);
 }
 
@@ -641,7 +633,7 @@ static void check_outsider(void)
 	MUST(shows_pid(fd, getppid()));
 }
 
-PROGRAM_FIXTURE(refused, become_reaper, end);
+PROGRAM_FIXTURE(refused, begin_tree, end_tree);
 
 TEST_F(refused, pidfd_of_outsider)
 {

@@ -3,7 +3,7 @@
  * FIFOs: what they hold, who has which end, who waits for the other one; and at
  * restart what others have made of them.
  */
-#include "program.h"
+#include "tree_program.h"
 
 #define FIFO	DIRECTORY "/fifo"
 
@@ -204,13 +204,13 @@ static void check_reader_gone(void)
 
 static void fifo_begin(struct __test_metadata *_metadata)
 {
-	become_reaper(_metadata);
+	begin_tree(_metadata);
 	ASSERT_TRUE(mount_files("tmpfs"));
 }
 
 static void fifo_end(pid_t pid)
 {
-	end(pid);
+	end_tree(pid);
 	umount_files();
 }
 
@@ -238,20 +238,12 @@ PROGRAM(reader_gone);
 
 TEST_F(fifo, comes_back)
 {
-	self->pid = start_program(_metadata, &variant->program);
-	kill_and_bring_tree_back(_metadata, self->pid);
-	restart_again(_metadata, self->pid);
-	kill_and_bring_tree_back(_metadata, self->pid);
-	ends_well(_metadata, &self->pid);
+	program_comes_back(_metadata, &self->pid, &variant->program);
 }
 
 TEST_F(fifo, goes_on)
 {
-	self->pid = start_program(_metadata, &variant->program);
-	EXPECT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ends_well(_metadata, &self->pid);
+	program_goes_on(_metadata, &self->pid, &variant->program);
 }
 
 /* ---- what refuses ------------------------------------------------------------------ */
@@ -276,7 +268,7 @@ TEST_F(refused, end_outside)
 		TH_LOG("%s", ckpt_log_text);
 	}
 	close(fd);
-	kill_and_bring_tree_back(_metadata, self->pid);
+	kill_and_restart(_metadata, &self->pid, false);
 	ends_well(_metadata, &self->pid);
 }
 

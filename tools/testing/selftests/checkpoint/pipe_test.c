@@ -3,7 +3,7 @@
  * Processes that talk through unnamed pipes go on talking: what a pipe holds,
  * what it can hold, packets, who reads and who writes, and who waits for whom.
  */
-#include "program.h"
+#include "tree_program.h"
 
 #include <poll.h>
 
@@ -202,7 +202,7 @@ CONTENTS(opened);
 
 /* ---- in the test ---------------------------------------------------------------- */
 
-PROGRAM_FIXTURE(pipes, become_reaper, end);
+PROGRAM_FIXTURE(pipes, begin_tree, end_tree);
 
 FIXTURE_VARIANT(pipes)
 {
@@ -226,8 +226,8 @@ PIPE(opened);
 TEST_F(pipes, comes_back)
 {
 	self->pid = start_program(_metadata, variant->program);
-	kill_and_bring_tree_back(_metadata, self->pid);
-	kill_and_bring_tree_back(_metadata, self->pid);
+	kill_and_restart(_metadata, &self->pid, false);
+	kill_and_restart(_metadata, &self->pid, false);
 	ends_well(_metadata, &self->pid);
 }
 
@@ -292,7 +292,7 @@ FIXTURE(talk)
 
 FIXTURE_SETUP(talk)
 {
-	become_reaper(_metadata);
+	begin_tree(_metadata);
 }
 
 FIXTURE_TEARDOWN(talk)
@@ -310,7 +310,7 @@ TEST_F_TIMEOUT(talk, no_number_is_lost, 60)
 	ASSERT_TRUE(ckpt_wait_size(LOG, 6, 10000));
 	for (i = 0; i < 10; i++) {
 		ckpt_sleep_ms(7 + 5 * i);
-		kill_and_bring_tree_back(_metadata, self->pid);
+		kill_and_restart(_metadata, &self->pid, false);
 	}
 	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 30000)) {
 		TH_LOG("%s", log_text());

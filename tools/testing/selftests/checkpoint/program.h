@@ -23,7 +23,6 @@
 /* In this order: they define the same names. */
 #include <linux/fs.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 
 #define LOG		"/tmp/program.log"
 #define GO		"/tmp/program.go"
@@ -272,43 +271,6 @@ static inline pid_t restart_with(pid_t pid, unsigned long flags,
 
 	close(in);
 	return ret;
-}
-
-/* ---- trees, which come to the test when they die ----------------------- */
-
-static inline void become_reaper(struct __test_metadata *_metadata)
-{
-	begin(_metadata);
-	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
-}
-
-static inline void restart_tree(struct __test_metadata *_metadata)
-{
-	char cmd[128];
-
-	snprintf(cmd, sizeof(cmd), "restart --detach -i %s 2>&1", CKPT_IMG);
-	ASSERT_EQ(0, system(cmd));
-}
-
-static inline void kill_and_bring_tree_back(struct __test_metadata *_metadata,
-					    pid_t pid)
-{
-	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	while (waitpid(-1, NULL, 0) > 0)
-		;
-	restart_tree(_metadata);
-}
-
-/* Brings it back once more from the image that it came from. */
-static inline void restart_again(struct __test_metadata *_metadata, pid_t pid)
-{
-	/* It leads its process group. */
-	ASSERT_EQ(0, kill(-pid, SIGKILL));
-	while (waitpid(-1, NULL, 0) > 0)
-		;
-	restart_tree(_metadata);
 }
 
 static inline void go(void)

@@ -153,6 +153,38 @@ static inline void kill_and_restart(struct __test_metadata *_metadata,
 		ASSERT_EQ(was, *pid);
 }
 
+/* Brings it back once more from the image that it came from. */
+static inline void restart_again(struct __test_metadata *_metadata, pid_t *pid)
+{
+	/* It leads its process group. */
+	ASSERT_EQ(0, kill(-*pid, SIGKILL));
+	reap_all();
+	*pid = restart_image("");
+	ASSERT_LT(0, *pid);
+}
+
+/* A program that is killed twice, and restarted twice from one image. */
+static inline void program_comes_back(struct __test_metadata *_metadata,
+				      pid_t *pid, const struct program *program)
+{
+	*pid = start_program(_metadata, program);
+	kill_and_restart(_metadata, pid, false);
+	restart_again(_metadata, pid);
+	kill_and_restart(_metadata, pid, false);
+	ends_well(_metadata, pid);
+}
+
+/* A program that is saved and left alone. */
+static inline void program_goes_on(struct __test_metadata *_metadata, pid_t *pid,
+				   const struct program *program)
+{
+	*pid = start_program(_metadata, program);
+	ASSERT_LT(0, ckpt_save(*pid, CKPT_IMG, 0)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ends_well(_metadata, pid);
+}
+
 /* They all found what they had to find. */
 static inline void tree_ends_well(struct __test_metadata *_metadata, pid_t *pid)
 {
