@@ -7,7 +7,7 @@
 
 #include <linux/io_uring.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -350,7 +350,7 @@ static void many_reasons(void *arg)
 	pid_t tid = 0;
 	pthread_t th;
 
-	if (eventfd(0, 0) < 0)
+	if (inotify_init() < 0)
 		_exit(1);
 	pthread_create(&th, NULL, thread_sleeps, &tid);
 	mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -369,7 +369,7 @@ static void many_reasons(void *arg)
 
 TEST_F(abi, all_reasons_at_once)
 {
-	static const char *const words[] = { "eventfd", "mapping", "io_uring" };
+	static const char *const words[] = { "inotify_fops", "mapping", "io_uring" };
 	struct stat st;
 	pid_t pid;
 	int i;

@@ -16,7 +16,6 @@
 
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/time.h>
 #include <ucontext.h>
 
@@ -1507,15 +1506,6 @@ TEST_F(signals, nothing_of_the_restarter)
 
 /* ---- refused ------------------------------------------------------------------------ */
 
-static void have_signalfd(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	MUST(signalfd(-1, &set, 0) >= 0);
-}
-
 static void have_sigio(void)
 {
 	int fd = open("/dev/random", O_RDONLY);
@@ -1539,7 +1529,6 @@ FIXTURE_VARIANT_ADD(refused, name)		\
 	.words = text,				\
 }
 
-REFUSED(signalfd, "signalfd_fops cannot be saved yet");
 REFUSED(sigio, "has O_ASYNC, which cannot be saved yet");
 
 TEST_F(refused, by_name)
