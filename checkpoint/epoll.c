@@ -144,7 +144,7 @@ static int ckpt_put_epitem(void *arg, const struct ckpt_epitem *item)
 	*e = (struct ckpt_epoll_item) {
 		.file	= obj->objref,
 		.fd	= item->fd,
-		.events	= item->events,
+		.events	= (__force u32)item->events,
 		.flags	= item->ready ? CKPT_EPOLL_READY : 0,
 		.data	= item->data,
 	};
@@ -261,7 +261,7 @@ static int ckpt_get_epitem(struct ckpt_restart *rs,
 	*item = (struct ckpt_epitem) {
 		.file	= file,
 		.fd	= e->fd,
-		.events	= e->events,
+		.events	= (__force __poll_t)e->events,
 		.data	= e->data,
 		.ready	= e->flags & CKPT_EPOLL_READY,
 	};

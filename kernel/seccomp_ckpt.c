@@ -132,12 +132,15 @@ struct seccomp_filter *ckpt_seccomp_create(struct seccomp_filter *prev,
 void ckpt_seccomp_attach(struct seccomp_filter *filter)
 {
 	struct seccomp_filter *walker, *old;
+	unsigned long flags;
 	int count = 0;
 
 	for (walker = filter; walker; walker = walker->prev)
 		count++;
+	/* It is there as long as current runs. */
+	if (WARN_ON_ONCE(!lock_task_sighand(current, &flags)))
+		return;
 	ckpt_seccomp_grab(filter);
-	spin_lock_irq(&current->sighand->siglock);
 	old = current->seccomp.filter;
 	WARN_ON_ONCE(!is_ancestor(old, filter));
 	/* Nobody else looks at it without the lock: see seccomp_sync_threads(). */
@@ -145,7 +148,7 @@ void ckpt_seccomp_attach(struct seccomp_filter *filter)
 	atomic_set(&current->seccomp.filter_count, count);
 	seccomp_assign_mode(current, SECCOMP_MODE_FILTER,
 			    SECCOMP_FILTER_FLAG_SPEC_ALLOW);
-	spin_unlock_irq(&current->sighand->siglock);
+	unlock_task_sighand(current, &flags);
 	ckpt_seccomp_put(old);
 }
 

@@ -76,7 +76,7 @@ struct ckpt_epoll {
 struct ckpt_epitem {
 	struct file *file;
 	int fd;
-	u32 events;
+	__poll_t events;
 	u64 data;
 	struct sighand_struct *sighand;
 	bool ready;

@@ -346,15 +346,17 @@ void ckpt_timer_discard(struct k_itimer *timr)
 void ckpt_timer_publish(struct k_itimer *timr)
 {
 	struct signal_struct *sig = current->signal;
+	unsigned long flags;
 
 	sig->next_posix_timer_id = timr->it_id;
 	WARN_ON_ONCE(posix_timer_add(timr) != timr->it_id);
 	/* As in do_timer_create() */
 	spin_lock_irq(&timr->it_lock);
-	spin_lock(&current->sighand->siglock);
-	WRITE_ONCE(timr->it_signal, sig);
-	hlist_add_head(&timr->list, &sig->posix_timers);
-	spin_unlock(&current->sighand->siglock);
+	if (!WARN_ON_ONCE(!lock_task_sighand(current, &flags))) {
+		WRITE_ONCE(timr->it_signal, sig);
+		hlist_add_head(&timr->list, &sig->posix_timers);
+		unlock_task_sighand(current, &flags);
+	}
 	spin_unlock_irq(&timr->it_lock);
 }
 

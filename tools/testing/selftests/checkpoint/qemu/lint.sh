@@ -82,6 +82,8 @@ compile()
 	local objects=() f
 
 	for f in $(overlay '^(checkpoint|arch|fs|mm|kernel|ipc|lib|net)/.*\.c$'); do
+		# Some are a part of what they are named after.
+		f=${f/%_ckpt.c/.c}
 		# Only what this configuration builds.
 		[ ! -f "$B/kernel/${f%.c}.o" ] || objects+=("${f%.c}.o")
 	done
