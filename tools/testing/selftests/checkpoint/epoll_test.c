@@ -386,7 +386,7 @@ static void check_signals(void)
 }
 
 /* More than a record holds, of one file. */
-#define MANY	40000
+#define MANY	20000
 
 static void set_many(void)
 {
