@@ -452,7 +452,7 @@ PROGRAM(timeout);
 PROGRAM(signals);
 PROGRAM(many);
 
-TEST_F(epoll, comes_back)
+TEST_F_TIMEOUT(epoll, comes_back, 120)
 {
 	program_comes_back(_metadata, &self->pid, &variant->program);
 }
