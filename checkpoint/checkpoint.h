@@ -595,7 +595,6 @@ enum ckpt_phase {
  * @links: EPOLL records
  * @nr_links: their number
  * @pids: pid in the image to index, of leaders
- * @sighands: objref of handlers to the first process that has them
  * @ghosts: ids whose leader is gone: number in the image to struct pid
  */
 struct ckpt_restart {
@@ -643,7 +642,6 @@ struct ckpt_restart {
 	struct xarray links;
 	unsigned long nr_links;
 	struct xarray pids;
-	struct xarray sighands;
 	struct xarray ghosts;
 };
 
@@ -656,10 +654,27 @@ const struct ckpt_rec *ckpt_obj_rec(struct ckpt_restart *rs,
 struct ckpt_member *ckpt_member(struct ckpt_restart *rs, u32 index);
 struct ckpt_member *ckpt_sighand_user(struct ckpt_restart *rs, u32 objref);
 
+static inline const struct ckpt_rec_tree_task *
+ckpt_tree_rec(const struct ckpt_member *m)
+{
+	return ckpt_rec_as(m->tree_task, tree_task);
+}
+
 /* Had it exited when it was saved? */
 static inline bool ckpt_is_zombie(const struct ckpt_member *m)
 {
-	return ckpt_rec_as(m->tree_task, tree_task)->flags & CKPT_TREE_ZOMBIE;
+	return ckpt_tree_rec(m)->flags & CKPT_TREE_ZOMBIE;
+}
+
+static inline bool ckpt_is_leader(const struct ckpt_member *m)
+{
+	return ckpt_tree_rec(m)->leader == m->index;
+}
+
+/* Who turns into it. A lone task that restores itself has joined nobody. */
+static inline struct task_struct *ckpt_member_task(const struct ckpt_member *m)
+{
+	return m->t ?: current;
 }
 
 void ckpt_robj_free(struct ckpt_robj *obj);
@@ -680,6 +695,7 @@ int ckpt_member_build(struct ckpt_member *m);
 void ckpt_member_commit(struct ckpt_member *m);
 long ckpt_member_finish(struct ckpt_member *m);
 void ckpt_member_release(struct ckpt_member *m);
+void ckpt_restart_start(struct ckpt_restart *rs);
 void ckpt_restart_resume(struct ckpt_member *m);
 long ckpt_restart_self(struct ckpt_restart *rs);
 long ckpt_restart_member(struct ckpt_restart *rs, u32 index);
@@ -755,7 +771,8 @@ void restore_files_unused(struct ckpt_restart *rs);
 
 struct file *ckpt_open_path(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			    int flags);
-const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs, u32 objref);
+const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs,
+				      const struct ckpt_rec *r);
 
 /* ---- eventfd.c ---------------------------------------------------------- */
 

@@ -280,7 +280,7 @@ static struct sighand_struct *ckpt_epitem_sighand(struct ckpt_restart *rs,
 		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "signal handlers %u are nobody's",
 					objref));
 	rcu_read_lock();
-	sighand = rcu_dereference((m->t ?: current)->sighand);
+	sighand = rcu_dereference(ckpt_member_task(m)->sighand);
 	if (sighand && !refcount_inc_not_zero(&sighand->count))
 		sighand = NULL;
 	rcu_read_unlock();

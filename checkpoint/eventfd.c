@@ -53,7 +53,7 @@ int checkpoint_eventfd(struct ckpt_ctx *ctx, struct file *file, u32 objref)
  */
 struct file *restore_eventfd(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
-	const struct ckpt_rec *part = ckpt_file_part(rs, ckpt_rec_as(r, file)->objref);
+	const struct ckpt_rec *part = ckpt_file_part(rs, r);
 	const struct ckpt_rec_eventfd *rec = ckpt_rec_as(part, eventfd);
 	struct ckpt_eventfd state = { .count = rec->count };
 	struct file *file;

@@ -242,6 +242,12 @@ static const struct ckpt_file_ops *ckpt_file_kind(struct ckpt_ctx *ctx,
 	return NULL;
 }
 
+/* With a PIPE record behind it. */
+static bool ckpt_kind_of_pipe(u32 kind)
+{
+	return kind == CKPT_FILE_PIPE || kind == CKPT_FILE_FIFO;
+}
+
 /* How files of an image are made; NULL for what this kernel does not know. */
 static const struct ckpt_file_ops *ckpt_file_ops(u32 kind)
 {
@@ -495,7 +501,7 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	kind = ckpt_file_kind(ctx, file);
 	if (!kind)
 		return -EOPNOTSUPP;
-	if (kind->kind == CKPT_FILE_PIPE || kind->kind == CKPT_FILE_FIFO)
+	if (ckpt_kind_of_pipe(kind->kind))
 		pipe = ckpt_obj_checkpoint(ctx, CKPT_OBJ_PIPE, file_inode(file),
 					   &ret);
 
@@ -645,13 +651,16 @@ out:
 /**
  * ckpt_file_part - the record that belongs to an open file
  * @rs: the restart
- * @objref: of the file, which is there
+ * @r: the FILE record
  *
  * Return: the record, or NULL if there is none.
  */
-const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs, u32 objref)
+const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs,
+				      const struct ckpt_rec *r)
 {
-	return ((struct ckpt_robj *)xa_load(&rs->objs, objref))->part;
+	struct ckpt_robj *obj = xa_load(&rs->objs, ckpt_rec_as(r, file)->objref);
+
+	return obj->part;
 }
 
 /**
@@ -698,11 +707,11 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of file %u", rec->kind);
 	if (kind->by_path && path[0] != '/')
 		return ckpt_bad(rs, r, -EINVAL, "the path is not absolute");
-	part = ckpt_file_part(rs, rec->objref);
+	part = ckpt_file_part(rs, r);
 	if (kind->part != (part ? part->type : 0))
 		return ckpt_bad(rs, r, -EINVAL, "kind of file %u with %s record", rec->kind,
 				part ? ckpt_rec_name(part->type) : "no");
-	if ((rec->kind == CKPT_FILE_PIPE || rec->kind == CKPT_FILE_FIFO) &&
+	if (ckpt_kind_of_pipe(rec->kind) &&
 	    (rec->f_flags & O_ACCMODE) == O_ACCMODE)
 		return ckpt_bad(rs, r, -EINVAL, "an end of a pipe for nothing");
 	return 0;
@@ -786,7 +795,7 @@ static int ckpt_collect_file(struct ckpt_ctx *ctx, void *ptr)
 {
 	const struct ckpt_file_ops *kind = ckpt_file_kind(ctx, ptr);
 
-	if (kind && (kind->kind == CKPT_FILE_PIPE || kind->kind == CKPT_FILE_FIFO))
+	if (kind && ckpt_kind_of_pipe(kind->kind))
 		return ckpt_collect_pipe(ctx, ptr);
 	return 0;
 }

@@ -131,10 +131,9 @@ static struct pid *ckpt_pidfd_pid(struct ckpt_restart *rs,
 	if (!m)
 		return ERR_PTR(ckpt_bad(rs, part, -EINVAL, "there is no task %u", rec->task));
 	if (!(rec->flags & CKPT_PIDFD_THREAD) &&
-	    ckpt_rec_as(m->tree_task, tree_task)->leader != m->index)
+	    !ckpt_is_leader(m))
 		return ERR_PTR(ckpt_bad(rs, part, -EINVAL, "task %u is no process", rec->task));
-	/* One that restores itself has not joined. */
-	pid = get_task_pid(m->t ?: current, PIDTYPE_PID);
+	pid = get_task_pid(ckpt_member_task(m), PIDTYPE_PID);
 	return pid ?: ERR_PTR(-ESRCH);
 }
 
@@ -147,7 +146,7 @@ static struct pid *ckpt_pidfd_pid(struct ckpt_restart *rs,
  */
 struct file *restore_pidfd(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
-	const struct ckpt_rec *part = ckpt_file_part(rs, ckpt_rec_as(r, file)->objref);
+	const struct ckpt_rec *part = ckpt_file_part(rs, r);
 	struct pid *pid = ckpt_pidfd_pid(rs, part);
 	struct file *file;
 

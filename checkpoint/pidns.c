@@ -240,7 +240,7 @@ u32 ckpt_pid_levels(struct ckpt_ctx *ctx, struct pid *pid)
 void checkpoint_pidns(struct ckpt_ctx *ctx, struct task_struct *t,
 		      struct pid *pid, struct ckpt_rec_tree_task *rec)
 {
-	struct ckpt_tree_ids *ids = (struct ckpt_tree_ids *)(rec + 1);
+	struct ckpt_tree_ids *ids = ckpt_rec_var(rec);
 	struct pid_namespace *ns = ns_of_pid(pid), *up = ns;
 	u32 level = rec->nr_levels;
 	int init;
@@ -262,11 +262,6 @@ void checkpoint_pidns(struct ckpt_ctx *ctx, struct task_struct *t,
 }
 
 /* ---- is that possible? ------------------------------------------------------------ */
-
-static const struct ckpt_rec_tree_task *ckpt_tree_rec(const struct ckpt_member *m)
-{
-	return ckpt_rec_as(m->tree_task, tree_task);
-}
 
 /**
  * ckpt_image_is_container - does an image bring its pid namespace?
@@ -310,7 +305,7 @@ static const char *ckpt_bad_init(struct ckpt_member *m)
 	const struct ckpt_tree_ids *ids = m->tree_task->var;
 	u32 above = 0;
 
-	if (rec->leader != m->index)
+	if (!ckpt_is_leader(m))
 		return "a thread cannot be the init of its pid namespace";
 	if (ids[rec->nr_levels - 1].pid != 1)
 		return "the init of a pid namespace has to be pid 1";
@@ -365,7 +360,7 @@ int ckpt_check_pidns_records(struct ckpt_member *m)
 	const struct ckpt_rec_tree_task *rec = ckpt_tree_rec(m);
 	const char *why = ckpt_bad_pidns(m);
 
-	if (!why && m->index && rec->leader == m->index &&
+	if (!why && m->index && ckpt_is_leader(m) &&
 	    !ckpt_ns_descends(m, ckpt_member(m->rs, rec->parent)))
 		why = "its pid namespace does not lie below that of its parent";
 	return why ? ckpt_bad(m->rs, m->tree_task, -EINVAL, "%s", why) : 0;
@@ -379,7 +374,7 @@ static struct pid_namespace *ckpt_member_ns(struct ckpt_member *m)
 	struct pid_namespace *ns;
 
 	rcu_read_lock();
-	ns = task_active_pid_ns(m->t ?: current);
+	ns = task_active_pid_ns(ckpt_member_task(m));
 	if (ns)
 		get_pid_ns(ns);
 	rcu_read_unlock();

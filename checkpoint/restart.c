@@ -65,7 +65,6 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	xa_init_flags(&rs->dead, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->links, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pids, XA_FLAGS_ACCOUNT);
-	xa_init_flags(&rs->sighands, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->ghosts, XA_FLAGS_ACCOUNT);
 	rs->tally.chunks_crc = ~0U;
 	rs->tally.index_crc = ~0U;
@@ -114,7 +113,6 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	restore_pidfds_done(rs);
 	xa_destroy(&rs->links);
 	xa_destroy(&rs->pids);
-	xa_destroy(&rs->sighands);
 	xa_destroy(&rs->ghosts);
 	if (rs->next)
 		ckpt_rec_free(rs->next);
@@ -200,7 +198,7 @@ static bool ckpt_same_rights(const struct cred *a, const struct cred *b)
 /* May this task turn into another? */
 static int ckpt_check_caller(struct ckpt_member *m)
 {
-	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
+	const struct ckpt_rec_tree_task *rec = ckpt_tree_rec(m);
 	struct ckpt_restart *rs = m->rs;
 	struct task_struct *t = current;
 	unsigned int threads;
@@ -369,6 +367,31 @@ void ckpt_member_release(struct ckpt_member *m)
 }
 
 /**
+ * ckpt_restart_start - let all run that goes on by itself
+ * @rs: the restart, with all tasks of the tree committed
+ *
+ * What the restart itself does to a file is no event for who watches it: so
+ * epolls tell of events after the pipes are as they were, and timers of
+ * descriptors run after that.
+ *
+ * Context: may sleep; none of the tree is in user mode.
+ */
+void ckpt_restart_start(struct ckpt_restart *rs)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+
+	xa_for_each(&rs->members, i, m) {
+		if (m->speaks)
+			restore_timers_start(m);
+		cond_resched();
+	}
+	restore_pipes_done(rs);
+	restore_epolls_start(rs);
+	restore_timerfds_start(rs);
+}
+
+/**
  * ckpt_restart_resume - last step before current returns to the program
  * @m: the task, committed
  *
@@ -439,10 +462,7 @@ long ckpt_restart_self(struct ckpt_restart *rs)
 	/* A limit or signal that the log runs into is not the program's yet. */
 	ckpt_log_close(&rs->log);
 	ret = ckpt_member_finish(m);
-	restore_timers_start(m);
-	restore_pipes_done(rs);
-	restore_epolls_start(rs);
-	restore_timerfds_start(rs);
+	ckpt_restart_start(rs);
 	ckpt_say_done(rs);
 	restore_signal_finish(m);
 	ckpt_restart_resume(m);

@@ -440,7 +440,7 @@ static bool ckpt_id_possible(pid_t id, pid_t least)
 
 static int ckpt_check_ids(struct ckpt_restart *rs, struct ckpt_member *m)
 {
-	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
+	const struct ckpt_rec_tree_task *rec = ckpt_tree_rec(m);
 	const struct ckpt_tree_ids *ids = m->tree_task->var, *group;
 	u32 i;
 
@@ -466,7 +466,7 @@ static int ckpt_check_ids(struct ckpt_restart *rs, struct ckpt_member *m)
 /* A parent comes before its children and a leader before its threads. */
 static int ckpt_check_place(struct ckpt_restart *rs, struct ckpt_member *m)
 {
-	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
+	const struct ckpt_rec_tree_task *rec = ckpt_tree_rec(m);
 	struct ckpt_member *leader, *parent;
 
 	if (rec->flags & ~CKPT_TREE_FLAGS_ALL)
@@ -477,7 +477,7 @@ static int ckpt_check_place(struct ckpt_restart *rs, struct ckpt_member *m)
 				"its leader, task %u, does not come before it",
 				rec->leader);
 	leader = ckpt_member(rs, rec->leader);
-	if (ckpt_rec_as(leader->tree_task, tree_task)->leader != rec->leader)
+	if (!ckpt_is_leader(leader))
 		return ckpt_bad(rs, m->tree_task, -EINVAL,
 				"its leader, task %u, is none", rec->leader);
 	if (leader != m) {
@@ -507,7 +507,7 @@ static int ckpt_check_place(struct ckpt_restart *rs, struct ckpt_member *m)
 	if (ckpt_is_zombie(parent))
 		return ckpt_bad(rs, m->tree_task, -EINVAL,
 				"its parent, task %u, has exited", rec->parent);
-	parent = ckpt_member(rs, ckpt_rec_as(parent->tree_task, tree_task)->leader);
+	parent = ckpt_member(rs, ckpt_tree_rec(parent)->leader);
 	parent->children++;
 	return 0;
 }

@@ -50,16 +50,6 @@
 /* Longest time without anybody joining. */
 #define CKPT_JOIN_TIMEOUT	(10 * HZ)
 
-static u32 ckpt_leader_index(const struct ckpt_member *m)
-{
-	return ckpt_rec_as(m->tree_task, tree_task)->leader;
-}
-
-static bool ckpt_is_leader(const struct ckpt_member *m)
-{
-	return ckpt_leader_index(m) == m->index;
-}
-
 /* ---- phases -------------------------------------------------------------------- */
 
 static enum ckpt_phase ckpt_phase(struct ckpt_restart *rs)
@@ -317,7 +307,7 @@ static struct task_struct *ckpt_real_parent(struct task_struct *t)
 
 static const char *ckpt_misplaced(struct ckpt_restart *rs, struct ckpt_member *m)
 {
-	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
+	const struct ckpt_rec_tree_task *rec = ckpt_tree_rec(m);
 	struct task_struct *t = m->t, *thread, *child, *parent;
 	u32 children = 0;
 
@@ -406,7 +396,7 @@ static struct pid *ckpt_id(struct ckpt_member *m, bool of_session)
 
 static int ckpt_find_ids(struct ckpt_member *m, struct ckpt_ids *ids)
 {
-	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
+	const struct ckpt_rec_tree_task *rec = ckpt_tree_rec(m);
 	const struct ckpt_tree_ids *want = m->tree_task->var;
 
 	/* Those of the coordinator stand for what stayed outside. */
@@ -462,7 +452,7 @@ static void ckpt_set_parent(struct ckpt_restart *rs, struct ckpt_member *m)
 
 	if (!m->index)
 		return;
-	parent = ckpt_member(rs, ckpt_rec_as(m->tree_task, tree_task)->parent)->t;
+	parent = ckpt_member(rs, ckpt_tree_rec(m)->parent)->t;
 	if (t->ptrace)
 		return;
 	RCU_INIT_POINTER(t->real_parent, parent);
@@ -583,26 +573,11 @@ static void ckpt_keep_exit_signals(struct ckpt_restart *rs)
 	read_unlock(&tasklist_lock);
 }
 
-static void ckpt_start_timers(struct ckpt_restart *rs)
-{
-	struct ckpt_member *m;
-	unsigned long i;
-
-	xa_for_each(&rs->members, i, m) {
-		if (m->speaks)
-			restore_timers_start(m);
-		cond_resched();
-	}
-}
-
 static void ckpt_run_commit(struct ckpt_restart *rs)
 {
 	wait_event(rs->progress, !atomic_read(&rs->left));
 	ckpt_keep_exit_signals(rs);
-	ckpt_start_timers(rs);
-	restore_pipes_done(rs);
-	restore_epolls_start(rs);
-	restore_timerfds_start(rs);
+	ckpt_restart_start(rs);
 	rs->stats.total_ns = ktime_get() - rs->start;
 	ckpt_set_phase(rs, CKPT_PHASE_RELEASE, 0);
 }

@@ -86,7 +86,7 @@ static int restore_sighand_check(struct ckpt_member *m)
 
 static bool ckpt_has_threads(struct ckpt_restart *rs, struct ckpt_member *m)
 {
-	return ckpt_member(rs, ckpt_rec_as(m->tree_task, tree_task)->leader)->threads;
+	return ckpt_member(rs, ckpt_tree_rec(m)->leader)->threads;
 }
 
 /* Who has them in common has memory in common, too: see clone(). */
@@ -112,20 +112,16 @@ static int restore_sighand_share(struct ckpt_member *m, struct ckpt_member *firs
 /* The first that has handlers makes them. */
 static int restore_sighand_find(struct ckpt_member *m)
 {
-	const struct ckpt_rec_task *rec = ckpt_rec_as(m->task, task);
-	struct ckpt_restart *rs = m->rs;
-	void *entry = xa_load(&rs->sighands, rec->sighand);
+	u32 objref = ckpt_rec_as(m->task, task)->sighand;
+	struct ckpt_member *first = ckpt_sighand_user(m->rs, objref);
 
-	if (entry)
-		return restore_sighand_share(m, ckpt_member(rs, xa_to_value(entry)));
-	return xa_err(xa_store(&rs->sighands, rec->sighand,
-			       xa_mk_value(m->index), GFP_KERNEL_ACCOUNT));
+	return first == m ? 0 : restore_sighand_share(m, first);
 }
 
 /* Threads have those of their process. */
 static int restore_sighand_thread(struct ckpt_member *m)
 {
-	const struct ckpt_rec_tree_task *rec = ckpt_rec_as(m->tree_task, tree_task);
+	const struct ckpt_rec_tree_task *rec = ckpt_tree_rec(m);
 	struct ckpt_member *speaks = ckpt_member(m->rs, rec->leader);
 
 	if (!speaks->speaks)
@@ -727,7 +723,7 @@ static void restore_stop(struct ckpt_member *m)
 {
 	const struct ckpt_rec_signal *rec = ckpt_rec_as(m->signal, signal);
 	int sig = rec->stop_code;
-	bool tell = ckpt_rec_as(m->tree_task, tree_task)->leader == 0;
+	bool tell = ckpt_tree_rec(m)->leader == 0;
 	unsigned long mask = sig | JOBCTL_STOP_PENDING;
 	struct signal_struct *group = current->signal;
 
@@ -750,7 +746,7 @@ static void restore_continued(struct ckpt_member *m)
 {
 	struct signal_struct *group = current->signal;
 
-	if (!ckpt_rec_as(m->tree_task, tree_task)->leader)
+	if (!ckpt_tree_rec(m)->leader)
 		return;
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	if (!(group->flags & SIGNAL_GROUP_EXIT))

@@ -53,7 +53,7 @@ int checkpoint_signalfd(struct ckpt_ctx *ctx, struct file *file, u32 objref)
  */
 struct file *restore_signalfd(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
-	const struct ckpt_rec *part = ckpt_file_part(rs, ckpt_rec_as(r, file)->objref);
+	const struct ckpt_rec *part = ckpt_file_part(rs, r);
 	sigset_t mask = { { ckpt_rec_as(part, signalfd)->mask } };
 	struct file *file;
 

@@ -133,7 +133,7 @@ static void ckpt_timerfd_state(const struct ckpt_rec_timerfd *rec,
  */
 struct file *restore_timerfd(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
-	const struct ckpt_rec *part = ckpt_file_part(rs, ckpt_rec_as(r, file)->objref);
+	const struct ckpt_rec *part = ckpt_file_part(rs, r);
 	const struct ckpt_rec_timerfd *rec = ckpt_rec_as(part, timerfd);
 	struct ckpt_timerfd state;
 	struct file *file;

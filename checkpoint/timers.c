@@ -248,17 +248,6 @@ int ckpt_bad_timer(const struct ckpt_member *m, const struct ckpt_timer *timer,
 	return err;
 }
 
-static u32 ckpt_leader_of(const struct ckpt_member *m)
-{
-	return ckpt_rec_as(m->tree_task, tree_task)->leader;
-}
-
-/* A lone task that restores itself has joined nobody. */
-static struct pid *ckpt_member_pid(const struct ckpt_member *m)
-{
-	return task_pid(m->t ?: current);
-}
-
 /* Who gets the signal; itself, if that is the process or nobody. */
 static struct ckpt_member *ckpt_timer_target(struct ckpt_member *m,
 					     const struct ckpt_timer *timer)
@@ -269,7 +258,8 @@ static struct ckpt_member *ckpt_timer_target(struct ckpt_member *m,
 	    timer->thread == CKPT_TIMER_NO_TASK)
 		return m;
 	target = ckpt_member(m->rs, timer->thread);
-	return target && ckpt_leader_of(target) == ckpt_leader_of(m) ? target : NULL;
+	return target && ckpt_tree_rec(target)->leader == ckpt_tree_rec(m)->leader ?
+	       target : NULL;
 }
 
 static bool ckpt_timer_flags_ok(const struct ckpt_timer *timer)
@@ -330,7 +320,8 @@ static int ckpt_timer_check_clock(struct ckpt_member *m,
 		return 0;
 	of = ckpt_member(m->rs, timer->clock_task);
 	if (timer->clock >= 0 || !of ||
-	    ckpt_leader_of(of) != (thread ? ckpt_leader_of(m) : of->index))
+	    ckpt_tree_rec(of)->leader !=
+			(thread ? ckpt_tree_rec(m)->leader : of->index))
 		return ckpt_bad_timer(m, timer, -EINVAL, "clock of task %u", timer->clock_task);
 	return 0;
 }
@@ -353,6 +344,11 @@ static int ckpt_timer_check(struct ckpt_member *m, const struct ckpt_timer *time
 	return ret ?: ckpt_timer_check_clock(m, timer);
 }
 
+static struct pid *ckpt_timer_pid(struct ckpt_member *m, u32 index)
+{
+	return task_pid(ckpt_member_task(ckpt_member(m->rs, index)));
+}
+
 static struct k_itimer *ckpt_timer_make(struct ckpt_member *m,
 					const struct ckpt_timer *timer)
 {
@@ -360,13 +356,13 @@ static struct k_itimer *ckpt_timer_make(struct ckpt_member *m,
 
 	/* That struct pid is of no task, as is that of one that is gone. */
 	if (!(timer->notify & SIGEV_THREAD_ID))
-		target = ckpt_member_pid(ckpt_member(m->rs, ckpt_leader_of(m)));
+		target = ckpt_timer_pid(m, ckpt_tree_rec(m)->leader);
 	else if (timer->thread != CKPT_TIMER_NO_TASK)
-		target = ckpt_member_pid(ckpt_member(m->rs, timer->thread));
+		target = ckpt_timer_pid(m, timer->thread);
 	else
 		target = &init_struct_pid;
 	if (timer->clock_task != CKPT_TIMER_NO_TASK)
-		clock = ckpt_member_pid(ckpt_member(m->rs, timer->clock_task));
+		clock = ckpt_timer_pid(m, timer->clock_task);
 	return ckpt_timer_create(timer, target, clock);
 }
 
@@ -519,7 +515,7 @@ static void ckpt_start_timer(struct k_itimer *timr, unsigned int i, void *data)
 void restore_timers_start(struct ckpt_member *m)
 {
 	if (m->timers)
-		ckpt_timers_visit(m->t ?: current, ckpt_rec_as(m->timers, timers)->nr,
+		ckpt_timers_visit(ckpt_member_task(m), ckpt_rec_as(m->timers, timers)->nr,
 				  m->timers_room, ckpt_start_timer,
 				  (void *)m->timers->var);
 }

@@ -471,6 +471,21 @@ static inline const char *ckpt_difference(const char *was, const char *is)
 
 #define CKPT_IMG	"/tmp/ckpt.img"
 
+/* Of a record whose own checksum is 0, for who changes an image. */
+static inline __u32 ckpt_crc32c(const void *buf, size_t len)
+{
+	const unsigned char *p = buf;
+	__u32 crc = ~0U;
+	int i;
+
+	while (len--) {
+		crc ^= *p++;
+		for (i = 0; i < 8; i++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return ~crc;
+}
+
 static inline bool ckpt_is_there(void)
 {
 	return sys_checkpoint(-1, -1, ~0UL, NULL, 0) >= 0 || errno != ENOSYS;

@@ -72,25 +72,6 @@ static bool watches(int ep, int fd, uint32_t events, uint64_t data)
 	return strstr(text, line);
 }
 
-static void start_child(void (*fn)(void), long blocks_in)
-{
-	child = fork();
-	MUST(child >= 0);
-	if (!child) {
-		fn();
-		_exit(GOOD);
-	}
-	MUST(ckpt_wait_syscall(child, blocks_in));
-}
-
-static void end_child(void)
-{
-	int status;
-
-	MUST(waitpid(child, &status, 0) == child);
-	MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
-}
-
 #define ALWAYS	(EPOLLERR | EPOLLHUP)
 
 static void set_level(void)
@@ -296,13 +277,13 @@ static void set_waiter(void)
 	ep = new_epoll();
 	a = event(0);
 	add(ep, a, EPOLLIN | EPOLLET, 6);
-	start_child(wait_long, SYS_epoll_wait);
+	child = start_child(wait_long, SYS_epoll_wait);
 }
 
 static void check_waiter(void)
 {
 	count(a);
-	end_child();
+	collect(child, GOOD);
 	MUST(!next(ep));
 }
 
@@ -322,12 +303,12 @@ static void set_timeout(void)
 	ep = new_epoll();
 	a = event(0);
 	add(ep, a, EPOLLIN, 6);
-	start_child(wait_with_timeout, SYS_epoll_pwait2);
+	child = start_child(wait_with_timeout, SYS_epoll_pwait2);
 }
 
 static void check_timeout(void)
 {
-	end_child();
+	collect(child, GOOD);
 	count(a);
 	MUST(next(ep) == 6);
 }
@@ -367,8 +348,8 @@ static void set_signals(void)
 		add(b, a, EPOLLIN, 3);
 		_exit(GOOD);
 	}
-	end_child();
-	start_child(wait_for_signal, SYS_epoll_wait);
+	collect(child, GOOD);
+	child = start_child(wait_for_signal, SYS_epoll_wait);
 }
 
 static void check_signals(void)
@@ -378,7 +359,7 @@ static void check_signals(void)
 	MUST(!next(ep) && !next(b));
 	MUST(watches(b, a, EPOLLIN | ALWAYS, 3));
 	MUST(!kill(child, SIGUSR2));
-	end_child();
+	collect(child, GOOD);
 	MUST(!raise(SIGUSR1));
 	MUST(epoll_wait(ep, &e, 1, 1000) == 1 && e.data.u64 == 1);
 	/* Nobody told it. */

@@ -13,26 +13,6 @@
 
 static int fd, other, child;
 
-/* The child says by its exit code whether all was well. */
-static void start_child(void (*fn)(void), long blocks_in)
-{
-	child = fork();
-	MUST(child >= 0);
-	if (!child) {
-		fn();
-		_exit(GOOD);
-	}
-	MUST(ckpt_wait_syscall(child, blocks_in));
-}
-
-static void end_child(void)
-{
-	int status;
-
-	MUST(waitpid(child, &status, 0) == child);
-	MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
-}
-
 static bool blocks(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
@@ -120,7 +100,7 @@ static void set_event_reader(void)
 	fd = eventfd(0, 0);
 	other = dup(fd);
 	MUST(fd >= 0 && other >= 0);
-	start_child(read_nine, SYS_read);
+	child = start_child(read_nine, SYS_read);
 }
 
 static void check_event_reader(void)
@@ -129,7 +109,7 @@ static void check_event_reader(void)
 	MUST(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	MUST(!fcntl(other, F_SETFL, 0));
 	count(fd, 9);
-	end_child();
+	collect(child, GOOD);
 }
 
 static void write_five(void)
@@ -143,13 +123,13 @@ static void set_event_writer(void)
 	other = dup(fd);
 	MUST(fd >= 0 && other >= 0);
 	count(fd, FULL);
-	start_child(write_five, SYS_write);
+	child = start_child(write_five, SYS_write);
 }
 
 static void check_event_writer(void)
 {
 	MUST(counted(fd) == FULL);
-	end_child();
+	collect(child, GOOD);
 	MUST(counted(fd) == 5);
 }
 
@@ -294,12 +274,12 @@ static void set_timer_reader(void)
 	MUST(fd >= 0);
 	began = ckpt_now(CLOCK_MONOTONIC);
 	set_timer(fd, 0, 1, 0);
-	start_child(read_one, SYS_read);
+	child = start_child(read_one, SYS_read);
 }
 
 static void check_timer_reader(void)
 {
-	end_child();
+	collect(child, GOOD);
 	MUST(ckpt_now(CLOCK_MONOTONIC) - began > 1 + DEAD);
 }
 
@@ -423,14 +403,14 @@ static void set_signal_reader(void)
 	block(SIGRTMIN, SIGRTMIN);
 	fd = signalfd(-1, &set, 0);
 	MUST(fd >= 0);
-	start_child(read_queued, SYS_read);
+	child = start_child(read_queued, SYS_read);
 }
 
 static void check_signal_reader(void)
 {
 	MUST(blocks(fd, POLLIN));
 	MUST(!sigqueue(child, SIGRTMIN, (union sigval) { 7 }));
-	end_child();
+	collect(child, GOOD);
 }
 
 /* ---- pidfd --------------------------------------------------------------------- */
@@ -477,7 +457,7 @@ static void set_pidfd(void)
 
 	self_fd = pidfd(getpid(), PIDFD_NONBLOCK);
 	thread_fd = pidfd(getpid(), PIDFD_THREAD);
-	start_child(wait_forever, SYS_pause);
+	child = start_child(wait_forever, SYS_pause);
 	alive_fd = pidfd(child, 0);
 	zombie = make_zombie();
 	zombie_fd = pidfd(zombie, 0);

@@ -19,25 +19,6 @@ static void make_fifo(void)
 	MUST(in >= 0 && out >= 0);
 }
 
-static void start_child(void (*fn)(void), long blocks_in)
-{
-	child = fork();
-	MUST(child >= 0);
-	if (!child) {
-		fn();
-		_exit(GOOD);
-	}
-	MUST(ckpt_wait_syscall(child, blocks_in));
-}
-
-static void end_child(void)
-{
-	int status;
-
-	MUST(waitpid(child, &status, 0) == child);
-	MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
-}
-
 static bool reads(int fd, const char *text)
 {
 	char buf[64] = "";
@@ -99,7 +80,7 @@ static void open_to_read(void)
 static void set_waiting_reader(void)
 {
 	MUST(!mkfifo(FIFO, 0600));
-	start_child(open_to_read, SYS_openat);
+	child = start_child(open_to_read, SYS_openat);
 }
 
 static void check_waiting_reader(void)
@@ -107,7 +88,7 @@ static void check_waiting_reader(void)
 	MUST(ckpt_wait_syscall(child, SYS_openat));
 	out = open(FIFO, O_WRONLY);
 	MUST(out >= 0 && write(out, "late", 4) == 4);
-	end_child();
+	collect(child, GOOD);
 }
 
 static void open_to_write(void)
@@ -119,14 +100,14 @@ static void open_to_write(void)
 static void set_waiting_writer(void)
 {
 	MUST(!mkfifo(FIFO, 0600));
-	start_child(open_to_write, SYS_openat);
+	child = start_child(open_to_write, SYS_openat);
 }
 
 static void check_waiting_writer(void)
 {
 	in = open(FIFO, O_RDONLY);
 	MUST(in >= 0 && reads(in, "late"));
-	end_child();
+	collect(child, GOOD);
 }
 
 static void read_late(void)
@@ -138,14 +119,14 @@ static void set_reader_in_child(void)
 {
 	make_fifo();
 	MUST(!fcntl(in, F_SETFL, 0));
-	start_child(read_late, SYS_read);
+	child = start_child(read_late, SYS_read);
 	close(in);
 }
 
 static void check_reader_in_child(void)
 {
 	MUST(write(out, "late", 4) == 4);
-	end_child();
+	collect(child, GOOD);
 	signal(SIGPIPE, SIG_IGN);
 	MUST(write(out, "x", 1) < 0 && errno == EPIPE);
 }

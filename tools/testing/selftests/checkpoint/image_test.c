@@ -109,31 +109,10 @@ static void saved_program(void *arg)
 
 /* ---- the format, as this test understands it ------------------------------ */
 
-static uint32_t crc_table[256];
-
-static uint32_t crc32c(const void *buf, size_t len)
-{
-	const unsigned char *p = buf;
-	uint32_t crc = ~0U;
-
-	if (!crc_table[1]) {
-		for (uint32_t i = 0; i < 256; i++) {
-			uint32_t c = i;
-
-			for (int k = 0; k < 8; k++)
-				c = c & 1 ? c >> 1 ^ 0x82f63b78U : c >> 1;
-			crc_table[i] = c;
-		}
-	}
-	while (len--)
-		crc = crc >> 8 ^ crc_table[(crc ^ *p++) & 0xff];
-	return ~crc;
-}
-
 static void crc_fix(struct ckpt_hdr *h)
 {
 	h->crc = 0;
-	h->crc = crc32c(h, h->len);
+	h->crc = ckpt_crc32c(h, h->len);
 }
 
 struct rec {

@@ -679,20 +679,6 @@ COMMON(processes, 4, 5);
 static unsigned char img[8 << 20];
 static size_t img_len;
 
-static uint32_t crc32c(const void *buf, size_t len)
-{
-	const unsigned char *p = buf;
-	uint32_t crc = ~0U;
-	int i;
-
-	while (len--) {
-		crc ^= *p++;
-		for (i = 0; i < 8; i++)
-			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-	}
-	return ~crc;
-}
-
 static bool load(void)
 {
 	int fd = open(CKPT_IMG, O_RDONLY | O_CLOEXEC);
@@ -734,7 +720,7 @@ static void finish(void *rec)
 	struct ckpt_hdr *h = rec;
 
 	h->crc = 0;
-	h->crc = crc32c(h, h->len);
+	h->crc = ckpt_crc32c(h, h->len);
 }
 
 static void store(void)

@@ -454,19 +454,6 @@ TEST_F(tree, of_somebody_else_for_the_restarter)
 
 /* ---- another boot ------------------------------------------------------------------------ */
 
-static uint32_t crc32c(const unsigned char *p, size_t len)
-{
-	uint32_t crc = ~0U;
-	int i;
-
-	while (len--) {
-		crc ^= *p++;
-		for (i = 0; i < 8; i++)
-			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-	}
-	return ~crc;
-}
-
 /* As if it had been saved on another boot. */
 static bool change_boot_id(void)
 {
@@ -477,7 +464,7 @@ static bool change_boot_id(void)
 	ok = pread(fd, &h, sizeof(h), 0) == sizeof(h) && h.h.len == sizeof(h);
 	h.boot_id[0] ^= 1;
 	h.h.crc = 0;
-	h.h.crc = crc32c((void *)&h, sizeof(h));
+	h.h.crc = ckpt_crc32c(&h, sizeof(h));
 	ok = ok && pwrite(fd, &h, sizeof(h), 0) == sizeof(h);
 	close(fd);
 	return ok;

@@ -45,6 +45,20 @@ static inline void collect(pid_t pid, int want)
 	MUST(WIFEXITED(status) && WEXITSTATUS(status) == want);
 }
 
+/* A child that says by its exit code GOOD that all was well. */
+static inline pid_t start_child(void (*fn)(void), long blocks_in)
+{
+	pid_t pid = fork();
+
+	MUST(pid >= 0);
+	if (!pid) {
+		fn();
+		_exit(GOOD);
+	}
+	MUST(ckpt_wait_syscall(pid, blocks_in));
+	return pid;
+}
+
 static inline void tree_body(void *arg)
 {
 	((void (*)(void))arg)();
