@@ -371,7 +371,7 @@ FIXTURE_TEARDOWN(attack)
 	unlink(FULL_IMG);
 }
 
-TEST_F_TIMEOUT(attack, faults_in_checkpoint, 250)
+TEST_F_TIMEOUT(attack, faults_in_checkpoint, 900)
 {
 	int n, struck = 0, failed = 0, through = 0;
 
@@ -402,7 +402,7 @@ TEST_F_TIMEOUT(attack, faults_in_checkpoint, 250)
 }
 
 /* Killed if and only if there is an image that brings it back. */
-TEST_F_TIMEOUT(attack, faults_in_checkpoint_and_kill, 250)
+TEST_F_TIMEOUT(attack, faults_in_checkpoint_and_kill, 900)
 {
 	int n, killed = 0, through = 0;
 
@@ -427,7 +427,7 @@ TEST_F_TIMEOUT(attack, faults_in_checkpoint_and_kill, 250)
 	EXPECT_TRUE(ends_well(self->pid));
 }
 
-TEST_F_TIMEOUT(attack, faults_in_restart, 280)
+TEST_F_TIMEOUT(attack, faults_in_restart, 900)
 {
 	int n, failed = 0, through = 0;
 

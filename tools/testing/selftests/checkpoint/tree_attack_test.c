@@ -358,7 +358,7 @@ static void killed_at(struct __test_metadata *_metadata, struct crew *crew,
 		TH_LOG("%s: something is left", text);
 }
 
-TEST_F_TIMEOUT(tree_attack, killed_at_each_stage, 200)
+TEST_F_TIMEOUT(tree_attack, killed_at_each_stage, 600)
 {
 	unsigned int i, nth;
 	int victim;
@@ -407,7 +407,7 @@ static void faults(struct __test_metadata *_metadata, struct crew *crew,
 	crew->fault = -1;
 }
 
-TEST_F_TIMEOUT(tree_attack, faults_in_members, 280)
+TEST_F_TIMEOUT(tree_attack, faults_in_members, 900)
 {
 #define FAULT "/sys/kernel/debug/"
 	if (!put(FAULT "failslab/ignore-gfp-wait", "N") ||
