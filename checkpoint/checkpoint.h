@@ -845,6 +845,15 @@ int restore_sched_build(struct ckpt_member *m);
 void restore_sched_abort(struct ckpt_member *m);
 void restore_sched_commit(struct ckpt_member *m);
 
+/* ---- vma.c --------------------------------------------------------------- */
+
+void ckpt_check_vma(struct ckpt_ctx *ctx, struct task_struct *t,
+		    struct vm_area_struct *vma);
+int checkpoint_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 mm_ref,
+		    struct ckpt_rec_mm *rec);
+int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		 unsigned long index);
+
 /* ---- mm.c, pages.c ------------------------------------------------------ */
 
 void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t);

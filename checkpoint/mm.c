@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Address spaces and mappings. Their contents are in pages.c.
+ * Address spaces. Their mappings are in vma.c, the contents in pages.c.
  *
  * A restart builds a new address space and leaves the old one alone until the
  * image has been verified to its end, so that a restart that fails leaves the
@@ -12,8 +12,6 @@
 #include <linux/ksm.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
-#include <linux/mm_inline.h>
-#include <linux/mman.h>
 #include <linux/mmu_context.h>
 #include <linux/random.h>
 #include <linux/sched/coredump.h>
@@ -21,63 +19,12 @@
 #include <linux/sched/signal.h>
 #include <linux/security.h>
 #include <linux/slab.h>
-#include <linux/userfaultfd_k.h>
 #include <asm/checkpoint.h>
-#include <asm/tlb.h>
 #include <trace/events/checkpoint.h>
 
-#include "../mm/vma.h"
 #include "checkpoint.h"
 
-/* ---- flags: each is in one of these tables -------------------------------- */
-
-static const struct ckpt_vm_flag {
-	vm_flags_t vm;
-	u64 saved;
-	const char *refused;
-} ckpt_vm_flags[] = {
-	{ VM_READ,		CKPT_VMA_READ },
-	{ VM_WRITE,		CKPT_VMA_WRITE },
-	{ VM_EXEC,		CKPT_VMA_EXEC },
-	{ VM_SHARED,		CKPT_VMA_SHARED },
-	{ VM_MAYREAD,		CKPT_VMA_MAYREAD },
-	{ VM_MAYWRITE,		CKPT_VMA_MAYWRITE },
-	{ VM_MAYEXEC,		CKPT_VMA_MAYEXEC },
-	{ VM_MAYSHARE,		CKPT_VMA_MAYSHARE },
-	{ VM_GROWSDOWN,		CKPT_VMA_GROWSDOWN },
-	{ VM_SEQ_READ,		CKPT_VMA_SEQ_READ },
-	{ VM_RAND_READ,		CKPT_VMA_RAND_READ },
-	{ VM_DONTCOPY,		CKPT_VMA_DONTCOPY },
-	{ VM_ACCOUNT,		CKPT_VMA_ACCOUNT },
-	{ VM_NORESERVE,		CKPT_VMA_NORESERVE },
-	{ VM_WIPEONFORK,	CKPT_VMA_WIPEONFORK },
-	{ VM_DONTDUMP,		CKPT_VMA_DONTDUMP },
-	{ VM_HUGEPAGE,		CKPT_VMA_HUGEPAGE },
-	{ VM_NOHUGEPAGE,	CKPT_VMA_NOHUGEPAGE },
-	{ VM_MERGEABLE,		CKPT_VMA_MERGEABLE },
-	/* Says what was written since someone asked; not preserved. */
-	{ VM_SOFTDIRTY,		0 },
-	{ VM_LOCKED,		0, "is locked in memory (mlock)" },
-	{ VM_LOCKONFAULT,	0, "is locked on fault (mlock2)" },
-	{ VM_DONTEXPAND,	0, "belongs to a driver (VM_DONTEXPAND)" },
-	{ VM_UFFD_MISSING,	0, "is watched by a userfaultfd" },
-	{ VM_UFFD_WP,		0, "is write-protected by a userfaultfd" },
-	{ VM_UFFD_MINOR,	0, "is watched by a userfaultfd" },
-	{ VM_PFNMAP,		0, "maps a device (VM_PFNMAP)" },
-	{ VM_IO,		0, "maps a device (VM_IO)" },
-	{ VM_MIXEDMAP,		0, "maps a device (VM_MIXEDMAP)" },
-	{ VM_HUGETLB,		0, "is of huge pages (hugetlb)" },
-	{ VM_SYNC,		0, "has MAP_SYNC" },
-	{ VM_PAT,		0, "has a memory type of its own (PAT)" },
-#ifdef CONFIG_ARCH_HAS_PKEYS
-	{ VM_PKEY_BIT0 | VM_PKEY_BIT1 | VM_PKEY_BIT2 | VM_PKEY_BIT3,
-	  0, "has a memory protection key" },
-#endif
-	{ VM_SHADOW_STACK,	0, "is a shadow stack" },
-	{ VM_DROPPABLE,		0, "is droppable (MAP_DROPPABLE)" },
-	{ VM_SEALED,		0, "is sealed (mseal)" },
-	{ VM_ALLOW_ANY_UNCACHED, 0, "maps a device (uncached)" },
-};
+/* ---- flags: each is here -------------------------------------------------- */
 
 /* MMF_*: what is saved; what means nothing to a program; what refuses. */
 #define CKPT_MMF_SAVED		(MMF_DUMPABLE_MASK | MMF_DUMP_FILTER_MASK | \
@@ -100,61 +47,7 @@ static const struct {
 	{ MMF_TOPDOWN_MASK,		CKPT_MM_TOPDOWN },
 };
 
-static u64 ckpt_vma_flags(vm_flags_t vm)
-{
-	u64 flags = 0;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(ckpt_vm_flags); i++)
-		if (ckpt_vm_flags[i].vm && (vm & ckpt_vm_flags[i].vm))
-			flags |= ckpt_vm_flags[i].saved;
-	return flags;
-}
-
 /* ---- what refuses ------------------------------------------------------------ */
-
-static void ckpt_refuse_vma(struct ckpt_ctx *ctx, struct task_struct *t,
-			    const struct vm_area_struct *vma, const char *why)
-{
-	ckpt_refuse(ctx, t, "mapping %lx-%lx %s, which cannot be saved yet",
-		    vma->vm_start, vma->vm_end, why);
-}
-
-static void ckpt_check_vma_flags(struct ckpt_ctx *ctx, struct task_struct *t,
-				 const struct vm_area_struct *vma)
-{
-	vm_flags_t left = vma->vm_flags;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(ckpt_vm_flags); i++) {
-		const struct ckpt_vm_flag *f = &ckpt_vm_flags[i];
-
-		if (f->refused && (left & f->vm))
-			ckpt_refuse_vma(ctx, t, vma, f->refused);
-		left &= ~f->vm;
-	}
-	if (left)
-		ckpt_refuse_vma(ctx, t, vma, "has an unknown flag");
-}
-
-static void ckpt_check_vma(struct ckpt_ctx *ctx, struct task_struct *t,
-			   struct vm_area_struct *vma)
-{
-	if (arch_ckpt_vma_is_vdso(vma) || arch_ckpt_vma_is_vvar(vma))
-		return;
-	ckpt_check_vma_flags(ctx, t, vma);
-#ifdef CONFIG_NUMA
-	if (vma->vm_policy)
-		ckpt_refuse_vma(ctx, t, vma, "has a memory policy");
-#endif
-	if (vma->vm_file) {
-		if (vma_is_anonymous(vma) ||
-		    !S_ISREG(file_inode(vma->vm_file)->i_mode))
-			ckpt_refuse_vma(ctx, t, vma, "maps a device");
-	} else if (!vma_is_anonymous(vma)) {
-		ckpt_refuse_vma(ctx, t, vma, "is special");
-	}
-}
 
 /**
  * struct ckpt_mapped - a file that is mapped
@@ -275,43 +168,6 @@ void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t)
 
 /* ---- writing ------------------------------------------------------------------- */
 
-static int checkpoint_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
-			  u32 mm_ref)
-{
-	struct anon_vma_name *name = anon_vma_name(vma);
-	size_t name_len = name ? strlen(name->name) + 1 : 0;
-	struct ckpt_rec_vma *rec;
-	struct ckpt_obj *obj;
-	u32 file = 0;
-
-	if (vma->vm_file) {
-		obj = ckpt_obj_find(&ctx->objs, vma->vm_file);
-		if (WARN_ON_ONCE(!obj))
-			return -EINVAL;
-		file = obj->objref;
-	}
-	rec = ckpt_rec_new(ctx, vma, CKPT_REC_VMA, name_len);
-	if (!rec)
-		return -ENOMEM;
-	rec->mm = mm_ref;
-	rec->start = vma->vm_start;
-	rec->end = vma->vm_end;
-	rec->flags = ckpt_vma_flags(vma->vm_flags);
-	rec->pgoff = vma->vm_pgoff;
-	rec->file = file;
-	rec->name_len = name_len;
-	if (name_len)
-		memcpy(ckpt_rec_var(rec), name->name, name_len);
-
-	if (arch_ckpt_vma_is_vdso(vma))
-		rec->kind = CKPT_VMA_VDSO;
-	else if (arch_ckpt_vma_is_vvar(vma))
-		rec->kind = CKPT_VMA_VVAR;
-	else
-		rec->kind = file ? CKPT_VMA_FILE : CKPT_VMA_ANON;
-	return 0;
-}
-
 /* The records of mapped files come before that of the address space. */
 static int checkpoint_mapped(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
@@ -325,25 +181,6 @@ static int checkpoint_mapped(struct ckpt_ctx *ctx, struct mm_struct *mm)
 		ckpt_obj_checkpoint(ctx, CKPT_OBJ_FILE, list[i].file, &err);
 	ckpt_mapped_free(list, nr);
 	return err;
-}
-
-/* The tree is frozen: the list of mappings does not change between locks. */
-static int checkpoint_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm,
-			   u32 mm_ref, struct ckpt_rec_mm *rec)
-{
-	VMA_ITERATOR(vmi, mm, 0);
-	struct vm_area_struct *vma;
-	int ret = 0;
-
-	mmap_read_lock(mm);
-	for_each_vma(vmi, vma) {
-		ret = checkpoint_vma(ctx, vma, mm_ref);
-		if (ret)
-			break;
-		rec->nr_vmas++;
-	}
-	mmap_read_unlock(mm);
-	return ret;
 }
 
 static void ckpt_mm_layout(struct mm_struct *mm, struct ckpt_rec_mm *rec)
@@ -529,264 +366,6 @@ static int restore_mm_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return 0;
 }
 
-static int restore_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			     u32 mm_ref, u64 *end)
-{
-	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
-	const char *name = r->var;
-
-	if (r->type != CKPT_REC_VMA || rec->mm != mm_ref)
-		return ckpt_bad(rs, r, -EINVAL,
-				"a mapping of address space %u was expected",
-				mm_ref);
-	if (!PAGE_ALIGNED(rec->start) || !PAGE_ALIGNED(rec->end) ||
-	    rec->start >= rec->end || rec->end > TASK_SIZE_MAX)
-		return ckpt_bad(rs, r, -EINVAL,
-				"mapping %llx-%llx is impossible",
-				rec->start, rec->end);
-	if (rec->start < *end)
-		return ckpt_bad(rs, r, -EINVAL,
-				"mapping %llx-%llx overlaps the one before it",
-				rec->start, rec->end);
-	*end = rec->end;
-	if (rec->flags & ~CKPT_VMA_FLAGS_ALL)
-		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown flags 0x%llx", rec->flags);
-	if (rec->flags & (CKPT_VMA_LOCKED | CKPT_VMA_LOCKONFAULT |
-			  CKPT_VMA_DONTEXPAND) &&
-	    rec->kind != CKPT_VMA_VDSO && rec->kind != CKPT_VMA_VVAR)
-		return ckpt_bad(rs, r, -EOPNOTSUPP, "locked memory cannot be restored yet");
-	if (rec->pgoff > (U64_MAX >> PAGE_SHIFT) - (rec->end >> PAGE_SHIFT))
-		return ckpt_bad(rs, r, -EINVAL, "file offset of page %llx", rec->pgoff);
-	if (rec->name_len > r->var_len || rec->name_len > 80 ||
-	    (rec->name_len && strnlen(name, rec->name_len) != rec->name_len - 1))
-		return ckpt_bad(rs, r, -EINVAL, "the name is malformed");
-	if (rec->kind == CKPT_VMA_FILE ? !rec->file : rec->file)
-		return ckpt_bad(rs, r, -EINVAL,
-				"a mapping of kind %u with file %u",
-				rec->kind, rec->file);
-	if (rec->kind == CKPT_VMA_ANON && (rec->flags & CKPT_VMA_SHARED))
-		return ckpt_bad(rs, r, -EOPNOTSUPP,
-				"shared anonymous memory cannot be restored yet");
-	return 0;
-}
-
-static const struct {
-	u64 saved;
-	int advice;
-} ckpt_advices[] = {
-	{ CKPT_VMA_SEQ_READ,	MADV_SEQUENTIAL },
-	{ CKPT_VMA_RAND_READ,	MADV_RANDOM },
-	{ CKPT_VMA_DONTCOPY,	MADV_DONTFORK },
-	{ CKPT_VMA_WIPEONFORK,	MADV_WIPEONFORK },
-	{ CKPT_VMA_DONTDUMP,	MADV_DONTDUMP },
-	{ CKPT_VMA_HUGEPAGE,	MADV_HUGEPAGE },
-	{ CKPT_VMA_NOHUGEPAGE,	MADV_NOHUGEPAGE },
-	{ CKPT_VMA_MERGEABLE,	MADV_MERGEABLE },
-};
-
-static int restore_vma_advice(struct ckpt_restart *rs, const struct ckpt_rec *r)
-{
-	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
-	unsigned int i;
-	int ret;
-
-	for (i = 0; i < ARRAY_SIZE(ckpt_advices); i++) {
-		if (!(rec->flags & ckpt_advices[i].saved))
-			continue;
-		ret = do_madvise(current->mm, rec->start, rec->end - rec->start,
-				 ckpt_advices[i].advice);
-		if (ret)
-			return ckpt_bad(rs, r, ret, "madvise(%d) on %llx-%llx failed",
-					ckpt_advices[i].advice, rec->start, rec->end);
-	}
-	return 0;
-}
-
-static int restore_vma_name(struct ckpt_restart *rs, const struct ckpt_rec *r)
-{
-	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
-	struct anon_vma_name *name;
-	int ret;
-
-	if (!rec->name_len || !IS_ENABLED(CONFIG_ANON_VMA_NAME))
-		return 0;
-	name = anon_vma_name_alloc(r->var);
-	if (!name)
-		return -ENOMEM;
-	mmap_write_lock(current->mm);
-	ret = madvise_set_anon_name(current->mm, rec->start,
-				    rec->end - rec->start, name);
-	mmap_write_unlock(current->mm);
-	anon_vma_name_put(name);
-	return ret ? ckpt_bad(rs, r, ret, "the name of mapping %llx cannot be set", rec->start) : 0;
-}
-
-#define CKPT_VMA_MAY	(CKPT_VMA_MAYREAD | CKPT_VMA_MAYWRITE | CKPT_VMA_MAYEXEC)
-
-/* What mmap() does not let one say. */
-static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
-{
-	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
-	struct vm_area_struct *vma;
-	u64 have, excess;
-	int ret = 0;
-
-	mmap_write_lock(current->mm);
-	vma = vma_lookup(current->mm, rec->start);
-	if (!vma || vma->vm_start != rec->start || vma->vm_end != rec->end) {
-		ret = ckpt_bad(rs, r, -EINVAL, "mapping %llx is not there", rec->start);
-		goto out;
-	}
-	have = ckpt_vma_flags(vma->vm_flags);
-	/* More than was saved comes of the restarter's READ_IMPLIES_EXEC. */
-	if ((rec->flags & ~have & (CKPT_VMA_MAY | CKPT_VMA_SHARED |
-				   CKPT_VMA_GROWSDOWN)) ||
-	    ((rec->flags ^ have) & (CKPT_VMA_READ | CKPT_VMA_WRITE |
-				    CKPT_VMA_EXEC))) {
-		ret = ckpt_bad(rs, r, -EPERM,
-			       "mapping %llx-%llx may not have its protection here (flags 0x%llx, wanted 0x%llx)",
-			       rec->start, rec->end, have, rec->flags);
-		goto out;
-	}
-	excess = have & ~rec->flags & CKPT_VMA_MAY;
-	vma_start_write(vma);
-	if (excess & CKPT_VMA_MAYREAD)
-		vm_flags_clear(vma, VM_MAYREAD);
-	if (excess & CKPT_VMA_MAYWRITE)
-		vm_flags_clear(vma, VM_MAYWRITE);
-	if (excess & CKPT_VMA_MAYEXEC)
-		vm_flags_clear(vma, VM_MAYEXEC);
-out:
-	mmap_write_unlock(current->mm);
-	return ret;
-}
-
-/*
- * A private mapping that was writable once has been charged since, and does not
- * merge with one that never was. It is mapped writable first, as it was then.
- */
-static bool restore_vma_was_writable(const struct ckpt_rec_vma *rec)
-{
-	return (rec->flags & CKPT_VMA_ACCOUNT) &&
-	       (rec->flags & CKPT_VMA_MAYWRITE) &&
-	       !(rec->flags & (CKPT_VMA_WRITE | CKPT_VMA_MAYSHARE));
-}
-
-static int restore_vma_readonly(struct ckpt_restart *rs,
-				const struct ckpt_rec *r)
-{
-	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
-	struct mm_struct *mm = current->mm;
-	struct vm_area_struct *vma, *prev;
-	struct vma_iterator vmi;
-	struct mmu_gather tlb;
-	int ret = -EINVAL;
-
-	vma_iter_init(&vmi, mm, rec->start);
-	mmap_write_lock(mm);
-	vma = vma_find(&vmi, rec->end);
-	if (vma && vma->vm_start <= rec->start && vma->vm_end >= rec->end) {
-		prev = vma_prev(&vmi);
-		if (rec->start > vma->vm_start)
-			prev = vma;
-		vma_iter_init(&vmi, mm, rec->start);
-		vma_next(&vmi);
-		/* Without one its charge is taken back, see mprotect_fixup(). */
-		ret = vma_is_anonymous(vma) ? anon_vma_prepare(vma) : 0;
-		if (!ret) {
-			tlb_gather_mmu(&tlb, mm);
-			ret = mprotect_fixup(&vmi, &tlb, vma, &prev, rec->start,
-					     rec->end, vma->vm_flags & ~VM_WRITE);
-			tlb_finish_mmu(&tlb);
-		}
-	}
-	mmap_write_unlock(mm);
-	return ret ? ckpt_bad(rs, r, ret, "mapping %llx-%llx cannot be made read-only",
-			      rec->start, rec->end) : 0;
-}
-
-/*
- * Neighbours that look alike may have been apart: pages of a parent, a mapping
- * that was moved. mremap() and the next image tell the difference.
- */
-static int restore_vma_apart(struct ckpt_restart *rs, const struct ckpt_rec *r)
-{
-	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
-	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
-	int ret = 0;
-
-	vma_iter_init(&vmi, current->mm, rec->start);
-	mmap_write_lock(current->mm);
-	vma = vma_find(&vmi, rec->end);
-	if (vma && vma->vm_start < rec->start)
-		ret = split_vma(&vmi, vma, rec->start, 1);
-	mmap_write_unlock(current->mm);
-	return ret ? ckpt_bad(rs, r, ret, "mapping %llx-%llx cannot be set apart",
-			      rec->start, rec->end) : 0;
-}
-
-static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
-{
-	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
-	unsigned long flags = MAP_FIXED_NOREPLACE, prot = 0, addr;
-	struct file *file = NULL;
-	int ret = 0;
-
-	switch (rec->kind) {
-	case CKPT_VMA_VDSO:
-	case CKPT_VMA_VVAR:
-		return 0; /* see restore_vdso() */
-	case CKPT_VMA_ANON:
-		flags |= MAP_ANONYMOUS;
-		break;
-	case CKPT_VMA_FILE:
-		file = ckpt_obj_restore(rs, CKPT_OBJ_FILE, rec->file);
-		if (IS_ERR(file))
-			return PTR_ERR(file);
-		if (!file || !S_ISREG(file_inode(file)->i_mode))
-			return ckpt_bad(rs, r, -EINVAL, "maps something that is no regular file");
-		break;
-	default:
-		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of mapping %u", rec->kind);
-	}
-	/* VM_MAYSHARE without VM_SHARED: shared, of a file opened for reading. */
-	flags |= rec->flags & CKPT_VMA_MAYSHARE ? MAP_SHARED : MAP_PRIVATE;
-	if (rec->flags & CKPT_VMA_GROWSDOWN)
-		flags |= MAP_GROWSDOWN;
-	if (rec->flags & CKPT_VMA_NORESERVE)
-		flags |= MAP_NORESERVE;
-	if (rec->flags & CKPT_VMA_READ)
-		prot |= PROT_READ;
-	if ((rec->flags & CKPT_VMA_WRITE) || restore_vma_was_writable(rec))
-		prot |= PROT_WRITE;
-	if (rec->flags & CKPT_VMA_EXEC)
-		prot |= PROT_EXEC;
-
-	addr = vm_mmap(file, rec->start, rec->end - rec->start, prot, flags,
-		       file ? rec->pgoff << PAGE_SHIFT : 0);
-	if (IS_ERR_VALUE(addr))
-		return ckpt_bad(rs, r, (int)addr, "mapping %llx-%llx cannot be made",
-				rec->start, rec->end);
-	if (addr != rec->start)
-		return ckpt_bad(rs, r, -EEXIST, "address %llx is taken", rec->start);
-
-	if (restore_vma_was_writable(rec))
-		ret = restore_vma_readonly(rs, r);
-	if (!ret)
-		ret = restore_vma_apart(rs, r);
-	if (!ret)
-		ret = restore_vma_flags(rs, r);
-	if (!ret)
-		ret = restore_vma_advice(rs, r);
-	if (!ret)
-		ret = restore_vma_name(rs, r);
-	/* Each of these may have merged it again. */
-	if (!ret)
-		ret = restore_vma_apart(rs, r);
-	return ret;
-}
-
 static int restore_vdso(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
@@ -874,33 +453,6 @@ static void restore_mm_layout(const struct ckpt_rec *r)
 	mm->saved_auxv[AT_VECTOR_SIZE - 2] = AT_NULL;
 	mm->saved_auxv[AT_VECTOR_SIZE - 1] = AT_NULL;
 	mmap_write_unlock(mm);
-}
-
-static int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			unsigned long index)
-{
-	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
-	const struct ckpt_rec *vma;
-	u64 end = 0;
-	int ret;
-	u32 i;
-
-	for (i = 0; i < rec->nr_vmas; i++) {
-		vma = xa_load(&rs->recs, index + 1 + i);
-		if (!vma)
-			return ckpt_bad(rs, r, -EINVAL,
-					"%u mappings are announced, %u are there",
-					rec->nr_vmas, i);
-		ret = restore_vma_check(rs, vma, rec->objref, &end);
-		if (!ret)
-			ret = restore_vma(rs, vma);
-		if (ret)
-			return ret;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
-	return 0;
 }
 
 /* Makes the address space of the image; current runs on it afterwards. */
