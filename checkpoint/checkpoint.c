@@ -248,6 +248,9 @@ static int ckpt_write_payload(struct ckpt_ctx *ctx)
 	unsigned long i;
 	int ret;
 
+	ret = checkpoint_inodes_payload(ctx);
+	if (ret)
+		return ret;
 	xa_for_each(&ctx->objs.list, i, obj) {
 		if (obj->type != CKPT_OBJ_MM)
 			continue;

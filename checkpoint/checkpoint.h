@@ -105,6 +105,7 @@ int ckpt_task_wait_off_cpu(struct task_struct *t);
 	x(CRED,		"credentials")			\
 	x(PIPE,		"pipe")				\
 	x(SECCOMP,	"seccomp filter")		\
+	x(INODE,	"unnamed file")			\
 	x(FILE,		"open file")			\
 	x(LOCATION,	"directory")			\
 	x(FILES,	"file table")			\
@@ -164,7 +165,9 @@ const char *ckpt_obj_name(enum ckpt_obj_type type);
  * @objref: its number in the image, from 1
  * @written: its record is there
  * @checked: it was looked at for what refuses
- * @has_fd: of an open file: a descriptor refers to it, not only mappings
+ * @has_fd: of an open file: a descriptor refers to it, not only mappings; or a
+ *	shared mapping, if its inode is in the image; likewise of that inode
+ * @readable: of an inode: an open file of the tree can read it
  * @seen: references that the tree holds, found by the collect pass
  */
 struct ckpt_obj {
@@ -175,6 +178,7 @@ struct ckpt_obj {
 	bool written;
 	bool checked;
 	bool has_fd;
+	bool readable;
 	long seen;
 };
 
@@ -338,6 +342,7 @@ struct ckpt_task {
  * @io_first: likewise to the index of the first of them, plus one
  * @task: the one whose records are being written
  * @timers: POSIX timers of its process whose signal is queued, by id
+ * @inodes: objref of an inode to &struct ckpt_reader
  * @root: root directory of the root task
  * @refusals: reasons found that refuse the checkpoint
  * @why: text of a reason that has numbers in it
@@ -364,6 +369,7 @@ struct ckpt_ctx {
 	struct xarray io_first;
 	const struct ckpt_task *task;
 	struct xarray timers;
+	struct xarray inodes;
 	struct path root;
 	unsigned int refusals;
 	char why[112];
@@ -591,6 +597,7 @@ enum ckpt_phase {
  * @left: members that have still to do what the phase asks
  * @err: what @phase failed with
  * @pipes: objref to a file that keeps the pipe
+ * @inodes: objref to a file that keeps the inode
  * @dead: processes that are no more: number in the image to struct pid
  * @links: EPOLL records
  * @nr_links: their number
@@ -638,6 +645,7 @@ struct ckpt_restart {
 	atomic_t left;
 	int err;
 	struct xarray pipes;
+	struct xarray inodes;
 	struct xarray dead;
 	struct xarray links;
 	unsigned long nr_links;
@@ -773,6 +781,53 @@ struct file *ckpt_open_path(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			    int flags);
 const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs,
 				      const struct ckpt_rec *r);
+const struct cred *ckpt_file_cred(struct ckpt_restart *rs, u32 objref);
+bool ckpt_plain_fs(const struct super_block *sb);
+
+/* ---- inode.c ------------------------------------------------------------ */
+
+bool ckpt_is_inode(struct ckpt_ctx *ctx, struct file *file);
+bool ckpt_is_inode_made(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_inode_problem(struct ckpt_ctx *ctx, struct file *file);
+int ckpt_collect_inode(struct ckpt_ctx *ctx, struct file *file);
+void ckpt_inode_in_use(struct ckpt_ctx *ctx, struct ckpt_obj *file);
+u32 checkpoint_inode(struct ckpt_ctx *ctx, struct file *file, int *err);
+int restore_inodes(struct ckpt_restart *rs);
+struct file *restore_inode_file(struct ckpt_restart *rs,
+				const struct ckpt_rec *r);
+bool restore_inode_unseal(struct ckpt_restart *rs, const struct ckpt_rec_vma *rec,
+			  struct file *file);
+void restore_inode_seal(struct file *file);
+void restore_inodes_done(struct ckpt_restart *rs);
+
+/* ---- inode_data.c -------------------------------------------------------- */
+
+int checkpoint_inode_contents(struct ckpt_ctx *ctx, struct file *file,
+			      u32 objref, u64 size);
+int checkpoint_inodes_payload(struct ckpt_ctx *ctx);
+void checkpoint_inodes_done(struct ckpt_ctx *ctx);
+int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			   struct file *file);
+
+/* ---- xattr.c ---------------------------------------------------------------- */
+
+/**
+ * struct ckpt_xattrs - extended attributes as they stand in the record
+ * @buf: the attributes
+ * @len: what is used of it
+ * @nr: number of attributes
+ */
+struct ckpt_xattrs {
+	u8 *buf;
+	u32 len;
+	u32 nr;
+};
+
+const char *ckpt_xattr_problem(struct ckpt_ctx *ctx, struct file *file);
+int ckpt_xattrs_get(struct ckpt_xattrs *xattrs, struct file *file);
+int restore_xattrs_check(struct ckpt_restart *rs, const struct ckpt_rec *r);
+int restore_xattrs(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		   struct file *file);
 
 /* ---- eventfd.c ---------------------------------------------------------- */
 
@@ -859,6 +914,25 @@ int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t);
 int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref);
 int restore_mm(struct ckpt_member *m);
+
+/**
+ * struct ckpt_sink - an object that gets payload
+ * @objref: its number in the image
+ * @end: first page behind it
+ * @put: takes over the contents of a run of pages, which are verified; where it
+ *	keeps a page it sets its entry to NULL
+ * @file: for @put
+ */
+struct ckpt_sink {
+	u32 objref;
+	u64 end;
+	int (*put)(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		   const struct ckpt_page_run *run, struct page **pages,
+		   const struct ckpt_sink *sink);
+	struct file *file;
+};
+
+int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink);
 int restore_payload(struct ckpt_restart *rs, u32 mm_objref);
 int restore_payload_end(struct ckpt_restart *rs);
 void restore_mm_abort(struct ckpt_member *m);

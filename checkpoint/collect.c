@@ -8,7 +8,7 @@
  * nearly always shared with whoever started the program (its terminal, its
  * log), so it counts only for a tree that is said to be whole, that is without
  * CHECKPOINT_SUBTREE; and only if it has a descriptor: a mapping has nothing of
- * an open file that could be shared.
+ * an open file that could be shared, but for memory that only the image holds.
  */
 #include <linux/delay.h>
 #include <linux/fdtable.h>
@@ -94,7 +94,7 @@ static long ckpt_excess(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 {
 	if (!ckpt_obj_ops(obj->type)->users)
 		return 0;
-	if (obj->type == CKPT_OBJ_FILE &&
+	if ((obj->type == CKPT_OBJ_FILE || obj->type == CKPT_OBJ_INODE) &&
 	    ((ctx->flags & CHECKPOINT_SUBTREE) || !obj->has_fd))
 		return 0;
 	return ckpt_held_outside(ctx, obj);
@@ -122,6 +122,7 @@ static bool ckpt_task_holds(struct task_struct *p, const struct ckpt_obj *obj)
 	case CKPT_OBJ_FILE:
 		return ckpt_task_has_file(p, obj->ptr, NULL);
 	case CKPT_OBJ_PIPE:
+	case CKPT_OBJ_INODE:
 		return ckpt_task_has_file(p, NULL, obj->ptr);
 	case CKPT_OBJ_FILES:
 		return READ_ONCE(p->files) == obj->ptr;

@@ -31,7 +31,7 @@
 /* f_flags that are kept; O_CREAT and the like are not in f_flags any more. */
 #define CKPT_O_SAVED	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_DSYNC |	\
 			 __O_SYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | \
-			 O_NOFOLLOW | O_NOATIME | O_PATH)
+			 O_NOFOLLOW | O_NOATIME | O_PATH | __O_TMPFILE)
 /* f_flags that say how the file was opened and have no effect afterwards. */
 #define CKPT_O_IGNORED	(O_NOCTTY | O_TRUNC | O_CREAT | O_EXCL | \
 			 O_CLOEXEC | __FMODE_EXEC)
@@ -83,11 +83,15 @@ static bool ckpt_match_log(struct ckpt_ctx *ctx, struct file *file)
 	return file == ctx->log.file;
 }
 
-/*
- * File systems whose regular files are nothing but their contents. Elsewhere
- * (proc, sysfs, memfd, secretmem...) a file may be anything.
+/**
+ * ckpt_plain_fs - are regular files nothing but their contents here?
+ * @sb: the file system
+ *
+ * Elsewhere (proc, sysfs, secretmem...) a file may be anything.
+ *
+ * Return: true if they are.
  */
-static bool ckpt_plain_fs(const struct super_block *sb)
+bool ckpt_plain_fs(const struct super_block *sb)
 {
 	if (sb->s_flags & SB_NOUSER)
 		return false;
@@ -182,6 +186,16 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.problem	= ckpt_pipe_problem,
 		.restore	= restore_fifo_end,
 	}, {
+		.kind		= CKPT_FILE_INODE_MADE,
+		.match		= ckpt_is_inode_made,
+		.problem	= ckpt_inode_problem,
+		.restore	= restore_inode_file,
+	}, {
+		.kind		= CKPT_FILE_INODE,
+		.match		= ckpt_is_inode,
+		.problem	= ckpt_inode_problem,
+		.restore	= restore_inode_file,
+	}, {
 		.kind		= CKPT_FILE_REG,
 		.match		= ckpt_match_reg,
 		.by_path	= true,
@@ -246,6 +260,12 @@ static const struct ckpt_file_ops *ckpt_file_kind(struct ckpt_ctx *ctx,
 static bool ckpt_kind_of_pipe(u32 kind)
 {
 	return kind == CKPT_FILE_PIPE || kind == CKPT_FILE_FIFO;
+}
+
+/* With an INODE record before it. */
+static bool ckpt_kind_of_inode(u32 kind)
+{
+	return kind == CKPT_FILE_INODE || kind == CKPT_FILE_INODE_MADE;
 }
 
 /* How files of an image are made; NULL for what this kernel does not know. */
@@ -360,8 +380,6 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 
 	if (kind->kind == CKPT_FILE_IMAGE || kind->kind == CKPT_FILE_LOG)
 		return NULL;
-	if (file->f_flags & __O_TMPFILE)
-		return "was opened with O_TMPFILE, which cannot be saved yet";
 	if (ckpt_file_locked(t, file))
 		return "has file locks or leases, which cannot be saved yet";
 	if (ckpt_file_has_owner(file))
@@ -496,7 +514,7 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	struct ckpt_rec_file *rec;
 	struct file *file = ptr;
 	int ret = 0;
-	u32 cred, pipe = 0;
+	u32 cred, pipe = 0, inode = 0;
 
 	kind = ckpt_file_kind(ctx, file);
 	if (!kind)
@@ -504,6 +522,8 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	if (ckpt_kind_of_pipe(kind->kind))
 		pipe = ckpt_obj_checkpoint(ctx, CKPT_OBJ_PIPE, file_inode(file),
 					   &ret);
+	if (ckpt_kind_of_inode(kind->kind))
+		inode = checkpoint_inode(ctx, file, &ret);
 
 	cred = ckpt_obj_checkpoint(ctx, CKPT_OBJ_CRED, (void *)file->f_cred,
 				   &ret);
@@ -523,6 +543,7 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	rec->pos = file->f_pos;
 	rec->cred = cred;
 	rec->pipe = pipe;
+	rec->inode = inode;
 	if (kind->by_path)
 		ret = ckpt_file_facts(&file->f_path, rec);
 	if (!ret && kind->checkpoint)
@@ -707,6 +728,10 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of file %u", rec->kind);
 	if (kind->by_path && path[0] != '/')
 		return ckpt_bad(rs, r, -EINVAL, "the path is not absolute");
+	if (ckpt_kind_of_inode(rec->kind) ? !rec->inode :
+	    rec->inode || (rec->f_flags & __O_TMPFILE))
+		return ckpt_bad(rs, r, -EINVAL, "kind of file %u with contents %u, open flags 0%o",
+				rec->kind, rec->inode, rec->f_flags);
 	part = ckpt_file_part(rs, r);
 	if (kind->part != (part ? part->type : 0))
 		return ckpt_bad(rs, r, -EINVAL, "kind of file %u with %s record", rec->kind,
@@ -726,14 +751,19 @@ static struct file *restore_own_file(struct ckpt_restart *rs, u32 kind)
 	return file ? get_file(file) : NULL;
 }
 
-/* Opened with the credentials it was opened with, or those of the task. */
-static const struct cred *ckpt_file_cred(struct ckpt_restart *rs,
-					 const struct ckpt_rec_file *rec)
+/**
+ * ckpt_file_cred - whose rights a file is opened with
+ * @rs: the restart
+ * @objref: of the credentials that it was opened with
+ *
+ * Return: those, or where the restarter may not have them those of the task.
+ */
+const struct cred *ckpt_file_cred(struct ckpt_restart *rs, u32 objref)
 {
 	const struct cred *cred;
 	size_t mark = rs->log.len;
 
-	cred = ckpt_obj_restore(rs, CKPT_OBJ_CRED, rec->cred);
+	cred = ckpt_obj_restore(rs, CKPT_OBJ_CRED, objref);
 	if (!IS_ERR(cred))
 		return cred;
 	/* No failure yet: the task's own may do. */
@@ -764,7 +794,7 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (!(flags & O_PATH))
 		flags |= O_NONBLOCK | O_NOCTTY;
 
-	saved = override_creds(ckpt_file_cred(rs, rec));
+	saved = override_creds(ckpt_file_cred(rs, rec->cred));
 	kind = ckpt_file_ops(rec->kind);
 	file = kind->restore ? kind->restore(rs, r) :
 			       ckpt_open_path(rs, r, flags);
@@ -797,6 +827,8 @@ static int ckpt_collect_file(struct ckpt_ctx *ctx, void *ptr)
 
 	if (kind && ckpt_kind_of_pipe(kind->kind))
 		return ckpt_collect_pipe(ctx, ptr);
+	if (kind && ckpt_kind_of_inode(kind->kind))
+		return ckpt_collect_inode(ctx, ptr);
 	return 0;
 }
 

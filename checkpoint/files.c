@@ -143,7 +143,7 @@ static int ckpt_collect_files(struct ckpt_ctx *ctx, void *ptr)
 		obj = ckpt_obj_collect(ctx, CKPT_OBJ_FILE, list.files[i], 1,
 				       &err);
 		if (obj)
-			obj->has_fd = true;
+			ckpt_inode_in_use(ctx, obj);
 		cond_resched();
 	}
 	ckpt_fd_list_free(&list);

@@ -34,6 +34,7 @@
 	x(CRED, cred, 104, none)				\
 	x(PIPE, pipe, 32, none)					\
 	x(SECCOMP, seccomp, 32, none)				\
+	x(INODE, inode, 104, zeros)				\
 	x(FILE, file, 136, none)				\
 	x(EVENTFD, eventfd, 32, none)				\
 	x(TIMERFD, timerfd, 64, none)				\

@@ -55,12 +55,14 @@ static const struct {
  * @start: first address of a mapping of it
  * @end: the end of that
  * @nr: number of mappings in a row
+ * @shared: one of them is shared
  */
 struct ckpt_mapped {
 	struct file *file;
 	unsigned long start;
 	unsigned long end;
 	long nr;
+	bool shared;
 };
 
 static void ckpt_mapped_free(struct ckpt_mapped *list, unsigned int nr)
@@ -95,6 +97,8 @@ static int ckpt_mapped_files(struct mm_struct *mm, struct ckpt_mapped **listp)
 				get_file(vma->vm_file), vma->vm_start,
 				vma->vm_end, 1
 			};
+		if (nr && (vma->vm_flags & VM_MAYSHARE))
+			list[nr - 1].shared = true;
 	}
 	mmap_read_unlock(mm);
 	*listp = list;
@@ -256,6 +260,7 @@ static int ckpt_collect_mm(struct ckpt_ctx *ctx, void *ptr)
 {
 	struct mm_struct *mm = ptr;
 	struct ckpt_mapped *list;
+	struct ckpt_obj *obj;
 	struct file *exe;
 	int i, nr, err = 0;
 
@@ -266,9 +271,13 @@ static int ckpt_collect_mm(struct ckpt_ctx *ctx, void *ptr)
 	nr = ckpt_mapped_files(mm, &list);
 	if (nr < 0)
 		return nr;
-	for (i = 0; i < nr; i++)
-		ckpt_obj_collect(ctx, CKPT_OBJ_FILE, list[i].file, list[i].nr,
-				 &err);
+	for (i = 0; i < nr; i++) {
+		obj = ckpt_obj_collect(ctx, CKPT_OBJ_FILE, list[i].file,
+				       list[i].nr, &err);
+		/* Others would see what is written there. */
+		if (obj && list[i].shared && ckpt_is_inode(ctx, list[i].file))
+			ckpt_inode_in_use(ctx, obj);
+	}
 	ckpt_mapped_free(list, nr);
 	return err;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Contents of private memory.
+ * Contents of private memory, and reading of all payload. Contents of files are
+ * in inode.c.
  *
  * What is written: pages that a process has of its own. Pages that were never
  * touched, that are zero, or that are clean pages of a file are not. Pages go to
@@ -363,7 +364,8 @@ static int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
 }
 
 static int ckpt_map_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			const struct ckpt_page_run *run, struct page **pages)
+			const struct ckpt_page_run *run, struct page **pages,
+			const struct ckpt_sink *sink)
 {
 	unsigned long addr = run->start << PAGE_SHIFT;
 	unsigned long end = addr + (run->nr << PAGE_SHIFT);
@@ -393,7 +395,7 @@ static int ckpt_map_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 }
 
 static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			    u64 *last)
+			    u64 *last, u64 end)
 {
 	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
 	const struct ckpt_page_run *runs = r->var;
@@ -409,8 +411,7 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	for (i = 0; i < rec->nr_runs; i++) {
 		if (!runs[i].nr || runs[i].nr > CKPT_BATCH ||
 		    runs[i].start < *last ||
-		    runs[i].start >= TASK_SIZE_MAX >> PAGE_SHIFT ||
-		    runs[i].start + runs[i].nr > TASK_SIZE_MAX >> PAGE_SHIFT)
+		    runs[i].start >= end || runs[i].nr > end - runs[i].start)
 			return ckpt_bad(rs, r, -EINVAL,
 					"run of %llu pages at page %llx",
 					runs[i].nr, runs[i].start);
@@ -439,14 +440,15 @@ static int ckpt_pages_alloc(struct page **pages, unsigned int nr)
 }
 
 static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			 u64 *last, struct page **pages)
+			 const struct ckpt_sink *sink, u64 *last,
+			 struct page **pages)
 {
 	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
 	const struct ckpt_page_run *runs = r->var;
 	unsigned int nr, i, at = 0;
 	int ret;
 
-	ret = ckpt_pages_check(rs, r, last);
+	ret = ckpt_pages_check(rs, r, last, sink->end);
 	if (ret)
 		return ret;
 	nr = rec->data_len >> PAGE_SHIFT;
@@ -471,7 +473,7 @@ static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	for (i = 0; i < nr; i++)
 		__folio_mark_uptodate(page_folio(pages[i]));
 	for (i = 0; i < rec->nr_runs && !ret; i++) {
-		ret = ckpt_map_run(rs, r, &runs[i], pages + at);
+		ret = sink->put(rs, r, &runs[i], pages + at, sink);
 		at += runs[i].nr;
 	}
 out:
@@ -557,16 +559,16 @@ static void ckpt_used(struct ckpt_restart *rs)
 }
 
 /**
- * restore_payload - read the pages of an address space
- * @rs: the restart; current runs on the address space
- * @mm_ref: its objref
+ * restore_payload_to - read the pages of an object
+ * @rs: the restart
+ * @sink: the object
  *
- * Address spaces are read in the order of the image. Stops at the first record
- * that has no pages of this one.
+ * Objects are read in the order of the image. Stops at the first record that has
+ * no pages of this one.
  *
  * Return: 0 or a negative errno.
  */
-int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
+int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink)
 {
 	struct page **pages;
 	struct ckpt_rec *r;
@@ -583,9 +585,9 @@ int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
 			break;
 		}
 		if (r->type != CKPT_REC_PAGES ||
-		    ckpt_rec_as(r, pages)->objref != mm_ref)
+		    ckpt_rec_as(r, pages)->objref != sink->objref)
 			break;
-		ret = restore_pages(rs, r, &last, pages);
+		ret = restore_pages(rs, r, sink, &last, pages);
 		if (!ret)
 			ckpt_tally_pages(&rs->tally, r);
 		ckpt_used(rs);
@@ -595,6 +597,24 @@ int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
 	}
 	kfree(pages);
 	return ret;
+}
+
+/**
+ * restore_payload - read the pages of an address space
+ * @rs: the restart; current runs on the address space
+ * @mm_ref: its objref
+ *
+ * Return: 0 or a negative errno.
+ */
+int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
+{
+	const struct ckpt_sink sink = {
+		.objref = mm_ref,
+		.end = TASK_SIZE_MAX >> PAGE_SHIFT,
+		.put = ckpt_map_run,
+	};
+
+	return restore_payload_to(rs, &sink);
 }
 
 /**
@@ -620,7 +640,7 @@ int restore_payload_end(struct ckpt_restart *rs)
 		switch (type) {
 		case CKPT_REC_PAGES:
 			ret = ckpt_bad(rs, r, -EINVAL,
-				       "pages of object %u, which is no address space, not in order, or behind the index",
+				       "pages of object %u, which has none, not in order, or behind the index",
 				       ckpt_rec_as(r, pages)->objref);
 			break;
 		case CKPT_REC_INDEX:

@@ -62,6 +62,7 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	xa_init_flags(&rs->objs, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->members, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pipes, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&rs->inodes, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->dead, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->links, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pids, XA_FLAGS_ACCOUNT);
@@ -91,6 +92,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	if (!refcount_dec_and_test(&rs->ref))
 		return;
 	restore_pipes_done(rs);
+	restore_inodes_done(rs);
 	xa_for_each(&rs->members, i, m) {
 		ckpt_member_release(m);
 		if (m->t)
@@ -238,13 +240,16 @@ static int ckpt_make_objects(struct ckpt_member *m)
 	struct ckpt_restart *rs = m->rs;
 	struct cred *cred;
 	void *fs, *files;
+	int ret;
 
 	cred = ckpt_obj_restore(rs, CKPT_OBJ_CRED, task->cred);
 	if (IS_ERR(cred))
 		return PTR_ERR(cred);
 	m->cred = cred;
-	if (ckpt_is_zombie(m))
-		return 0;
+	/* Their payload comes before that of the first address space. */
+	ret = m->index ? 0 : restore_inodes(rs);
+	if (ret || ckpt_is_zombie(m))
+		return ret;
 
 	fs = ckpt_obj_restore(rs, CKPT_OBJ_FS, task->fs);
 	if (IS_ERR(fs))
@@ -387,6 +392,7 @@ void ckpt_restart_start(struct ckpt_restart *rs)
 		cond_resched();
 	}
 	restore_pipes_done(rs);
+	restore_inodes_done(rs);
 	restore_epolls_start(rs);
 	restore_timerfds_start(rs);
 }

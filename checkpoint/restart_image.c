@@ -317,6 +317,7 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_CRED:
 	case CKPT_REC_PIPE:
 	case CKPT_REC_SECCOMP:
+	case CKPT_REC_INODE:
 	case CKPT_REC_FILE:
 	case CKPT_REC_FILES:
 	case CKPT_REC_FS:

@@ -231,6 +231,7 @@ static long checkpoint_run(struct ckpt_ctx *ctx, pid_t pid,
 	xa_init_flags(&ctx->io_seen, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ctx->io_first, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ctx->timers, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&ctx->inodes, XA_FLAGS_ACCOUNT);
 	if (ctx->flags & CHECKPOINT_HOLD) {
 		ret = ckpt_hold_reserve(&hold);
 		if (ret)
@@ -259,6 +260,7 @@ out:
 		put_task_struct(ctx->root_task);
 	if (ctx->root.mnt)
 		path_put(&ctx->root);
+	checkpoint_inodes_done(ctx);
 	ckpt_objhash_destroy(&ctx->objs);
 	xa_destroy(&ctx->task_index);
 	xa_destroy(&ctx->outer);

@@ -235,7 +235,7 @@ static int restore_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 				rec->kind, rec->file);
 	if (rec->kind == CKPT_VMA_ANON && (rec->flags & CKPT_VMA_SHARED))
 		return ckpt_bad(rs, r, -EOPNOTSUPP,
-				"shared anonymous memory cannot be restored yet");
+				"shared anonymous memory without a file");
 	return 0;
 }
 
@@ -400,6 +400,7 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
 	unsigned long flags = MAP_FIXED_NOREPLACE, prot = 0, addr;
 	struct file *file = NULL;
+	bool unsealed;
 	int ret = 0;
 
 	switch (rec->kind) {
@@ -432,8 +433,11 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (rec->flags & CKPT_VMA_EXEC)
 		prot |= PROT_EXEC;
 
+	unsealed = file && restore_inode_unseal(rs, rec, file);
 	addr = vm_mmap(file, rec->start, rec->end - rec->start, prot, flags,
 		       file ? rec->pgoff << PAGE_SHIFT : 0);
+	if (unsealed)
+		restore_inode_seal(file);
 	if (IS_ERR_VALUE(addr))
 		return ckpt_bad(rs, r, (int)addr, "mapping %llx-%llx cannot be made",
 				rec->start, rec->end);

@@ -9,6 +9,7 @@
 #include <linux/signal_types.h>
 #include <linux/types.h>
 
+struct dentry;
 struct file;
 struct sighand_struct;
 
@@ -99,5 +100,6 @@ int ckpt_epoll_walk(struct file *file,
 int ckpt_epoll_add(struct file *file, const struct ckpt_epitem *item);
 void ckpt_epoll_enable(struct file *file, const struct ckpt_epitem *item);
 void ckpt_epoll_recheck(struct file *file, const struct ckpt_epitem *item);
+int ckpt_dentry_rename(struct dentry *dentry, const char *name);
 
 #endif /* _LINUX_CHECKPOINT_FDS_H */

@@ -272,7 +272,10 @@ __u64 model_pages(const struct model *m, __u32 objref)
 const char *model_path(const struct model *m, __u32 objref)
 {
 	const struct ckpt_record *rec = model_record(m, objref, CKPT_REC_FILE);
+	const struct ckpt_rec_file *file = rec ? rec->fixed : NULL;
 
+	if (file && file->inode)
+		rec = model_record(m, file->inode, CKPT_REC_INODE);
 	return rec && rec->data_len ? rec->data : "";
 }
 

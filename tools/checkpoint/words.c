@@ -22,6 +22,8 @@ const char *file_kind_name(__u32 kind)
 		[CKPT_FILE_SIGNALFD] = "signalfd",
 		[CKPT_FILE_EPOLL] = "epoll",
 		[CKPT_FILE_PIDFD] = "pidfd",
+		[CKPT_FILE_INODE] = "unnamed file",
+		[CKPT_FILE_INODE_MADE] = "unnamed file",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "unknown";

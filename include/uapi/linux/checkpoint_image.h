@@ -91,6 +91,7 @@ struct ckpt_hdr {
  * @CKPT_REC_SIGNALFD: &struct ckpt_rec_signalfd, follows FILE
  * @CKPT_REC_EPOLL: &struct ckpt_rec_epoll, behind all objects
  * @CKPT_REC_PIDFD: &struct ckpt_rec_pidfd, follows FILE
+ * @CKPT_REC_INODE: &struct ckpt_rec_inode, its contents are payload
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
@@ -126,6 +127,7 @@ enum ckpt_rec_type {
 	CKPT_REC_SIGNALFD	= 33,
 	CKPT_REC_EPOLL		= 34,
 	CKPT_REC_PIDFD		= 35,
+	CKPT_REC_INODE		= 36,
 
 	CKPT_REC_X86_CPU	= 64,
 	CKPT_REC_X86_XSTATE	= 65,
@@ -276,8 +278,8 @@ struct ckpt_rec_meta_end {
 
 /**
  * struct ckpt_page_run - pages that follow each other
- * @start: number of the first page in the object: for a struct mm the address
- *	divided by the page size
+ * @start: number of the first page in the object: the address, or the offset in
+ *	the file, divided by the page size
  * @nr: number of pages
  */
 struct ckpt_page_run {
@@ -296,8 +298,9 @@ struct ckpt_page_run {
  * @data_crc: CRC32C of the payload
  * @__reserved: zero
  *
- * The records of an object stand together, the objects in the order in which the
- * tasks use them for the first time.
+ * The records of an object stand together: first inodes, in the order of their
+ * numbers, then address spaces, in the order in which the tasks use them for the
+ * first time. What stands behind the end of a file in its last page is zero.
  */
 struct ckpt_rec_pages {
 	struct ckpt_hdr h;
@@ -446,6 +449,8 @@ enum ckpt_file_kind {
 	CKPT_FILE_SIGNALFD = 11, /* see &struct ckpt_rec_signalfd */
 	CKPT_FILE_EPOLL	= 12,	/* see &struct ckpt_rec_epoll */
 	CKPT_FILE_PIDFD	= 13,	/* see &struct ckpt_rec_pidfd */
+	CKPT_FILE_INODE	= 14,	/* see &struct ckpt_rec_inode */
+	CKPT_FILE_INODE_MADE = 15, /* likewise, and made with its inode */
 };
 
 /* ckpt_rec_file.flags */
@@ -481,7 +486,8 @@ enum ckpt_file_kind {
  *	directory of the root task
  * @fs_uuid: of the file system, zeros where it has none
  * @pipe: objref of the PIPE record with CKPT_FILE_PIPE and CKPT_FILE_FIFO, else 0
- * @__reserved: zero
+ * @inode: objref of the INODE record with CKPT_FILE_INODE and
+ *	CKPT_FILE_INODE_MADE, else 0
  */
 struct ckpt_rec_file {
 	struct ckpt_hdr h;
@@ -508,6 +514,80 @@ struct ckpt_rec_file {
 	__u32 path_len;
 	__u8  fs_uuid[CKPT_UUID_LEN];
 	__u32 pipe;
+	__u32 inode;
+};
+
+/* Where an inode comes from that no path leads to. */
+enum ckpt_inode_kind {
+	CKPT_INODE_ANON		= 1,	/* shared anonymous memory */
+	CKPT_INODE_MEMFD	= 2,	/* memfd_create() */
+	CKPT_INODE_UNLINKED	= 3,	/* deleted, or opened with O_TMPFILE */
+};
+
+/* ckpt_rec_inode.flags */
+#define CKPT_INODE_NORESERVE	(1U << 0)	/* MAP_NORESERVE, of CKPT_INODE_ANON */
+#define CKPT_INODE_LINKABLE	(1U << 1)	/* linkat() may give it a name */
+#define CKPT_INODE_NAMELESS	(1U << 2)	/* has never had a name */
+#define CKPT_INODE_FLAGS_ALL	0x7U
+
+/**
+ * struct ckpt_xattr - an extended attribute
+ * @name_len: bytes of its name with the NUL
+ * @value_len: bytes of its value
+ *
+ * Name and value follow, then zeros up to a multiple of 8.
+ */
+struct ckpt_xattr {
+	__u32 name_len;
+	__u32 value_len;
+};
+
+/**
+ * struct ckpt_rec_inode - contents of files that no path leads to
+ * @h: header
+ * @objref: of this object
+ * @kind: enum ckpt_inode_kind
+ * @flags: CKPT_INODE_*
+ * @seals: F_SEAL_* of a CKPT_INODE_MEMFD
+ * @size: st_size; what of it is no hole is payload
+ * @mode: st_mode
+ * @uid: owner, as the user namespace of the caller shows it
+ * @gid: group, likewise
+ * @cred: objref of credentials that it was opened with
+ * @atime_sec: time of the last access
+ * @mtime_sec: time of the last change of contents
+ * @atime_nsec: likewise
+ * @mtime_nsec: likewise
+ * @fs_magic: statfs.f_type
+ * @path_len: bytes of the path with its NUL, which follows: of a
+ *	CKPT_INODE_UNLINKED the one that it had, as seen from the root directory
+ *	of the root task; of a CKPT_INODE_MEMFD its name with "memfd:"
+ * @nr_xattrs: number of &struct ckpt_xattr, which stand behind the path and
+ *	zeros up to a multiple of 8
+ * @var_len: bytes of these and of the path
+ * @__reserved: zero
+ *
+ * Only @size, @flags and the contents count of a CKPT_INODE_ANON.
+ */
+struct ckpt_rec_inode {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 kind;
+	__u32 flags;
+	__u32 seals;
+	__u64 size;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 cred;
+	__s64 atime_sec;
+	__s64 mtime_sec;
+	__u32 atime_nsec;
+	__u32 mtime_nsec;
+	__u64 fs_magic;
+	__u32 path_len;
+	__u32 nr_xattrs;
+	__u32 var_len;
 	__u32 __reserved;
 };
 

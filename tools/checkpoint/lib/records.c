@@ -47,6 +47,7 @@ static const struct rec_type types[] = {
 	REC(PIPE, pipe, var_len, OBJ(pipe), COUNT(pipe, var_len, 1)),
 	REC(SECCOMP, seccomp, nr_insns, OBJ(seccomp),
 	    COUNT(seccomp, nr_insns, 8)),
+	REC(INODE, inode, __reserved, OBJ(inode), COUNT(inode, var_len, 1)),
 	REC(FILE, file, fs_uuid, OBJ(file), COUNT(file, path_len, 1)),
 	REC(EVENTFD, eventfd, count),
 	REC(TIMERFD, timerfd, offset),

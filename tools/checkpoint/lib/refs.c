@@ -70,9 +70,30 @@ static int check_file(struct ckpt_image *img, const struct ckpt_record *r)
 	const struct ckpt_rec_file *rec = r->fixed;
 
 	if (refer(img, rec->cred, CKPT_REC_CRED) ||
-	    refer(img, rec->pipe, CKPT_REC_PIPE))
+	    refer(img, rec->pipe, CKPT_REC_PIPE) ||
+	    refer(img, rec->inode, CKPT_REC_INODE))
 		return -1;
 	return check_string(img, r, CKPT_PATH_MAX);
+}
+
+static int check_inode(struct ckpt_image *img, const struct ckpt_record *r)
+{
+	const struct ckpt_rec_inode *rec = r->fixed;
+	const char *path = r->data;
+
+	if (!rec->path_len || rec->path_len > r->data_len ||
+	    rec->path_len > CKPT_PATH_MAX ||
+	    strnlen(path, rec->path_len) != rec->path_len - 1)
+		return image_fail(img, EINVAL, "the path is malformed");
+	return refer(img, rec->cred, CKPT_REC_CRED);
+}
+
+/* Of an inode or an address space. */
+static int check_payload_of(struct ckpt_image *img, __u32 objref)
+{
+	if (objmap_find(&img->st.objects, objref) == CKPT_REC_INODE)
+		return 0;
+	return must_refer(img, objref, CKPT_REC_MM);
 }
 
 static int check_files(struct ckpt_image *img, const struct ckpt_record *r)
@@ -185,6 +206,8 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 		return refer(img, cred->userns, CKPT_REC_NS);
 	case CKPT_REC_SECCOMP:
 		return refer(img, seccomp->prev, CKPT_REC_SECCOMP);
+	case CKPT_REC_INODE:
+		return check_inode(img, r);
 	case CKPT_REC_FILE:
 		return check_file(img, r);
 	case CKPT_REC_EVENTFD:
@@ -207,7 +230,7 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	case CKPT_REC_TASK:
 		return check_task(img, r);
 	case CKPT_REC_PAGES:
-		return must_refer(img, pages->objref, CKPT_REC_MM);
+		return check_payload_of(img, pages->objref);
 	}
 	return 0;
 }

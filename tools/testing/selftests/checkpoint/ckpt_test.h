@@ -238,7 +238,7 @@ static inline pid_t ckpt_restart(const char *path, pid_t pid)
 	return ckpt_restart_after(path, pid, NULL);
 }
 
-/* The harness shares memory with its children, which cannot be saved yet. */
+/* The harness shares memory with its children, which is not the program's. */
 static inline void ckpt_drop_shared(void)
 {
 	unsigned long from[64], to[64];

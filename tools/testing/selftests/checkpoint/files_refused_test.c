@@ -137,21 +137,6 @@ static void set_perf(void)
 	as(10, syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0));
 }
 
-static void set_memfd(void)
-{
-	as(10, memfd_create("mem", 0));
-	MUST(write(10, "early", 5) == 5);
-	MUST(!lseek(10, 0, SEEK_SET));
-	MUST(dup2(10, 11) == 11);
-}
-
-static void use_memfd(void)
-{
-	char buf[8];
-
-	MUST(read(11, buf, 8) == 5 && !memcmp(buf, "early", 5));
-}
-
 SET(huge, memfd_create("huge", MFD_HUGETLB))
 SET(secret, syscall(SYS_memfd_secret, 0))
 
@@ -242,16 +227,8 @@ static void set_##name(void)		\
 	MUST(!(call));			\
 }
 
-SET_ON_A(deleted, O_RDWR, unlink(A))
-SET_ON_A(deleted_path, O_PATH, unlink(A))
 /* The inode has a name, but it is not the one that this file was opened by. */
 SET_ON_A(deleted_name, O_RDWR, (link(A, DIRECTORY "/b") || unlink(A)))
-
-static void set_deleted_and_new(void)
-{
-	set_deleted();
-	close(open(A, O_CREAT | O_RDWR, 0600));
-}
 
 static void set_deleted_directory(void)
 {
@@ -260,14 +237,9 @@ static void set_deleted_directory(void)
 	MUST(!rmdir(DIRECTORY "/gone"));
 }
 
-static void set_tmpfile(void)
-{
-	as(10, open(DIRECTORY, O_TMPFILE | O_RDWR, 0600));
-}
-
 static void set_tmpfile_linked(void)
 {
-	set_tmpfile();
+	as(10, open(DIRECTORY, O_TMPFILE | O_RDWR, 0600));
 	MUST(!linkat(AT_FDCWD, "/proc/self/fd/10", AT_FDCWD, DIRECTORY "/tmp",
 		     AT_SYMLINK_FOLLOW));
 }
@@ -622,7 +594,7 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 }
 
 #define DELETED		"was deleted; what was deleted cannot be saved yet"
-#define TMPFILE		"was opened with O_TMPFILE, which cannot be saved yet"
+#define RENAMED		"was deleted under this name and has another, which cannot be saved yet"
 #define OUTSIDE		"lies outside the root directory of the process"
 #define COVERED		"cannot be reached by its name: something is mounted over it"
 #define TOO_LONG	"has a path that is too long"
@@ -635,7 +607,6 @@ KIND(netlink, NULL, "socket:[", "socket_file_ops");
 KIND(inotify, use_inotify, "anon_inode:inotify", "inotify_fops");
 KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
 KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
-KIND(memfd, use_memfd, "/memfd:mem (deleted)", "shmem_file_operations");
 KIND(huge, NULL, "/memfd:huge (deleted)", "hugetlbfs_file_operations");
 KIND(secret, NULL, "/secretmem (deleted)", "secretmem_fops");
 KIND(bpf, NULL, "anon_inode:bpf-map", "bpf_map_fops");
@@ -673,13 +644,9 @@ FIXTURE_VARIANT_ADD(refused, perf)
 	.stays = true,
 };
 
-FILE_IS(deleted, NULL, NULL, A " (deleted)", DELETED);
-FILE_IS(deleted_and_new, NULL, NULL, A " (deleted)", DELETED);
-FILE_IS(deleted_name, NULL, NULL, A " (deleted)", DELETED);
+FILE_IS(deleted_name, NULL, NULL, A " (deleted)", RENAMED);
 FILE_IS(deleted_directory, NULL, NULL, DIRECTORY "/gone (deleted)", DELETED);
-FILE_IS(deleted_path, NULL, NULL, A " (deleted)", DELETED);
-FILE_IS(tmpfile, NULL, NULL, DIRECTORY "/#", TMPFILE);
-FILE_IS(tmpfile_linked, NULL, NULL, DIRECTORY "/#", TMPFILE);
+FILE_IS(tmpfile_linked, NULL, NULL, DIRECTORY "/#", RENAMED);
 FILE_IS(mounted_over, NULL, NULL, MOUNT "/a", COVERED);
 FILE_IS(detached, NULL, NULL, "/a", OUTSIDE);
 FILE_IS(tree, NULL, NULL, "/", OUTSIDE);

@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <sys/xattr.h>
 
 #define GO		"/tmp/ckpt.go"
 #define READY		"/tmp/ckpt.ready"
@@ -96,9 +97,23 @@ static void open_fds(void)
 		epoll_ctl(inner, EPOLL_CTL_ADD, fds[i], &e);
 }
 
+/* Two pages, the second not to its end, and an attribute. */
+static void open_memfd(void)
+{
+	char buf[PAGE + 5];
+	int fd = memfd_create("inode", MFD_ALLOW_SEALING);
+
+	memset(buf, 'x', sizeof(buf));
+	if (write(fd, buf, sizeof(buf)) != sizeof(buf) ||
+	    fsetxattr(fd, "user.x", "value", 5, 0) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK))
+		_exit(45);
+}
+
 static void saved_program(void *arg)
 {
 	open_fds();
+	open_memfd();
 	pattern_fill();
 	set_timers();
 	ckpt_touch(READY);
@@ -160,6 +175,19 @@ static struct rec *find(uint32_t type, int nth)
 		if (recs[i].h->type == type && !nth--)
 			return &recs[i];
 	return NULL;
+}
+
+/* The first payload of an address space. */
+static struct rec *find_memory(void)
+{
+	struct ckpt_rec_mm *mm = (void *)find(CKPT_REC_MM, 0)->h;
+	struct rec *r;
+	int i;
+
+	for (i = 0; (r = find(CKPT_REC_PAGES, i)); i++)
+		if (((struct ckpt_rec_pages *)r->h)->objref == mm->objref)
+			break;
+	return r;
 }
 
 static void *var_of(const struct rec *r)
@@ -1098,9 +1126,82 @@ TEST_F_TIMEOUT(image, hostile_memory, 120)
 	EXPECT_CASES();
 }
 
+TEST_F_TIMEOUT(image, hostile_inode, 120)
+{
+	struct rec *n = find(CKPT_REC_INODE, 0), *f = NULL, *exe = NULL;
+	uint32_t mm = AS(mm, find(CKPT_REC_MM, 0))->objref, at;
+	struct rec *p = find(CKPT_REC_PAGES, 0);
+	int i;
+
+	ASSERT_TRUE(n != NULL);
+	for (i = 0; i < nr_recs; i++) {
+		if (recs[i].h->type != CKPT_REC_FILE)
+			continue;
+		if (AS(file, &recs[i])->kind == CKPT_FILE_INODE_MADE)
+			f = &recs[i];
+		else if (AS(file, &recs[i])->kind == CKPT_FILE_REG)
+			exe = &recs[i];
+	}
+	ASSERT_TRUE(f && exe);
+	ASSERT_EQ(AS(inode, n)->objref, AS(file, f)->inode);
+	ASSERT_EQ(AS(inode, n)->objref, AS(pages, p)->objref);
+	ASSERT_EQ(PAGE + 5, AS(inode, n)->size);
+
+	FIELD(n, inode, kind, 0, EOPNOTSUPP);
+	FIELD(n, inode, kind, 99, EOPNOTSUPP);
+	FIELD(n, inode, kind, CKPT_INODE_ANON, EINVAL);
+	FIELD(n, inode, kind, CKPT_INODE_UNLINKED, EINVAL);
+	FIELD(n, inode, flags, 0x80000000, EOPNOTSUPP);
+	FIELD(n, inode, seals, 0x80000000, EOPNOTSUPP);
+	FIELD(n, inode, size, 1ULL << 63, EINVAL);
+	FIELD(n, inode, size, 0, EINVAL);
+	FIELD(n, inode, size, PAGE, EINVAL);
+	FIELD(n, inode, size, PAGE + 4, EINVAL);
+	FIELD(n, inode, mode, 0, EINVAL);
+	FIELD(n, inode, mode, S_IFDIR | 0700, EINVAL);
+	FIELD(n, inode, mode, S_IFREG | 0200000, EINVAL);
+	FIELD(n, inode, uid, 0xffffffff, EINVAL);
+	FIELD(n, inode, gid, 0xffffffff, EINVAL);
+	FIELD(n, inode, atime_nsec, 1000000000, EINVAL);
+	FIELD(n, inode, mtime_nsec, 1000000000, EINVAL);
+	FIELD(n, inode, path_len, 0, EINVAL);
+	FIELD(n, inode, path_len, 5, EINVAL);
+	FIELD(n, inode, path_len, 0xffffffff, EINVAL);
+	FIELD(n, inode, nr_xattrs, 0, EINVAL);
+	FIELD(n, inode, nr_xattrs, 2, EINVAL);
+	FIELD(n, inode, nr_xattrs, 0xffffffff, EINVAL);
+	FIELD(n, inode, var_len, 0, EINVAL);
+	FIELD(n, inode, var_len, AS(inode, n)->var_len - 8, EINVAL);
+	FIELD(n, inode, var_len, 0xffffffff, EINVAL);
+	FIELD(n, inode, __reserved, 1, EPROTONOSUPPORT);
+	VAR(n, "memfd name", 0, 1, 'x', EINVAL);
+	at = (AS(inode, n)->path_len + 7) & ~7;
+	VAR(n, "xattr.name_len", at, 4, 0, EINVAL);
+	VAR(n, "xattr.name_len", at, 4, 0xffffffff, EINVAL);
+	VAR(n, "xattr.name_len", at, 4, 6, EINVAL);
+	VAR(n, "xattr.value_len", at + 4, 4, 0xffffffff, EINVAL);
+	VAR(n, "xattr.value_len", at + 4, 4, 0xfffffff9, EINVAL);
+	VAR(n, "xattr name", at + 8, 1, 'x', EINVAL);
+
+	FIELD(f, file, kind, CKPT_FILE_REG, EINVAL);
+	FIELD(f, file, kind, CKPT_FILE_PIPE, EINVAL);
+	FIELD(f, file, inode, 0, EINVAL);
+	FIELD(f, file, inode, 9999, EINVAL);
+	FIELD(f, file, inode, mm, EINVAL);
+	FIELD(f, file, f_flags, O_RDONLY, EINVAL);
+	FIELD(f, file, f_flags, O_RDWR | O_PATH, EINVAL);
+	FIELD(exe, file, inode, AS(inode, n)->objref, EINVAL);
+	FIELD(exe, file, f_flags, O_TMPFILE | O_RDWR, EINVAL);
+	FIELD(p, pages, objref, 9999, EINVAL);
+	FIELD(p, pages, objref, mm, EINVAL);
+	VAR(p, "run.start", 0, 8, 1, EINVAL);
+	VAR(p, "run.start", 0, 8, 1ULL << 63, EINVAL);
+	EXPECT_CASES();
+}
+
 TEST_F_TIMEOUT(image, hostile_payload, 120)
 {
-	struct rec *p = find(CKPT_REC_PAGES, 0), *i = find(CKPT_REC_INDEX, 0);
+	struct rec *p = find_memory(), *i = find(CKPT_REC_INDEX, 0);
 	struct rec *t = find(CKPT_REC_TAIL, 0);
 	struct ckpt_page_run *run = var_of(p);
 	uint32_t nr = AS(pages, p)->nr_runs;

@@ -1036,10 +1036,6 @@ REFUSED(exec_only, "has a memory protection key",
 	!mprotect(mem, PAGE, PROT_EXEC));
 REFUSED_ALL(pkey_unused, "memory protection keys are allocated",
 	    pkey_alloc(0, 0) >= 0);
-REFUSED(shared, ": shmem_file_operations cannot be saved yet",
-	map(PAGE, MAP_SHARED | MAP_ANONYMOUS, -1));
-REFUSED(memfd, ": shmem_file_operations cannot be saved yet",
-	map(PAGE, MAP_PRIVATE, memfd_create("mm", MFD_CLOEXEC)));
 REFUSED(sysv, ": shm_file_operations cannot be saved yet",
 	(mem = mm_sysv()) != MAP_FAILED);
 REFUSED(secret, ": secretmem_fops cannot be saved yet",
@@ -1048,8 +1044,6 @@ REFUSED(zero_device, "maps a device, which cannot be saved yet",
 	map(PAGE, MAP_PRIVATE, open("/dev/zero", O_RDWR)));
 REFUSED(real_device, "maps a device (VM_PFNMAP), which cannot be saved yet",
 	(mem = mm_device()) != MAP_FAILED);
-REFUSED(deleted, "was deleted; what was deleted cannot be saved yet",
-	map(PAGE, MAP_PRIVATE, mm_file(MM_FILE, PAGE)) && !unlink(MM_FILE));
 REFUSED(aio, ": aio_ring_fops cannot be saved yet",
 	(mem = NULL, !syscall(SYS_io_setup, 1, &mem)));
 REFUSED_ALL(membarrier,

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Contents of files that no path leads to, see inode.c.
+ *
+ * They are read and written through files of their own, as by read() and
+ * write(), whatever the file system: holes stay holes, pages that are in no
+ * mapping and pages in swap are contents like others. What is read is a copy, so
+ * that nobody changes it between checksum and output.
+ */
+#include <linux/bvec.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "checkpoint.h"
+
+#define CKPT_INODE_BATCH	(CKPT_PAGES_MAX_BYTES >> PAGE_SHIFT)
+
+/* ---- saving ---------------------------------------------------------------- */
+
+/**
+ * struct ckpt_reader - who reads an inode
+ * @file: a file of our own
+ * @size: how much of it is in the image
+ */
+struct ckpt_reader {
+	struct file *file;
+	u64 size;
+};
+
+/**
+ * checkpoint_inode_contents - have the contents of an inode written later on
+ * @ctx: the checkpoint
+ * @file: a file of it, which need not be one that reads
+ * @objref: of the inode
+ * @size: how much of it
+ *
+ * Return: 0 or a negative errno.
+ */
+int checkpoint_inode_contents(struct ckpt_ctx *ctx, struct file *file,
+			      u32 objref, u64 size)
+{
+	struct ckpt_reader *reader;
+	int ret;
+
+	reader = kzalloc(sizeof(*reader), GFP_KERNEL_ACCOUNT);
+	if (!reader)
+		return -ENOMEM;
+	reader->size = size;
+	reader->file = dentry_open(&file->f_path,
+				   O_RDONLY | O_NOATIME | O_LARGEFILE,
+				   current_cred());
+	ret = PTR_ERR_OR_ZERO(reader->file);
+	if (ret)
+		goto out_free;
+	ret = xa_insert(&ctx->inodes, objref, reader, GFP_KERNEL_ACCOUNT);
+	if (ret)
+		goto out_put;
+	return 0;
+
+out_put:
+	fput(reader->file);
+out_free:
+	kfree(reader);
+	return ret;
+}
+
+/**
+ * struct ckpt_inode_batch - contents of an inode, for a PAGES record
+ * @file: that reads it
+ * @objref: of the inode
+ * @size: its size
+ * @nr_pages: entries of @pages that are filled
+ * @nr_runs: entries in @runs
+ * @pages: pages of our own, used again and again
+ * @runs: where their contents belong
+ */
+struct ckpt_inode_batch {
+	struct file *file;
+	u32 objref;
+	loff_t size;
+	unsigned int nr_pages;
+	unsigned int nr_runs;
+	struct page *pages[CKPT_INODE_BATCH];
+	struct ckpt_page_run runs[CKPT_INODE_BATCH];
+};
+
+static int ckpt_inode_flush(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b)
+{
+	int ret = 0;
+
+	if (b->nr_pages)
+		ret = ckpt_out_pages(&ctx->out, b->objref, b->runs, b->nr_runs,
+				     b->pages, b->nr_pages);
+	b->nr_pages = 0;
+	b->nr_runs = 0;
+	return ret;
+}
+
+/* Reads [pos, pos + len) into pages; what has become no contents is zeros. */
+static int ckpt_inode_read(struct ckpt_inode_batch *b, loff_t pos, size_t len)
+{
+	unsigned int i, nr = DIV_ROUND_UP(len, PAGE_SIZE);
+	struct page **pages = b->pages + b->nr_pages;
+	struct bio_vec *bv;
+	struct iov_iter iter;
+	ssize_t n = 0;
+
+	bv = kmalloc_array(nr, sizeof(*bv), GFP_KERNEL_ACCOUNT);
+	if (!bv)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		if (!pages[i])
+			pages[i] = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
+		if (!pages[i]) {
+			kfree(bv);
+			return -ENOMEM;
+		}
+		clear_highpage(pages[i]);
+		bvec_set_page(&bv[i], pages[i], PAGE_SIZE, 0);
+	}
+	iov_iter_bvec(&iter, ITER_DEST, bv, nr, len);
+	while (iov_iter_count(&iter)) {
+		n = vfs_iter_read(b->file, &iter, &pos, 0);
+		if (n <= 0)
+			break;
+	}
+	kfree(bv);
+	return n < 0 ? n : 0;
+}
+
+static int ckpt_inode_add(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
+			  loff_t pos, loff_t end)
+{
+	while (pos < end) {
+		unsigned int room = CKPT_INODE_BATCH - b->nr_pages;
+		size_t len = min_t(loff_t, end - pos, (loff_t)room << PAGE_SHIFT);
+		int ret = ckpt_inode_read(b, pos, len);
+
+		if (ret)
+			return ret;
+		b->runs[b->nr_runs++] = (struct ckpt_page_run) {
+			pos >> PAGE_SHIFT, DIV_ROUND_UP(len, PAGE_SIZE)
+		};
+		b->nr_pages += DIV_ROUND_UP(len, PAGE_SIZE);
+		if (b->nr_pages == CKPT_INODE_BATCH)
+			ret = ckpt_inode_flush(ctx, b);
+		if (ret)
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		pos += len;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int ckpt_inode_contents(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b)
+{
+	loff_t pos = 0, end;
+	int ret = 0;
+
+	while (pos < b->size && !ret) {
+		pos = vfs_llseek(b->file, pos, SEEK_DATA);
+		if (pos == -ENXIO || pos >= b->size)
+			break;
+		if (pos < 0)
+			return pos;
+		end = vfs_llseek(b->file, pos, SEEK_HOLE);
+		if (end < 0)
+			return end;
+		pos = round_down(pos, PAGE_SIZE);
+		end = min(round_up(end, PAGE_SIZE), b->size);
+		/* Behind its end by now. */
+		if (end <= pos)
+			break;
+		ret = ckpt_inode_add(ctx, b, pos, end);
+		pos = end;
+	}
+	return ret ?: ckpt_inode_flush(ctx, b);
+}
+
+/**
+ * checkpoint_inodes_payload - write the contents of all inodes
+ * @ctx: the checkpoint
+ *
+ * Context: may sleep as long as input or output block, killable.
+ * Return: 0 or a negative errno.
+ */
+int checkpoint_inodes_payload(struct ckpt_ctx *ctx)
+{
+	struct ckpt_inode_batch *b;
+	struct ckpt_reader *reader;
+	unsigned long objref;
+	unsigned int i;
+	int ret = 0;
+
+	if (xa_empty(&ctx->inodes))
+		return 0;
+	b = kvzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+	if (!b)
+		return -ENOMEM;
+	xa_for_each(&ctx->inodes, objref, reader) {
+		b->file = reader->file;
+		b->objref = objref;
+		b->size = reader->size;
+		ret = ckpt_inode_contents(ctx, b);
+		if (ret)
+			break;
+	}
+	for (i = 0; i < CKPT_INODE_BATCH && b->pages[i]; i++)
+		__free_page(b->pages[i]);
+	kvfree(b);
+	return ret;
+}
+
+/**
+ * checkpoint_inodes_done - let go of the files that inodes were read by
+ * @ctx: the checkpoint
+ */
+void checkpoint_inodes_done(struct ckpt_ctx *ctx)
+{
+	struct ckpt_reader *reader;
+	unsigned long i;
+
+	xa_for_each(&ctx->inodes, i, reader) {
+		fput(reader->file);
+		kfree(reader);
+	}
+	xa_destroy(&ctx->inodes);
+}
+
+/* ---- restoring -------------------------------------------------------------- */
+
+/* What no read() would see. */
+static bool ckpt_page_tail_clear(struct page *page, unsigned int from)
+{
+	void *addr = kmap_local_page(page);
+	bool clear = !memchr_inv(addr + from, 0, PAGE_SIZE - from);
+
+	kunmap_local(addr);
+	return clear;
+}
+
+static int restore_inode_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			     const struct ckpt_page_run *run,
+			     struct page **pages, const struct ckpt_sink *sink)
+{
+	loff_t pos = run->start << PAGE_SHIFT;
+	size_t len = min_t(loff_t, run->nr << PAGE_SHIFT,
+			   i_size_read(file_inode(sink->file)) - pos);
+	struct bio_vec *bv;
+	struct iov_iter iter;
+	unsigned int i;
+	ssize_t n = 0;
+
+	if (offset_in_page(len) &&
+	    !ckpt_page_tail_clear(pages[run->nr - 1], offset_in_page(len)))
+		return ckpt_bad(rs, r, -EINVAL, "contents behind the end of the file");
+	bv = kmalloc_array(run->nr, sizeof(*bv), GFP_KERNEL_ACCOUNT);
+	if (!bv)
+		return -ENOMEM;
+	for (i = 0; i < run->nr; i++)
+		bvec_set_page(&bv[i], pages[i], PAGE_SIZE, 0);
+	iov_iter_bvec(&iter, ITER_SOURCE, bv, run->nr, len);
+	while (iov_iter_count(&iter)) {
+		n = vfs_iter_write(sink->file, &iter, &pos, 0);
+		if (n <= 0)
+			break;
+	}
+	kfree(bv);
+	if (!iov_iter_count(&iter))
+		return 0;
+	return ckpt_bad(rs, r, n < 0 ? n : -ENOSPC, "contents cannot be written at %lld",
+			pos);
+}
+
+/**
+ * restore_inode_contents - read the contents of an inode
+ * @rs: the restart
+ * @r: its INODE record, checked
+ * @file: that writes it; it is empty
+ *
+ * Return: 0 or a negative errno, with the reason logged.
+ */
+int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			   struct file *file)
+{
+	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
+	const struct ckpt_sink sink = {
+		.objref = rec->objref,
+		.end = DIV_ROUND_UP(rec->size, PAGE_SIZE),
+		.put = restore_inode_run,
+		.file = file,
+	};
+	int ret = 0;
+
+	if (rec->kind != CKPT_INODE_ANON)
+		ret = vfs_truncate(&file->f_path, rec->size);
+	if (ret)
+		return ckpt_bad(rs, r, ret, "%s cannot have its size of %llu bytes",
+				(const char *)r->var, rec->size);
+	return restore_payload_to(rs, &sink);
+}
