@@ -360,9 +360,12 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
 	if (!ret)
 		ret = ckpt_check(ctx);
 	if (!ret && !(ctx->flags & CHECKPOINT_CHECK)) {
-		ret = ckpt_capture(ctx);
+		ret = checkpoint_cow_begin(ctx);
+		if (!ret)
+			ret = ckpt_capture(ctx);
 		if (!ret)
 			ret = ckpt_write_out(ctx);
+		checkpoint_cow_end(ctx);
 		if (!ret && (ctx->flags & CHECKPOINT_KILL))
 			ckpt_kill_tasks(ctx->tasks, ctx->nr_tasks);
 	}

@@ -12,6 +12,7 @@
 #include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/list.h>
+#include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/path.h>
 #include <linux/pid.h>
@@ -28,6 +29,7 @@
 #undef pr_fmt
 #define pr_fmt(fmt) "checkpoint: " fmt
 
+struct ckpt_cow;
 struct cred;
 struct files_struct;
 struct fs_struct;
@@ -251,6 +253,8 @@ int ckpt_out_meta(struct ckpt_out *out, struct ckpt_meta *meta);
 int ckpt_out_pages(struct ckpt_out *out, u32 objref,
 		   const struct ckpt_page_run *runs, unsigned int nr_runs,
 		   struct page **pages, unsigned int nr_pages);
+int ckpt_out_cow(struct ckpt_out *out, u32 objref,
+		 const struct ckpt_cow_run *runs, unsigned int nr_runs);
 int ckpt_out_finish(struct ckpt_out *out, u64 meta_offset, const u8 *uuid);
 void ckpt_out_release(struct ckpt_out *out);
 
@@ -343,6 +347,7 @@ struct ckpt_task {
  * @task: the one whose records are being written
  * @timers: POSIX timers of its process whose signal is queued, by id
  * @inodes: objref of an inode to &struct ckpt_reader
+ * @cow: what is known of pages in common, or NULL
  * @root: root directory of the root task
  * @refusals: reasons found that refuse the checkpoint
  * @why: text of a reason that has numbers in it
@@ -370,6 +375,7 @@ struct ckpt_ctx {
 	const struct ckpt_task *task;
 	struct xarray timers;
 	struct xarray inodes;
+	struct ckpt_cow *cow;
 	struct path root;
 	unsigned int refusals;
 	char why[112];
@@ -603,6 +609,7 @@ enum ckpt_phase {
  * @nr_links: their number
  * @pids: pid in the image to index, of leaders
  * @ghosts: ids whose leader is gone: number in the image to struct pid
+ * @families: number to &struct ckpt_family, see cow.c
  */
 struct ckpt_restart {
 	refcount_t ref;
@@ -651,6 +658,7 @@ struct ckpt_restart {
 	unsigned long nr_links;
 	struct xarray pids;
 	struct xarray ghosts;
+	struct xarray families;
 };
 
 __printf(4, 5) int ckpt_bad(struct ckpt_restart *rs, const struct ckpt_rec *rec,
@@ -922,6 +930,7 @@ int restore_mm(struct ckpt_member *m);
  * @put: takes over the contents of a run of pages, which are verified; where it
  *	keeps a page it sets its entry to NULL
  * @file: for @put
+ * @has_cow: COW records may stand among its PAGES
  */
 struct ckpt_sink {
 	u32 objref;
@@ -930,6 +939,7 @@ struct ckpt_sink {
 		   const struct ckpt_page_run *run, struct page **pages,
 		   const struct ckpt_sink *sink);
 	struct file *file;
+	bool has_cow;
 };
 
 int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink);
@@ -938,5 +948,26 @@ int restore_payload_end(struct ckpt_restart *rs);
 void restore_mm_abort(struct ckpt_member *m);
 void restore_mm_commit(struct ckpt_member *m);
 void restore_mm_dumpable(struct ckpt_member *m);
+
+int ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
+pmd_t *ckpt_pmd_alloc(struct mm_struct *mm, unsigned long addr);
+int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
+		   unsigned long end, struct page **pages);
+int ckpt_pages_alloc(struct page **pages, unsigned int nr);
+
+/* ---- cow.c --------------------------------------------------------------- */
+
+int checkpoint_cow_begin(struct ckpt_ctx *ctx);
+void checkpoint_cow_end(struct ckpt_ctx *ctx);
+u32 ckpt_cow_family(struct ckpt_ctx *ctx, struct vm_area_struct *vma, int *err);
+bool ckpt_cow_maybe(const struct ckpt_ctx *ctx, struct vm_area_struct *vma,
+		    struct page *page);
+int checkpoint_cow_page(struct ckpt_ctx *ctx, struct page *page, u32 objref,
+			u64 at);
+int checkpoint_cow_flush(struct ckpt_ctx *ctx, u32 objref);
+int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		     unsigned long index);
+int restore_cow(struct ckpt_restart *rs, const struct ckpt_rec *r, u64 *last);
+void restore_cow_done(struct ckpt_restart *rs);
 
 #endif /* _CHECKPOINT_CHECKPOINT_H */

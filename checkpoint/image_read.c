@@ -28,6 +28,7 @@
 	x(TREE_TASK, tree_task, 40, none)			\
 	x(META_END, meta_end, 32, zeros)			\
 	x(PAGES, pages, 40, zeros)				\
+	x(COW, cow, 24, none)					\
 	x(INDEX, index, 24, zeros)				\
 	x(TAIL, tail, 80, none)					\
 	x(NS, ns, 32, zeros)					\
@@ -46,7 +47,7 @@
 	x(SIGHAND, sighand, 24, none)				\
 	x(SIGNAL, signal, 160, none)				\
 	x(MM, mm, 208, zeros)					\
-	x(VMA, vma, 64, none)					\
+	x(VMA, vma, 64, zeros)					\
 	x(TASK, task, 248, zeros)				\
 	x(SIGPENDING, sigpending, 32, none)			\
 	x(TIMERS, timers, 24, none)				\

@@ -335,6 +335,39 @@ int ckpt_out_pages(struct ckpt_out *out, u32 objref,
 	return ret;
 }
 
+/**
+ * ckpt_out_cow - write a COW record
+ * @out: the image
+ * @objref: the address space
+ * @runs: which pages of it are those of others, ascending
+ * @nr_runs: number of @runs
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_out_cow(struct ckpt_out *out, u32 objref,
+		 const struct ckpt_cow_run *runs, unsigned int nr_runs)
+{
+	size_t len = array_size(nr_runs, sizeof(*runs));
+	struct ckpt_rec_cow *rec;
+	int ret;
+
+	rec = kvzalloc(size_add(sizeof(*rec), len), GFP_KERNEL_ACCOUNT);
+	if (!rec)
+		return -ENOMEM;
+	rec->h.type = CKPT_REC_COW;
+	rec->h.len = sizeof(*rec) + len;
+	rec->h.fixed = sizeof(*rec);
+	rec->objref = objref;
+	rec->nr_runs = nr_runs;
+	memcpy(ckpt_rec_var(rec), runs, len);
+
+	ret = ckpt_out_index_add(out, objref, runs[0].start);
+	if (!ret)
+		ret = ckpt_out_record(out, &rec->h);
+	kvfree(rec);
+	return ret;
+}
+
 /* As many entries as fit into one record of a page or so. */
 #define CKPT_INDEX_BATCH	160
 

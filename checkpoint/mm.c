@@ -491,6 +491,8 @@ static int restore_new_mm(struct ckpt_member *m, struct ckpt_robj *obj)
 	arch_pick_mmap_layout(m->mm, &current->signal->rlim[RLIMIT_STACK]);
 	ret = restore_vmas(rs, r, obj->index);
 	if (!ret)
+		ret = restore_families(rs, r, obj->index);
+	if (!ret)
 		ret = restore_vdso(rs, r);
 	if (!ret)
 		ret = restore_exe(m, r);

@@ -30,6 +30,7 @@
 
 /**
  * struct ckpt_batch - pages found by one walk
+ * @ctx: the checkpoint
  * @nr_pages: entries in @pages
  * @nr_runs: entries in @runs
  * @next: where the next walk starts
@@ -37,9 +38,12 @@
  * @error: what the walk met
  * @skipped: present pages that need not be written
  * @pages: each under a reference
- * @runs: where they were
+ * @at: where they were
+ * @maybe: which of them may be met in other address spaces
+ * @runs: what is left of @at when those that were are gone
  */
 struct ckpt_batch {
+	struct ckpt_ctx *ctx;
 	unsigned int nr_pages;
 	unsigned int nr_runs;
 	unsigned long next;
@@ -47,6 +51,8 @@ struct ckpt_batch {
 	int error;
 	u64 skipped;
 	struct page *pages[CKPT_BATCH];
+	u64 at[CKPT_BATCH];
+	DECLARE_BITMAP(maybe, CKPT_BATCH);
 	struct ckpt_page_run runs[CKPT_BATCH];
 };
 
@@ -56,18 +62,24 @@ static bool ckpt_batch_full(const struct ckpt_batch *b)
 }
 
 static void ckpt_batch_add(struct ckpt_batch *b, unsigned long addr,
-			   struct page *page)
+			   struct page *page, bool maybe)
 {
-	u64 pfn = addr >> PAGE_SHIFT;
+	get_page(page);
+	b->pages[b->nr_pages] = page;
+	b->at[b->nr_pages] = addr >> PAGE_SHIFT;
+	__assign_bit(b->nr_pages, b->maybe, maybe);
+	b->nr_pages++;
+}
+
+static void ckpt_batch_add_run(struct ckpt_batch *b, u64 at)
+{
 	struct ckpt_page_run *last = &b->runs[b->nr_runs - 1];
 
-	get_page(page);
-	b->pages[b->nr_pages++] = page;
-	if (b->nr_runs && last->start + last->nr == pfn) {
+	if (b->nr_runs && last->start + last->nr == at) {
 		last->nr++;
 		return;
 	}
-	b->runs[b->nr_runs++] = (struct ckpt_page_run) { pfn, 1 };
+	b->runs[b->nr_runs++] = (struct ckpt_page_run) { at, 1 };
 }
 
 static bool ckpt_page_is_zero(struct page *page)
@@ -89,7 +101,7 @@ static void ckpt_batch_page(struct ckpt_batch *b, struct vm_area_struct *vma,
 		b->skipped++;
 		return;
 	}
-	ckpt_batch_add(b, addr, page);
+	ckpt_batch_add(b, addr, page, ckpt_cow_maybe(b->ctx, vma, page));
 }
 
 static int ckpt_batch_pte(struct ckpt_batch *b, struct vm_area_struct *vma,
@@ -208,7 +220,14 @@ out:
 	return ret < 0 ? ret : 0;
 }
 
-static int ckpt_fault_in(struct mm_struct *mm, unsigned long addr)
+/**
+ * ckpt_fault_in - bring a page back into memory
+ * @mm: the address space
+ * @addr: where it is in swap, or on its way to another place
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_fault_in(struct mm_struct *mm, unsigned long addr)
 {
 	struct page *page;
 	int locked = 1;
@@ -251,13 +270,39 @@ static int ckpt_batch_copy_pinned(struct ckpt_batch *b)
 	return 0;
 }
 
+/* Leaves what was not written with another address space. */
+static int ckpt_batch_cow(struct ckpt_ctx *ctx, struct ckpt_batch *b, u32 objref)
+{
+	unsigned int i, nr = 0;
+	int ret = 0;
+
+	for (i = 0; i < b->nr_pages; i++) {
+		struct page *page = b->pages[i];
+		int seen = 0;
+
+		if (!ret && test_bit(i, b->maybe))
+			seen = checkpoint_cow_page(ctx, page, objref, b->at[i]);
+		if (seen < 0)
+			ret = seen;
+		if (seen > 0) {
+			put_page(page);
+			continue;
+		}
+		b->pages[nr++] = page;
+		ckpt_batch_add_run(b, b->at[i]);
+	}
+	b->nr_pages = nr;
+	return ret;
+}
+
 static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 			    u32 objref)
 {
-	int ret = 0;
 	unsigned int i;
+	int ret;
 
-	if (b->nr_pages)
+	ret = ckpt_batch_cow(ctx, b, objref);
+	if (b->nr_pages && !ret)
 		ret = ckpt_batch_copy_pinned(b);
 	if (b->nr_pages && !ret)
 		ret = ckpt_out_pages(&ctx->out, objref, b->runs, b->nr_runs,
@@ -286,6 +331,7 @@ int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
 	b = kvzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
 	if (!b)
 		return -ENOMEM;
+	b->ctx = ctx;
 	do {
 		b->swapped = false;
 		ret = ckpt_batch_fill(mm, b);
@@ -296,6 +342,8 @@ int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 	} while (!ret && b->next);
+	if (!ret)
+		ret = checkpoint_cow_flush(ctx, objref);
 	if (ret == -EIO && b->error)
 		ckpt_refuse(ctx, ctx->root_task,
 			    "address %lx: the memory is broken (hardware error)",
@@ -309,7 +357,14 @@ int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
 
 /* ---- restoring ------------------------------------------------------------- */
 
-static pmd_t *ckpt_pmd_alloc(struct mm_struct *mm, unsigned long addr)
+/**
+ * ckpt_pmd_alloc - the pmd of an address
+ * @mm: the address space, its mmap_lock held
+ * @addr: the address
+ *
+ * Return: the pmd, or NULL without memory.
+ */
+pmd_t *ckpt_pmd_alloc(struct mm_struct *mm, unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
@@ -324,9 +379,17 @@ static pmd_t *ckpt_pmd_alloc(struct mm_struct *mm, unsigned long addr)
 	return pmd_alloc(mm, pud, addr);
 }
 
-/* Maps pages at [addr, end), which lies in one pmd. Takes over the references. */
-static int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
-			  unsigned long end, struct page **pages)
+/**
+ * ckpt_map_pages - map new pages
+ * @vma: a private mapping, with an anon_vma, its mmap_lock held
+ * @addr: address of the first page
+ * @end: end of the last; they lie in one pmd
+ * @pages: the pages; what was mapped is NULL afterwards, the reference is gone
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
+		   unsigned long end, struct page **pages)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	pte_t *start, *pte;
@@ -423,7 +486,14 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	return 0;
 }
 
-static int ckpt_pages_alloc(struct page **pages, unsigned int nr)
+/**
+ * ckpt_pages_alloc - make pages for the memory of current
+ * @pages: gets them; those that are not NULL are the caller's also on error
+ * @nr: their number
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ckpt_pages_alloc(struct page **pages, unsigned int nr)
 {
 	unsigned int i;
 
@@ -485,16 +555,17 @@ out:
 	return ret;
 }
 
-static void ckpt_tally_pages(struct ckpt_tally *tally, const struct ckpt_rec *r)
+/* PAGES and COW records begin alike, and so do their runs. */
+static void ckpt_tally_record(struct ckpt_tally *tally, const struct ckpt_rec *r)
 {
-	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
 	struct ckpt_index_entry e = {
-		.objref = rec->objref,
-		.start = ((const struct ckpt_page_run *)r->var)->start,
+		.objref = ckpt_rec_as(r, pages)->objref,
+		.start = *(const u64 *)r->var,
 		.offset = r->offset,
 	};
 
-	tally->pages += rec->data_len >> PAGE_SHIFT;
+	if (r->type == CKPT_REC_PAGES)
+		tally->pages += ckpt_rec_as(r, pages)->data_len >> PAGE_SHIFT;
 	tally->chunks++;
 	tally->chunks_crc = crc32c(tally->chunks_crc, &e, sizeof(e));
 }
@@ -563,8 +634,8 @@ static void ckpt_used(struct ckpt_restart *rs)
  * @rs: the restart
  * @sink: the object
  *
- * Objects are read in the order of the image. Stops at the first record that has
- * no pages of this one.
+ * Objects are read in the order of the image. Stops at the first record that is
+ * not about pages of this one.
  *
  * Return: 0 or a negative errno.
  */
@@ -572,7 +643,7 @@ int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink)
 {
 	struct page **pages;
 	struct ckpt_rec *r;
-	u64 last = 0;
+	u64 last = 0, last_cow = 0;
 	int ret = 0;
 
 	pages = kcalloc(CKPT_BATCH, sizeof(*pages), GFP_KERNEL_ACCOUNT);
@@ -584,12 +655,16 @@ int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink)
 			ret = PTR_ERR(r);
 			break;
 		}
-		if (r->type != CKPT_REC_PAGES ||
+		if ((r->type != CKPT_REC_PAGES &&
+		     !(r->type == CKPT_REC_COW && sink->has_cow)) ||
 		    ckpt_rec_as(r, pages)->objref != sink->objref)
 			break;
-		ret = restore_pages(rs, r, sink, &last, pages);
+		if (r->type == CKPT_REC_COW)
+			ret = restore_cow(rs, r, &last_cow);
+		else
+			ret = restore_pages(rs, r, sink, &last, pages);
 		if (!ret)
-			ckpt_tally_pages(&rs->tally, r);
+			ckpt_tally_record(&rs->tally, r);
 		ckpt_used(rs);
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
@@ -612,6 +687,7 @@ int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
 		.objref = mm_ref,
 		.end = TASK_SIZE_MAX >> PAGE_SHIFT,
 		.put = ckpt_map_run,
+		.has_cow = true,
 	};
 
 	return restore_payload_to(rs, &sink);
@@ -639,6 +715,7 @@ int restore_payload_end(struct ckpt_restart *rs)
 		type = r->type;
 		switch (type) {
 		case CKPT_REC_PAGES:
+		case CKPT_REC_COW:
 			ret = ckpt_bad(rs, r, -EINVAL,
 				       "pages of object %u, which has none, not in order, or behind the index",
 				       ckpt_rec_as(r, pages)->objref);

@@ -67,6 +67,7 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	xa_init_flags(&rs->links, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pids, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->ghosts, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&rs->families, XA_FLAGS_ACCOUNT);
 	rs->tally.chunks_crc = ~0U;
 	rs->tally.index_crc = ~0U;
 	mutex_init(&rs->lock);
@@ -113,6 +114,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	}
 	xa_destroy(&rs->recs);
 	restore_pidfds_done(rs);
+	restore_cow_done(rs);
 	xa_destroy(&rs->links);
 	xa_destroy(&rs->pids);
 	xa_destroy(&rs->ghosts);

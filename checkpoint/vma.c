@@ -138,8 +138,12 @@ static int checkpoint_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 	size_t name_len = name ? strlen(name->name) + 1 : 0;
 	struct ckpt_rec_vma *rec;
 	struct ckpt_obj *obj;
-	u32 file = 0;
+	u32 file = 0, family;
+	int err = 0;
 
+	family = ckpt_cow_family(ctx, vma, &err);
+	if (err)
+		return err;
 	if (vma->vm_file) {
 		obj = ckpt_obj_find(&ctx->objs, vma->vm_file);
 		if (WARN_ON_ONCE(!obj))
@@ -155,6 +159,7 @@ static int checkpoint_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 	rec->flags = ckpt_vma_flags(vma->vm_flags);
 	rec->pgoff = vma->vm_pgoff;
 	rec->file = file;
+	rec->family = family;
 	rec->name_len = name_len;
 	if (name_len)
 		memcpy(ckpt_rec_var(rec), name->name, name_len);

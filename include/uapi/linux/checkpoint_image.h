@@ -11,7 +11,7 @@
  *	objects and tasks		an object stands before what refers to it,
  *					tasks in the order of TREE_TASK
  *	CKPT_REC_META_END		exactly one
- *	CKPT_REC_PAGES...		each followed by its payload
+ *	CKPT_REC_PAGES, COW...		each PAGES followed by its payload
  *	CKPT_REC_INDEX			where the PAGES records are
  *	CKPT_REC_TAIL			exactly one, last, of fixed size
  *
@@ -92,6 +92,7 @@ struct ckpt_hdr {
  * @CKPT_REC_EPOLL: &struct ckpt_rec_epoll, behind all objects
  * @CKPT_REC_PIDFD: &struct ckpt_rec_pidfd, follows FILE
  * @CKPT_REC_INODE: &struct ckpt_rec_inode, its contents are payload
+ * @CKPT_REC_COW: &struct ckpt_rec_cow, among the PAGES records
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
@@ -128,6 +129,8 @@ enum ckpt_rec_type {
 	CKPT_REC_EPOLL		= 34,
 	CKPT_REC_PIDFD		= 35,
 	CKPT_REC_INODE		= 36,
+
+	CKPT_REC_COW		= 55,
 
 	CKPT_REC_X86_CPU	= 64,
 	CKPT_REC_X86_XSTATE	= 65,
@@ -312,7 +315,38 @@ struct ckpt_rec_pages {
 };
 
 /**
- * struct ckpt_index_entry - where a PAGES record is
+ * struct ckpt_cow_run - pages that are those of another address space
+ * @start: number of the first page, as in &struct ckpt_page_run
+ * @from: number of the first page in the other address space
+ * @nr: number of pages
+ * @mm: objref of the other address space, whose pages come before in the image
+ */
+struct ckpt_cow_run {
+	__u64 start;
+	__u64 from;
+	__u32 nr;
+	__u32 mm;
+};
+
+/**
+ * struct ckpt_rec_cow - pages that stand in the image with another address space
+ * @h: header
+ * @objref: the address space
+ * @nr_runs: number of &struct ckpt_cow_run that follow, ascending by their start
+ *	in one record and from one record of the object to the next
+ *
+ * They are one page in memory until one of those who have it writes to it. The
+ * other address space has the page, from a PAGES record or again from a COW
+ * record. Both pages lie in private anonymous mappings.
+ */
+struct ckpt_rec_cow {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 nr_runs;
+};
+
+/**
+ * struct ckpt_index_entry - where a PAGES or COW record is
  * @objref: its object
  * @__reserved: zero
  * @start: the first page in it
@@ -326,7 +360,7 @@ struct ckpt_index_entry {
 };
 
 /**
- * struct ckpt_rec_index - part of the list of PAGES records
+ * struct ckpt_rec_index - part of the list of PAGES and COW records
  * @h: header
  * @nr: number of &struct ckpt_index_entry that follow
  * @__reserved: zero
@@ -344,7 +378,7 @@ struct ckpt_rec_index {
  * @nr_pages: pages of payload
  * @meta_offset: offset of the META_END record
  * @index_offset: offset of the first INDEX record, or of this record where
- *	there is none since there are no PAGES records
+ *	there is none since there are no such records
  * @image_len: length of the image with this record
  * @uuid: as in the header
  * @magic: CKPT_TAIL_MAGIC
@@ -1012,6 +1046,9 @@ enum ckpt_vma_kind {
  * @pgoff: offset in pages in the file; of anonymous memory its own
  * @file: objref of the file, 0: none
  * @name_len: bytes of the name (PR_SET_VMA_ANON_NAME) with its NUL, 0: none
+ * @family: of private anonymous memory: mappings with the same number may have
+ *	pages in common, 0: with none
+ * @__reserved: zero
  */
 struct ckpt_rec_vma {
 	struct ckpt_hdr h;
@@ -1023,6 +1060,8 @@ struct ckpt_rec_vma {
 	__u64 pgoff;
 	__u32 file;
 	__u32 name_len;
+	__u32 family;
+	__u32 __reserved;
 };
 
 /* ckpt_rec_seccomp.flags */

@@ -38,6 +38,8 @@ static const struct rec_type types[] = {
 	},
 	REC(PAGES, pages, __reserved,
 	    COUNT(pages, nr_runs, sizeof(struct ckpt_page_run))),
+	REC(COW, cow, nr_runs,
+	    COUNT(cow, nr_runs, sizeof(struct ckpt_cow_run))),
 	REC(INDEX, index, __reserved,
 	    COUNT(index, nr, sizeof(struct ckpt_index_entry))),
 	REC(TAIL, tail, magic),

@@ -191,6 +191,20 @@ static int check_task(struct ckpt_image *img, const struct ckpt_record *r)
 	return 0;
 }
 
+static int check_cow(struct ckpt_image *img, const struct ckpt_record *r)
+{
+	const struct ckpt_rec_cow *rec = r->fixed;
+	const struct ckpt_cow_run *run = r->data;
+	__u32 i;
+
+	if (must_refer(img, rec->objref, CKPT_REC_MM))
+		return -1;
+	for (i = 0; i < rec->nr_runs; i++)
+		if (must_refer(img, run[i].mm, CKPT_REC_MM))
+			return -1;
+	return 0;
+}
+
 int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 {
 	const struct ckpt_rec_cred *cred = r->fixed;
@@ -231,6 +245,8 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 		return check_task(img, r);
 	case CKPT_REC_PAGES:
 		return check_payload_of(img, pages->objref);
+	case CKPT_REC_COW:
+		return check_cow(img, r);
 	}
 	return 0;
 }

@@ -1282,8 +1282,9 @@ TEST_F_TIMEOUT(image, records_missing_or_twice, 120)
 	EXPECT_CASES();
 }
 
-/* It has grown since. */
+/* They have grown since. */
 #define TASK_VERSION_1	248
+#define VMA_VERSION_1	64
 
 TEST_F_TIMEOUT(image, newer_writers, 120)
 {
@@ -1324,6 +1325,8 @@ TEST_F_TIMEOUT(image, newer_writers, 120)
 		memcpy(r.h, recs[i].h, recs[i].h->len);
 		if (r.h->type == CKPT_REC_TASK)
 			r.h->fixed = TASK_VERSION_1;
+		if (r.h->type == CKPT_REC_VMA)
+			r.h->fixed = VMA_VERSION_1;
 		r.h->fixed -= 8;
 		list[i] = r;
 		structural(new_case(EINVAL, "record %d (type %u) too short",

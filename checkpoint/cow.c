@@ -1,0 +1,742 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Anonymous pages that processes of a tree have in common, as fork() leaves
+ * them: written once, and one page again after a restart.
+ *
+ *	saving				restoring
+ *	------				---------
+ *	root of the mapping's		mappings of a family hang on one root, so
+ *	anon_vma -> family		that rmap finds all of them from any page
+ *	page met before? -> run		it is mapped in both, read-only
+ *	else remember it, write it	else, or where that cannot be, a copy
+ *
+ * fork() links the mappings of a child to all those of its ancestors. Here all
+ * mappings of a family are children of the first: any two may have pages in
+ * common, whoever was whose parent, and a mapping has two links however long
+ * its line of ancestors was.
+ */
+#include <linux/highmem.h>
+#include <linux/huge_mm.h>
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/mmu_notifier.h>
+#include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <asm/tlbflush.h>
+
+#include "checkpoint.h"
+
+/* What is in no family: its pages are written, and come back, by themselves. */
+static bool ckpt_cow_vma(struct vm_area_struct *vma)
+{
+	return vma_is_anonymous(vma) && !vma->vm_file &&
+	       !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE | VM_PFNMAP |
+				  VM_MIXEDMAP | VM_IO));
+}
+
+/* ---- saving -------------------------------------------------------------- */
+
+#define CKPT_COW_RUNS	1024
+
+/**
+ * struct ckpt_cow_page - a page that was written and will be met again
+ * @node: in ckpt_cow.pages
+ * @page: under a reference, so that it is this page and no other when it is met
+ *	again
+ * @at: where in the address space it was met
+ * @mm: objref of that
+ * @left: how often it can still be met
+ */
+struct ckpt_cow_page {
+	struct rhash_head node;
+	struct page *page;
+	u64 at;
+	u32 mm;
+	u32 left;
+};
+
+/**
+ * struct ckpt_cow - what a checkpoint knows of pages in common
+ * @pages: &struct ckpt_cow_page by page
+ * @families: root anon_vma to number of the family; the roots are held by
+ *	mappings of frozen tasks
+ * @nr_families: the highest number
+ * @nr_runs: entries in @runs
+ * @runs: pages of the present address space that were written before
+ */
+struct ckpt_cow {
+	struct rhashtable pages;
+	struct xarray families;
+	u32 nr_families;
+	u32 nr_runs;
+	struct ckpt_cow_run runs[CKPT_COW_RUNS];
+};
+
+static const struct rhashtable_params ckpt_cow_params = {
+	.key_len = sizeof_field(struct ckpt_cow_page, page),
+	.key_offset = offsetof(struct ckpt_cow_page, page),
+	.head_offset = offsetof(struct ckpt_cow_page, node),
+	.automatic_shrinking = true,
+};
+
+/**
+ * checkpoint_cow_begin - look out for pages in common
+ * @ctx: the checkpoint, objects collected
+ *
+ * Does nothing where there is one address space only.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int checkpoint_cow_begin(struct ckpt_ctx *ctx)
+{
+	struct ckpt_obj *obj;
+	unsigned int nr = 0;
+	unsigned long i;
+	int ret;
+
+	xa_for_each(&ctx->objs.list, i, obj)
+		nr += obj->type == CKPT_OBJ_MM;
+	if (nr < 2)
+		return 0;
+	ctx->cow = kvzalloc(sizeof(*ctx->cow), GFP_KERNEL_ACCOUNT);
+	if (!ctx->cow)
+		return -ENOMEM;
+	xa_init_flags(&ctx->cow->families, XA_FLAGS_ACCOUNT);
+	ret = rhashtable_init(&ctx->cow->pages, &ckpt_cow_params);
+	if (ret) {
+		kvfree(ctx->cow);
+		ctx->cow = NULL;
+	}
+	return ret;
+}
+
+static void ckpt_cow_page_free(void *ptr, void *arg)
+{
+	struct ckpt_cow_page *p = ptr;
+
+	put_page(p->page);
+	kfree(p);
+}
+
+/**
+ * checkpoint_cow_end - let go of all pages
+ * @ctx: the checkpoint
+ */
+void checkpoint_cow_end(struct ckpt_ctx *ctx)
+{
+	if (!ctx->cow)
+		return;
+	rhashtable_free_and_destroy(&ctx->cow->pages, ckpt_cow_page_free, NULL);
+	xa_destroy(&ctx->cow->families);
+	kvfree(ctx->cow);
+	ctx->cow = NULL;
+}
+
+/**
+ * ckpt_cow_family - the family of a mapping
+ * @ctx: the checkpoint
+ * @vma: the mapping, under mmap_lock
+ * @err: out: -ENOMEM
+ *
+ * Return: its number; 0 if it has pages in common with nobody.
+ */
+u32 ckpt_cow_family(struct ckpt_ctx *ctx, struct vm_area_struct *vma, int *err)
+{
+	struct ckpt_cow *cow = ctx->cow;
+	unsigned long key;
+	struct anon_vma *root;
+	void *entry;
+
+	if (!cow || !vma->anon_vma || !ckpt_cow_vma(vma))
+		return 0;
+	/* A root is a child of its own; without another nobody was forked. */
+	root = vma->anon_vma->root;
+	if (root == vma->anon_vma && root->num_children < 2)
+		return 0;
+	key = (unsigned long)root / sizeof(long);
+	entry = xa_load(&cow->families, key);
+	if (entry)
+		return xa_to_value(entry);
+	*err = xa_err(xa_store(&cow->families, key,
+			       xa_mk_value(cow->nr_families + 1),
+			       GFP_KERNEL_ACCOUNT));
+	return *err ? 0 : ++cow->nr_families;
+}
+
+static unsigned int ckpt_page_mappings(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (!folio_test_large(folio))
+		return folio_mapcount(folio);
+	return atomic_read(&page->_mapcount) + 1 + folio_entire_mapcount(folio);
+}
+
+/**
+ * ckpt_cow_maybe - can a page be met again in another address space?
+ * @ctx: the checkpoint
+ * @vma: where it is mapped
+ * @page: the page, anonymous
+ *
+ * What KSM has merged was never in common.
+ *
+ * Context: under the lock of the page table.
+ * Return: false if it cannot.
+ */
+bool ckpt_cow_maybe(const struct ckpt_ctx *ctx, struct vm_area_struct *vma,
+		    struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (!ctx->cow || PageAnonExclusive(page) || folio_test_ksm(folio) ||
+	    !ckpt_cow_vma(vma))
+		return false;
+	/* Others may have it in swap still. */
+	return ckpt_page_mappings(page) > 1 || folio_test_swapcache(folio);
+}
+
+static int ckpt_cow_remember(struct ckpt_cow *cow, struct page *page,
+			     u32 objref, u64 at)
+{
+	unsigned int nr = ckpt_page_mappings(page);
+	struct ckpt_cow_page *p;
+	int ret;
+
+	p = kmalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	if (!p)
+		return -ENOMEM;
+	p->page = page;
+	p->at = at;
+	p->mm = objref;
+	p->left = folio_test_swapcache(page_folio(page)) || nr < 2 ? U32_MAX : nr - 1;
+	ret = rhashtable_insert_fast(&cow->pages, &p->node, ckpt_cow_params);
+	if (ret) {
+		kfree(p);
+		return ret;
+	}
+	get_page(page);
+	return 0;
+}
+
+static int ckpt_cow_add_run(struct ckpt_ctx *ctx, u32 objref, u64 at,
+			    const struct ckpt_cow_page *p)
+{
+	struct ckpt_cow *cow = ctx->cow;
+	struct ckpt_cow_run *last = &cow->runs[cow->nr_runs - 1];
+	int ret;
+
+	if (cow->nr_runs && last->mm == p->mm && last->start + last->nr == at &&
+	    last->from + last->nr == p->at && last->nr < U32_MAX) {
+		last->nr++;
+		return 0;
+	}
+	if (cow->nr_runs == CKPT_COW_RUNS) {
+		ret = checkpoint_cow_flush(ctx, objref);
+		if (ret)
+			return ret;
+	}
+	cow->runs[cow->nr_runs++] = (struct ckpt_cow_run) {
+		.start = at, .from = p->at, .nr = 1, .mm = p->mm,
+	};
+	return 0;
+}
+
+/**
+ * checkpoint_cow_page - was this page written before?
+ * @ctx: the checkpoint
+ * @page: the page, under a reference; ckpt_cow_maybe() was true
+ * @objref: of the address space that is being written
+ * @at: where in it the page is
+ *
+ * Return: 1 if it was, and the image will say so; 0 if not, and it is
+ * remembered; or a negative errno.
+ */
+int checkpoint_cow_page(struct ckpt_ctx *ctx, struct page *page, u32 objref,
+			u64 at)
+{
+	struct ckpt_cow *cow = ctx->cow;
+	struct ckpt_cow_page *p;
+	int ret;
+
+	p = rhashtable_lookup_fast(&cow->pages, &page, ckpt_cow_params);
+	if (!p)
+		return ckpt_cow_remember(cow, page, objref, at);
+	if (p->mm == objref)
+		return 0;
+	ret = ckpt_cow_add_run(ctx, objref, at, p);
+	if (ret)
+		return ret;
+	if (p->left != U32_MAX && !--p->left) {
+		rhashtable_remove_fast(&cow->pages, &p->node, ckpt_cow_params);
+		ckpt_cow_page_free(p, NULL);
+	}
+	return 1;
+}
+
+/**
+ * checkpoint_cow_flush - write what was found in common
+ * @ctx: the checkpoint
+ * @objref: of the address space that is being written
+ *
+ * Return: 0 or a negative errno.
+ */
+int checkpoint_cow_flush(struct ckpt_ctx *ctx, u32 objref)
+{
+	struct ckpt_cow *cow = ctx->cow;
+	int ret;
+
+	if (!cow || !cow->nr_runs)
+		return 0;
+	ret = ckpt_out_cow(&ctx->out, objref, cow->runs, cow->nr_runs);
+	cow->nr_runs = 0;
+	return ret;
+}
+
+/* ---- restoring: families --------------------------------------------------- */
+
+/**
+ * struct ckpt_family - mappings that may have pages in common
+ * @mm: address space of the first of them, which the restart holds
+ * @start: its start
+ * @last_mm: address space of the last of them that has links of its own
+ * @last_start: its start
+ */
+struct ckpt_family {
+	struct mm_struct *mm;
+	unsigned long start;
+	struct mm_struct *last_mm;
+	unsigned long last_start;
+};
+
+static struct ckpt_family *ckpt_family(struct ckpt_restart *rs, u32 nr)
+{
+	struct ckpt_family *f = xa_load(&rs->families, nr);
+	int ret;
+
+	if (f)
+		return f;
+	f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	if (!f)
+		return NULL;
+	ret = xa_err(xa_store(&rs->families, nr, f, GFP_KERNEL_ACCOUNT));
+	if (ret) {
+		kfree(f);
+		return NULL;
+	}
+	return f;
+}
+
+/**
+ * restore_cow_done - forget the families
+ * @rs: the restart
+ */
+void restore_cow_done(struct ckpt_restart *rs)
+{
+	struct ckpt_family *f;
+	unsigned long i;
+
+	xa_for_each(&rs->families, i, f) {
+		kfree(f);
+		cond_resched();
+	}
+	xa_destroy(&rs->families);
+}
+
+/* @mm may be current's: then one lock is all. Pairs with ckpt_unlock_both(). */
+static int ckpt_lock_both(struct mm_struct *mm)
+{
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	if (mm != current->mm)
+		mmap_write_lock_nested(current->mm, SINGLE_DEPTH_NESTING);
+	return 0;
+}
+
+static void ckpt_unlock_both(struct mm_struct *mm)
+{
+	if (mm != current->mm)
+		mmap_write_unlock(current->mm);
+	mmap_write_unlock(mm);
+}
+
+/*
+ * Puts the mapping where its pages say that it is, and links it to @from. One
+ * that something is mapped in already stays as it is: its pages are copied.
+ */
+static int ckpt_link_vma(struct vm_area_struct *vma, u64 pgoff,
+			 struct vm_area_struct *from)
+{
+	if (mm_pgtables_bytes(vma->vm_mm))
+		return 0;
+	vma_start_write(vma);
+	if (vma->anon_vma)
+		unlink_anon_vmas(vma);
+	vma->vm_pgoff = pgoff;
+	if (!from || !from->anon_vma || !ckpt_cow_vma(from))
+		return anon_vma_prepare(vma);
+	if (from->vm_mm != vma->vm_mm)
+		return anon_vma_fork(vma, from);
+	/* As the halves of a mapping that was split. */
+	vma->anon_vma = from->anon_vma;
+	return anon_vma_clone(vma, from);
+}
+
+static int restore_family(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	struct mm_struct *mm = current->mm, *other = mm;
+	struct vm_area_struct *vma, *from = NULL;
+	struct ckpt_family *f = NULL;
+	unsigned long start = 0;
+	int ret;
+
+	if (rec->family) {
+		f = ckpt_family(rs, rec->family);
+		if (!f)
+			return -ENOMEM;
+		start = f->last_mm == mm ? f->last_start : f->start;
+		if (f->mm && f->last_mm != mm)
+			other = f->mm;
+	}
+	ret = ckpt_lock_both(other);
+	if (ret)
+		return ret;
+	vma = vma_lookup(mm, rec->start);
+	if (f && f->mm)
+		from = vma_lookup(other, start);
+	if (!vma || vma->vm_start != rec->start || vma->vm_end != rec->end ||
+	    !ckpt_cow_vma(vma))
+		ret = -EINVAL;
+	else if (f || vma->vm_pgoff != rec->pgoff)
+		ret = ckpt_link_vma(vma, rec->pgoff, from);
+	ckpt_unlock_both(other);
+	if (ret)
+		return ckpt_bad(rs, r, ret, "mapping %llx cannot be linked to its family",
+				rec->start);
+	if (f && !f->mm) {
+		f->mm = mm;
+		f->start = rec->start;
+	}
+	if (f && f->last_mm != mm) {
+		f->last_mm = mm;
+		f->last_start = rec->start;
+	}
+	return 0;
+}
+
+/**
+ * restore_families - link mappings to those that have pages in common with them
+ * @rs: the restart; current runs on the address space, whose mappings are made
+ * @r: its MM record
+ * @index: of this record
+ *
+ * Context: may sleep; takes the mmap_lock of two address spaces of the restart,
+ * which none but the member whose turn it is does.
+ * Return: 0 or a negative errno.
+ */
+int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		     unsigned long index)
+{
+	u32 i, nr = ckpt_rec_as(r, mm)->nr_vmas;
+	const struct ckpt_rec_vma *rec;
+	const struct ckpt_rec *vma;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret; i++) {
+		vma = xa_load(&rs->recs, index + 1 + i);
+		rec = ckpt_rec_as(vma, vma);
+		if (rec->kind == CKPT_VMA_ANON)
+			ret = restore_family(rs, vma);
+		else if (rec->family)
+			ret = ckpt_bad(rs, vma, -EINVAL,
+				       "a mapping of kind %u with family %u",
+				       rec->kind, rec->family);
+		cond_resched();
+	}
+	return ret;
+}
+
+/* ---- restoring: pages -------------------------------------------------------- */
+
+/**
+ * struct ckpt_share - pages that two address spaces are to have in common
+ * @to: mapping of the one that is being restored
+ * @from: mapping of the other
+ * @addr: the next page in @to
+ * @src: the next page in @from
+ * @end: end of the pages in @to; here and there they lie in one page table
+ * @lone: they cannot be in common
+ * @page: out: the page that must be copied, under a reference
+ */
+struct ckpt_share {
+	struct vm_area_struct *to;
+	struct vm_area_struct *from;
+	unsigned long addr;
+	unsigned long src;
+	unsigned long end;
+	bool lone;
+	struct page *page;
+};
+
+/*
+ * Any of these may not be inherited, so nobody expects to find it in common; and
+ * mlock() counts page by page.
+ */
+#define CKPT_COW_LONE	(VM_DONTCOPY | VM_WIPEONFORK | VM_LOCKED | VM_LOCKONFAULT)
+
+static bool ckpt_must_copy(const struct ckpt_share *s)
+{
+	struct vm_area_struct *a = s->to, *b = s->from;
+
+	/* Each mapping is linked to its root, see anon_vma_fork(). */
+	return ((a->vm_flags | b->vm_flags) & CKPT_COW_LONE) ||
+	       !a->anon_vma || !b->anon_vma ||
+	       a->anon_vma->root != b->anon_vma->root ||
+	       linear_page_index(a, s->addr) != linear_page_index(b, s->src);
+}
+
+/*
+ * Lets rmap look for the folio in all mappings of the family, no longer in those
+ * of one address space. See folio_move_anon_rmap() for the way back.
+ */
+static bool ckpt_folio_to_root(struct folio *folio, struct anon_vma *root)
+{
+	void *mapping = (void *)root + PAGE_MAPPING_ANON;
+
+	if (READ_ONCE(folio->mapping) == mapping)
+		return true;
+	if (!folio_trylock(folio))
+		return false;
+	/* KSM may have taken it meanwhile. */
+	if (folio_test_ksm(folio)) {
+		folio_unlock(folio);
+		return false;
+	}
+	WRITE_ONCE(folio->mapping, mapping);
+	folio_unlock(folio);
+	return true;
+}
+
+static int ckpt_share_pte(struct ckpt_share *s, pte_t *to, pte_t *from)
+{
+	struct mm_struct *mm = s->to->vm_mm;
+	pte_t pte = ptep_get(from);
+	struct folio *folio;
+	struct page *page;
+
+	if (!pte_none(ptep_get(to)))
+		return -EEXIST;
+	if (pte_none(pte))
+		return -ENODATA;
+	if (!pte_present(pte))
+		return -EAGAIN;
+	page = vm_normal_page(s->from, s->src, pte);
+	if (!page || !PageAnon(page))
+		return -ENODATA;
+	folio = page_folio(page);
+	folio_get(folio);
+	if (s->lone || folio_test_ksm(folio) ||
+	    !ckpt_folio_to_root(folio, s->to->anon_vma->root) ||
+	    folio_try_dup_anon_rmap_pte(folio, page, s->from)) {
+		s->page = page;
+		return -EXDEV;
+	}
+	if (pte_write(pte))
+		ptep_set_wrprotect(s->from->vm_mm, s->src, from);
+	/* Old, as fork() leaves it: else reclaim takes it for a page in use. */
+	pte = pte_mkold(pte_mkdirty(mk_pte(page, s->to->vm_page_prot)));
+	set_pte_at(mm, s->addr, to, pte_wrprotect(pte));
+	inc_mm_counter(mm, MM_ANONPAGES);
+	return 0;
+}
+
+/* As copy_pte_range() does for fork(). Returns as ckpt_share_pte(). */
+static int ckpt_share_ptes(struct ckpt_share *s)
+{
+	struct mm_struct *mm = s->to->vm_mm, *other = s->from->vm_mm;
+	spinlock_t *ptl, *src_ptl; /* of the page tables */
+	pte_t *to, *from, *to_start, *from_start;
+	pmd_t *pmd, *src_pmd;
+	int ret = 0;
+
+	pmd = ckpt_pmd_alloc(mm, s->addr);
+	src_pmd = ckpt_pmd_alloc(other, s->src);
+	if (!pmd || !src_pmd || pte_alloc(mm, pmd))
+		return -ENOMEM;
+	split_huge_pmd_address(s->from, s->src, false, NULL);
+	to_start = pte_offset_map_lock(mm, pmd, s->addr, &ptl);
+	if (!to_start)
+		return -EEXIST;
+	from_start = pte_offset_map_nolock(other, src_pmd, s->src, &src_ptl);
+	if (!from_start) {
+		pte_unmap_unlock(to_start, ptl);
+		return -ENODATA;
+	}
+	spin_lock_nested(src_ptl, SINGLE_DEPTH_NESTING);
+	to = to_start;
+	from = from_start;
+	while (s->addr < s->end) {
+		ret = ckpt_share_pte(s, to++, from++);
+		if (ret)
+			break;
+		s->addr += PAGE_SIZE;
+		s->src += PAGE_SIZE;
+	}
+	spin_unlock(src_ptl);
+	pte_unmap(from_start);
+	pte_unmap_unlock(to_start, ptl);
+	return ret;
+}
+
+/* What fork() does around copying, for who reads page tables without locks. */
+static int ckpt_share_range(struct ckpt_share *s)
+{
+	struct mm_struct *other = s->from->vm_mm;
+	unsigned long start = s->src, end = s->src + (s->end - s->addr);
+	struct mmu_notifier_range range;
+	int ret;
+
+	mmu_notifier_range_init(&range, MMU_NOTIFY_PROTECTION_PAGE, 0, other,
+				start, end);
+	mmu_notifier_invalidate_range_start(&range);
+	vma_start_write(s->from);
+	raw_write_seqcount_begin(&other->write_protect_seq);
+	ret = ckpt_share_ptes(s);
+	raw_write_seqcount_end(&other->write_protect_seq);
+	if (s->src > start)
+		flush_tlb_range(s->from, start, s->src);
+	mmu_notifier_invalidate_range_end(&range);
+	return ret;
+}
+
+/* The page that @s has come to. Its reference is dropped. */
+static int ckpt_copy_page(struct ckpt_share *s)
+{
+	struct page *page = NULL;
+	int ret;
+
+	ret = anon_vma_prepare(s->to) ?: ckpt_pages_alloc(&page, 1);
+	if (!ret && copy_mc_user_highpage(page, s->page, s->addr, s->to))
+		ret = -EHWPOISON;
+	if (!ret) {
+		__folio_mark_uptodate(page_folio(page));
+		ret = ckpt_map_pages(s->to, s->addr, s->addr + PAGE_SIZE, &page);
+	}
+	if (page)
+		put_page(page);
+	put_page(s->page);
+	s->page = NULL;
+	s->addr += PAGE_SIZE;
+	s->src += PAGE_SIZE;
+	return ret;
+}
+
+static int ckpt_share_some(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			   struct mm_struct *other, struct ckpt_share *s)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long len;
+	int ret;
+
+	s->to = vma_lookup(mm, s->addr);
+	s->from = vma_lookup(other, s->src);
+	if (!s->to || !s->from || !ckpt_cow_vma(s->to) || !ckpt_cow_vma(s->from))
+		return ckpt_bad(rs, r, -EINVAL,
+				"page %lx here or %lx there lies in no private anonymous mapping",
+				s->addr, s->src);
+	len = min(min(pmd_addr_end(s->addr, s->end), s->to->vm_end) - s->addr,
+		  min(pmd_addr_end(s->src, s->from->vm_end), s->from->vm_end) - s->src);
+	s->end = s->addr + len;
+	s->lone = ckpt_must_copy(s);
+	ret = ckpt_share_range(s);
+	if (ret == -EXDEV)
+		ret = ckpt_copy_page(s);
+	if (ret && ret != -EAGAIN)
+		ckpt_bad(rs, r, ret, "page %lx cannot be that at %lx of another process",
+			 s->addr, s->src);
+	return ret;
+}
+
+static int restore_cow_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			   const struct ckpt_cow_run *run, struct mm_struct *other)
+{
+	unsigned long end = (run->start + run->nr) << PAGE_SHIFT;
+	struct ckpt_share s = {
+		.addr = run->start << PAGE_SHIFT,
+		.src = run->from << PAGE_SHIFT,
+	};
+	int ret = 0;
+
+	while (s.addr < end && !ret) {
+		ret = ckpt_lock_both(other);
+		if (ret)
+			break;
+		s.end = end;
+		ret = ckpt_share_some(rs, r, other, &s);
+		ckpt_unlock_both(other);
+		/* It went to swap since it was restored. */
+		if (ret == -EAGAIN)
+			ret = ckpt_fault_in(other, s.src);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+	return ret;
+}
+
+static bool ckpt_cow_run_ok(u64 start, u32 nr)
+{
+	return start < TASK_SIZE_MAX >> PAGE_SHIFT &&
+	       start + nr <= TASK_SIZE_MAX >> PAGE_SHIFT;
+}
+
+/* An address space that was restored before: so they make no circle. */
+static struct mm_struct *ckpt_cow_mm(struct ckpt_restart *rs, u32 objref)
+{
+	struct ckpt_robj *obj = xa_load(&rs->objs, objref);
+
+	if (!obj || obj->rec->type != CKPT_REC_MM ||
+	    obj->state != CKPT_ROBJ_READY || obj->ptr == current->mm)
+		return NULL;
+	return obj->ptr;
+}
+
+/**
+ * restore_cow - pages that are those of an address space restored before
+ * @rs: the restart; current runs on the address space
+ * @r: a COW record
+ * @last: in and out: page behind the last one of the record before
+ *
+ * Return: 0 or a negative errno.
+ */
+int restore_cow(struct ckpt_restart *rs, const struct ckpt_rec *r, u64 *last)
+{
+	const struct ckpt_rec_cow *rec = ckpt_rec_as(r, cow);
+	const struct ckpt_cow_run *run = r->var;
+	struct mm_struct *other;
+	int ret = 0;
+	u32 i;
+
+	if (!rec->nr_runs || r->var_len / sizeof(*run) < rec->nr_runs)
+		return ckpt_bad(rs, r, -EINVAL, "%u runs do not fit", rec->nr_runs);
+	for (i = 0; i < rec->nr_runs && !ret; i++, run++) {
+		if (!run->nr || run->start < *last ||
+		    !ckpt_cow_run_ok(run->start, run->nr) ||
+		    !ckpt_cow_run_ok(run->from, run->nr))
+			return ckpt_bad(rs, r, -EINVAL,
+					"run of %u pages at page %llx from %llx",
+					run->nr, run->start, run->from);
+		*last = run->start + run->nr;
+		other = ckpt_cow_mm(rs, run->mm);
+		if (!other)
+			return ckpt_bad(rs, r, -EINVAL,
+					"pages of object %u, which is no address space that comes before",
+					run->mm);
+		ret = restore_cow_run(rs, r, run, other);
+	}
+	return ret;
+}

@@ -1,0 +1,992 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that fork() left in common: it stands in the image once and is in
+ * common again after a restart, until somebody writes to it. What one writes no
+ * other sees.
+ *
+ * The memory of a program is slots: page p belongs to slot p % SLOTS. Each
+ * process knows what it has in each slot, as its own variable, and so what each
+ * page must hold.
+ */
+#include "tree_program.h"
+
+#include <linux/loop.h>
+#include <sys/swap.h>
+
+#define SLOTS		64
+#define PAGE		4096UL
+#define MIB		(1UL << 20)
+#define WORDS		(PAGE / sizeof(uint64_t))
+
+/* ---- in the program ------------------------------------------------------------ */
+
+static uint64_t *mem;
+static unsigned long nr_pages;
+static unsigned char version[SLOTS];
+
+static uint64_t word(unsigned long page, unsigned int v)
+{
+	return (page + 1) * 0x9e3779b97f4a7c15ULL + v;
+}
+
+static void write_page(unsigned long page)
+{
+	uint64_t w = word(page, version[page % SLOTS]);
+
+	mem[page * WORDS] = w;
+	mem[page * WORDS + WORDS / 2] = ~w;
+	mem[page * WORDS + WORDS - 1] = w;
+}
+
+static bool page_ok(unsigned long page)
+{
+	uint64_t w = word(page, version[page % SLOTS]);
+
+	return mem[page * WORDS] == w && mem[page * WORDS + WORDS / 2] == ~w &&
+	       mem[page * WORDS + WORDS - 1] == w && !mem[page * WORDS + 1];
+}
+
+static void make_memory(unsigned long mib)
+{
+	unsigned long p;
+
+	nr_pages = mib * MIB / PAGE;
+	mem = mmap(NULL, mib * MIB, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(mem != MAP_FAILED);
+	/* Without that a neighbour would make it a mapping with other bounds. */
+	MUST(!madvise(mem, mib * MIB, MADV_NOHUGEPAGE));
+	for (p = 0; p < nr_pages; p++)
+		write_page(p);
+}
+
+static void write_slot(unsigned int slot, unsigned int v)
+{
+	unsigned long p;
+
+	version[slot] = v;
+	for (p = slot; p < nr_pages; p += SLOTS)
+		write_page(p);
+}
+
+static void check_pages(unsigned long from, unsigned long to)
+{
+	unsigned long p;
+
+	for (p = from; p < to; p++)
+		MUST(page_ok(p));
+}
+
+static void check_memory(void)
+{
+	check_pages(0, nr_pages);
+}
+
+static int count_lines(const char *line)
+{
+	char text[4096];
+	ssize_t n = pread(log_fd, text, sizeof(text) - 1, 0);
+	const char *p;
+	int nr = 0;
+
+	text[n > 0 ? n : 0] = 0;
+	for (p = text; (p = strstr(p, line)); p++)
+		nr++;
+	return nr;
+}
+
+/* All @nr come here before one goes on. */
+static void meet(const char *line, int nr)
+{
+	MUST(write(log_fd, line, strlen(line)) == strlen(line));
+	while (count_lines(line) < nr)
+		ckpt_sleep_ms(2);
+}
+
+static void no_change(void)
+{
+}
+
+/* Who @me of @nr says it is there; afterwards writes what only it shall see. */
+static void live(int me, int nr, void (*change)(void))
+{
+	ready();
+	wait_go();
+	check_memory();
+	write_slot(40, 100 + me);
+	write_slot(41 + me % 16, 100 + me);
+	meet("wrote\n", nr);
+	check_memory();
+	change();
+}
+
+static void wait_children(void)
+{
+	int status;
+
+	while (wait(&status) > 0)
+		MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
+	MUST(errno == ECHILD);
+}
+
+static pid_t child(void)
+{
+	pid_t pid = fork();
+
+	MUST(pid >= 0);
+	return pid;
+}
+
+/* Eight children and a child of the first, each with changes of its own. */
+#define FAMILY		10
+
+static void family(void)
+{
+	int i;
+
+	make_memory(32);
+	for (i = 1; i <= 8; i++) {
+		if (child())
+			continue;
+		write_slot(i, i);
+		if (i == 1 && !child()) {
+			write_slot(20, 9);
+			live(9, FAMILY, no_change);
+			_exit(GOOD);
+		}
+		live(i, FAMILY, no_change);
+		if (i == 1)
+			wait_children();
+		_exit(GOOD);
+	}
+	/* Nor do they see what the parent has written since. */
+	write_slot(30, 30);
+	live(0, FAMILY, no_change);
+	wait_children();
+}
+
+/* Who made the memory is gone: first a zombie, then not even that. */
+static void orphans_of(bool zombie)
+{
+	siginfo_t si;
+	pid_t parent;
+	int i;
+
+	MUST(!prctl(PR_SET_CHILD_SUBREAPER, 1));
+	parent = child();
+	if (!parent) {
+		make_memory(8);
+		for (i = 1; i <= 4; i++) {
+			if (child())
+				continue;
+			write_slot(i, i);
+			/* In common with the third, but not with the first. */
+			if (i == 1)
+				write_slot(50, 1);
+			live(i, 4, no_change);
+			_exit(GOOD);
+		}
+		_exit(GOOD);
+	}
+	MUST(!waitid(P_PID, parent, &si, WEXITED | (zombie ? WNOWAIT : 0)));
+	wait_children();
+}
+
+static void orphans(void)
+{
+	orphans_of(false);
+}
+
+static void zombie_parent(void)
+{
+	orphans_of(true);
+}
+
+/* One that shares with the root and with its parent, who share nothing. */
+static void middle(void)
+{
+	unsigned int i;
+
+	make_memory(8);
+	if (!child()) {
+		for (i = 0; i < 32; i++)
+			write_slot(i, 1);
+		if (!child()) {
+			live(2, 3, no_change);
+			_exit(GOOD);
+		}
+		for (i = 32; i < SLOTS; i++)
+			write_slot(i, 2);
+		live(1, 3, no_change);
+		wait_children();
+		_exit(GOOD);
+	}
+	live(0, 3, no_change);
+	wait_children();
+}
+
+/* It lies somewhere else in a child, before or after it was forked. */
+static void moved_by(bool before, unsigned long skip)
+{
+	void *to, *at;
+
+	if (before)
+		make_memory(8);
+	if (!child()) {
+		to = mmap(NULL, 8 * MIB, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		MUST(to != MAP_FAILED);
+		at = mremap((char *)mem + skip, 8 * MIB - skip, 8 * MIB - skip,
+			    MREMAP_MAYMOVE | MREMAP_FIXED, (char *)to + skip);
+		MUST(at == (char *)to + skip);
+		if (skip) {
+			/* Both parts are known by the same name. */
+			at = mremap(mem, skip, skip,
+				    MREMAP_MAYMOVE | MREMAP_FIXED, to);
+			MUST(at == to);
+		}
+		mem = to;
+		live(1, 2, no_change);
+		_exit(GOOD);
+	}
+	live(0, 2, no_change);
+	wait_children();
+}
+
+static void moved(void)
+{
+	moved_by(true, 0);
+}
+
+static void moved_in_parts(void)
+{
+	moved_by(true, 3 * MIB);
+}
+
+/* Moved by the parent before: its pages are known by another address. */
+static void moved_parent(void)
+{
+	void *to;
+
+	make_memory(8);
+	to = mremap(mem, 8 * MIB, 8 * MIB, MREMAP_MAYMOVE | MREMAP_FIXED,
+		    mmap(NULL, 8 * MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0));
+	MUST(to != MAP_FAILED);
+	mem = to;
+	if (!child()) {
+		live(1, 2, no_change);
+		_exit(GOOD);
+	}
+	live(0, 2, no_change);
+	wait_children();
+}
+
+/* Parts of it are gone, or may no longer be written to. */
+static void torn_child(unsigned long gone, unsigned long nr)
+{
+	ready();
+	wait_go();
+	check_pages(0, gone);
+	check_pages(gone + nr, nr_pages);
+	meet("wrote\n", 3);
+	check_pages(0, gone);
+	check_pages(gone + nr, nr_pages);
+	_exit(GOOD);
+}
+
+static void torn(void)
+{
+	char *m;
+
+	make_memory(8);
+	m = (char *)mem;
+	if (!child()) {
+		MUST(!munmap(m + 2 * MIB, MIB));
+		torn_child(2 * MIB / PAGE, MIB / PAGE);
+	}
+	if (!child()) {
+		MUST(!mprotect(m + MIB, MIB, PROT_READ));
+		MUST(!mprotect(m + 4 * MIB, MIB, PROT_NONE));
+		ready();
+		wait_go();
+		check_pages(0, 4 * MIB / PAGE);
+		MUST(!mprotect(m, 8 * MIB, PROT_READ | PROT_WRITE));
+		check_memory();
+		write_slot(40, 7);
+		meet("wrote\n", 3);
+		check_memory();
+		_exit(GOOD);
+	}
+	MUST(!mprotect(m + 6 * MIB, MIB, PROT_READ));
+	ready();
+	wait_go();
+	check_memory();
+	MUST(!mprotect(m + 6 * MIB, MIB, PROT_READ | PROT_WRITE));
+	write_slot(40, 8);
+	meet("wrote\n", 3);
+	check_memory();
+	wait_children();
+}
+
+/* What is not inherited is not there, or zeros, and stays so. */
+static void not_inherited(void)
+{
+	unsigned long i;
+	char *gone, *wiped, *m;
+	unsigned char vec;
+
+	make_memory(8);
+	m = mmap(NULL, 6 * MIB, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(m != MAP_FAILED);
+	gone = m + MIB;
+	wiped = m + 3 * MIB;
+	memset(m, 'x', 6 * MIB);
+	MUST(!madvise(gone, MIB, MADV_DONTFORK));
+	MUST(!madvise(wiped, MIB, MADV_WIPEONFORK));
+	if (!child()) {
+		live(1, 2, no_change);
+		MUST(mincore(gone, PAGE, &vec) && errno == ENOMEM);
+		for (i = 0; i < MIB; i += PAGE)
+			MUST(!wiped[i] && m[i] == 'x');
+		_exit(GOOD);
+	}
+	live(0, 2, no_change);
+	for (i = 0; i < 6 * MIB; i += PAGE)
+		MUST(m[i] == 'x');
+	wait_children();
+}
+
+/* Not to be inherited any more since: they come back, each with its own. */
+static void late_advice(void)
+{
+	make_memory(8);
+	if (!child()) {
+		MUST(!madvise(mem, 2 * MIB, MADV_WIPEONFORK));
+		live(1, 2, no_change);
+		_exit(GOOD);
+	}
+	MUST(!madvise((char *)mem + 4 * MIB, 2 * MIB, MADV_DONTFORK));
+	live(0, 2, no_change);
+	wait_children();
+}
+
+static void fork_more(void)
+{
+	if (!child()) {
+		check_memory();
+		write_slot(60, 60);
+		if (!child()) {
+			check_memory();
+			write_slot(61, 61);
+			check_memory();
+			_exit(GOOD);
+		}
+		check_memory();
+		wait_children();
+		_exit(GOOD);
+	}
+	write_slot(62, 62);
+	check_memory();
+}
+
+/* They fork again after the restart. */
+static void forks_again(void)
+{
+	make_memory(8);
+	if (!child()) {
+		write_slot(1, 1);
+		live(1, 2, fork_more);
+		wait_children();
+		_exit(GOOD);
+	}
+	live(0, 2, fork_more);
+	wait_children();
+}
+
+/* Huge pages in common. */
+static void huge(void)
+{
+	char *m = mmap(NULL, 10 * MIB, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned long p;
+
+	MUST(m != MAP_FAILED);
+	mem = (void *)(((uintptr_t)m + 2 * MIB - 1) & -(2 * MIB));
+	MUST(!madvise(mem, 8 * MIB, MADV_HUGEPAGE));
+	nr_pages = 8 * MIB / PAGE;
+	for (p = 0; p < nr_pages; p++)
+		write_page(p);
+	if (!child()) {
+		mem[5] = 5;
+		live(1, 2, no_change);
+		MUST(mem[5] == 5);
+		_exit(GOOD);
+	}
+	live(0, 2, no_change);
+	MUST(!mem[5]);
+	wait_children();
+}
+
+/* ---- in the test ------------------------------------------------------------------ */
+
+/* Of a process and all below it, in KiB. */
+static long tree_value(pid_t pid, const char *name)
+{
+	char path[64], text[4096], *p, *end;
+	long sum = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	if (ckpt_read_text(path, text, sizeof(text)) > 0) {
+		p = strstr(text, name);
+		if (p)
+			sum = atol(p + strlen(name));
+	}
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	if (ckpt_read_text(path, text, sizeof(text)) <= 0)
+		return sum;
+	for (p = text; ; p = end) {
+		pid = strtol(p, &end, 10);
+		if (end == p)
+			return sum;
+		sum += tree_value(pid, name);
+	}
+}
+
+/* Without the pages of files: they come back when they are looked at. */
+static long tree_pss(pid_t pid)
+{
+	return tree_value(pid, "\nPss_Anon:");
+}
+
+static long image_kib(void)
+{
+	struct stat st;
+
+	return stat(CKPT_IMG, &st) ? -1 : st.st_size >> 10;
+}
+
+PROGRAM_FIXTURE(cow, begin_tree, end_tree);
+
+FIXTURE_VARIANT(cow)
+{
+	void (*program)(void);
+	int ready;
+	long lone;	/* KiB that come back twice */
+};
+
+#define VARIANT(fixture, name, nr, ...)				\
+FIXTURE_VARIANT_ADD(fixture, name)				\
+{								\
+	.program = name,					\
+	.ready = nr,						\
+	__VA_ARGS__						\
+}
+
+VARIANT(cow, family, FAMILY);
+VARIANT(cow, orphans, 4);
+VARIANT(cow, zombie_parent, 4);
+VARIANT(cow, middle, 3);
+VARIANT(cow, moved, 2);
+VARIANT(cow, moved_in_parts, 2);
+VARIANT(cow, moved_parent, 2);
+VARIANT(cow, torn, 3);
+VARIANT(cow, not_inherited, 2);
+VARIANT(cow, late_advice, 2, .lone = 4096);
+VARIANT(cow, forks_again, 2);
+VARIANT(cow, huge, 2);
+
+static void expect_pss(struct __test_metadata *_metadata, pid_t pid, long was)
+{
+	long is = tree_pss(pid);
+
+	EXPECT_LE(labs(is - was) * 100, was * 2) {
+		TH_LOG("%ld KiB, it was %ld", is, was);
+	}
+}
+
+/* What was restored is as good to be saved as what was not. */
+TEST_F(cow, comes_back)
+{
+	long was;
+
+	self->pid = start_tree(_metadata, variant->program, variant->ready, false);
+	was = tree_pss(self->pid);
+	kill_and_restart(_metadata, &self->pid, false);
+	/* The bytes of a page stand in it once; more than that is metadata. */
+	EXPECT_LE(image_kib(), was + was / 20);
+	was += variant->lone;
+	expect_pss(_metadata, self->pid, was);
+	kill_and_restart(_metadata, &self->pid, false);
+	EXPECT_LE(image_kib(), was + was / 20);
+	expect_pss(_metadata, self->pid, was);
+	tree_ends_well(_metadata, &self->pid);
+}
+
+PROGRAM_FIXTURE(cow_saved, begin_tree, end_tree);
+
+/* Of all that they have, as tools show it. */
+TEST_F(cow_saved, total)
+{
+	long was, is;
+
+	self->pid = start_tree(_metadata, family, FAMILY, false);
+	was = tree_value(self->pid, "\nPss:");
+	kill_and_restart(_metadata, &self->pid, false);
+	is = tree_value(self->pid, "\nPss:");
+	EXPECT_LE(labs(is - was) * 100, was * 2) {
+		TH_LOG("%ld KiB, it was %ld", is, was);
+	}
+	tree_ends_well(_metadata, &self->pid);
+}
+
+/* A checkpoint alone changes nothing. */
+
+TEST_F(cow_saved, goes_on)
+{
+	long was;
+
+	self->pid = start_tree(_metadata, middle, 3, false);
+	was = tree_pss(self->pid);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	expect_pss(_metadata, self->pid, was);
+	tree_ends_well(_metadata, &self->pid);
+}
+
+/* ---- reclaim and migration --------------------------------------------------------- */
+
+#define SWAP_DIR	"/tmp/swap"
+#define SWAP_MIB	96
+#define CGROUP		"/tmp/cgroup"
+#define GROUP		CGROUP "/cow"
+
+static char loop_path[32];
+static int loop_fd = -1;
+
+/* Swap on a loop device: a file on ramfs holds it, which is never swapped. */
+static bool swap_on(void)
+{
+	static uint32_t header[PAGE / 4];
+	int file, ctl, nr;
+
+	mkdir(SWAP_DIR, 0700);
+	if (mount("r", SWAP_DIR, "ramfs", 0, NULL))
+		return false;
+	file = open(SWAP_DIR "/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	nr = ioctl(ctl, LOOP_CTL_GET_FREE);
+	snprintf(loop_path, sizeof(loop_path), "/dev/loop%d", nr);
+	loop_fd = open(loop_path, O_RDWR | O_CLOEXEC);
+	close(ctl);
+	/* See union swap_header. */
+	header[256] = 1;
+	header[257] = SWAP_MIB * MIB / PAGE - 1;
+	memcpy((char *)header + PAGE - 10, "SWAPSPACE2", 10);
+	if (ftruncate(file, SWAP_MIB * MIB) ||
+	    pwrite(file, header, PAGE, 0) != PAGE ||
+	    ioctl(loop_fd, LOOP_SET_FD, file))
+		return false;
+	close(file);
+	return !swapon(loop_path, 0);
+}
+
+static void swap_off(void)
+{
+	swapoff(loop_path);
+	ioctl(loop_fd, LOOP_CLR_FD, 0);
+	close(loop_fd);
+	umount2(SWAP_DIR, MNT_DETACH);
+	rmdir(SWAP_DIR);
+}
+
+/* This process, and all that it starts, in a group of its own. */
+static bool enter_group(void)
+{
+	mkdir(CGROUP, 0700);
+	if (mount("c", CGROUP, "cgroup2", 0, NULL))
+		return false;
+	ckpt_write_text(CGROUP "/cgroup.subtree_control", "+memory");
+	mkdir(GROUP, 0700);
+	return ckpt_write_text(GROUP "/cgroup.procs", "0");
+}
+
+static void leave_group(void)
+{
+	ckpt_write_text(CGROUP "/cgroup.procs", "0");
+	rmdir(GROUP);
+	umount2(CGROUP, MNT_DETACH);
+	rmdir(CGROUP);
+}
+
+/* Until so much of the tree is in swap; it may take more than one look at it. */
+static bool push_out(pid_t pid, long kib)
+{
+	char text[32];
+	int i;
+
+	for (i = 0; i < 50 && tree_value(pid, "\nSwap:") < kib; i++) {
+		snprintf(text, sizeof(text), "%ldK", kib);
+		ckpt_write_text(GROUP "/memory.reclaim", text);
+	}
+	return tree_value(pid, "\nSwap:") >= kib;
+}
+
+static void begin_swap(struct __test_metadata *_metadata)
+{
+	begin_tree(_metadata);
+	ASSERT_TRUE(enter_group());
+	ASSERT_TRUE(swap_on());
+}
+
+static void end_swap(pid_t pid)
+{
+	end_tree(pid);
+	leave_group();
+	swap_off();
+}
+
+PROGRAM_FIXTURE(cow_swap, begin_swap, end_swap);
+
+FIXTURE_VARIANT(cow_swap)
+{
+	void (*program)(void);
+	int ready;
+};
+
+VARIANT(cow_swap, orphans, 4);
+VARIANT(cow_swap, moved_in_parts, 2);
+
+/*
+ * A page in common goes to swap only if all mappings of it are found, and then
+ * counts for each of them.
+ */
+TEST_F(cow_swap, pushed_out_after)
+{
+	long was;
+
+	self->pid = start_tree(_metadata, variant->program, variant->ready, false);
+	kill_and_restart(_metadata, &self->pid, false);
+	unlink(CKPT_IMG);
+	was = tree_value(self->pid, "\nRss:");
+	EXPECT_TRUE(push_out(self->pid, was / 2));
+	EXPECT_GT(was * 3 / 4, tree_value(self->pid, "\nRss:"));
+	tree_ends_well(_metadata, &self->pid);
+}
+
+/* In swap when they are saved. */
+TEST_F(cow_swap, pushed_out_before)
+{
+	long was;
+
+	self->pid = start_tree(_metadata, variant->program, variant->ready, false);
+	was = tree_pss(self->pid);
+	EXPECT_TRUE(push_out(self->pid, was / 2));
+	kill_and_restart(_metadata, &self->pid, false);
+	EXPECT_LE(image_kib(), was + was / 20);
+	expect_pss(_metadata, self->pid, was);
+	tree_ends_well(_metadata, &self->pid);
+}
+
+#define MEM_PAGES	(8 * MIB / PAGE)
+
+/* Where in memory the pages of the largest mapping of a process are. */
+static bool page_frames(pid_t pid, uint64_t *frame)
+{
+	unsigned long start, end, best = 0;
+	char path[64], line[256];
+	ssize_t n;
+	FILE *f;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 &&
+		    end - start == MEM_PAGES * PAGE)
+			best = start;
+	if (f)
+		fclose(f);
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = pread(fd, frame, MEM_PAGES * 8, (off_t)(best / PAGE * 8));
+	close(fd);
+	return best && n == MEM_PAGES * 8;
+}
+
+/* Pages that move in memory move for all who have them. */
+TEST_F(cow_saved, compacted)
+{
+	static uint64_t was[MEM_PAGES], is[MEM_PAGES];
+	int i, moved = 0;
+	long pss;
+
+	self->pid = start_tree(_metadata, middle, 3, false);
+	kill_and_restart(_metadata, &self->pid, false);
+	pss = tree_pss(self->pid);
+	ASSERT_TRUE(page_frames(self->pid, was));
+	ASSERT_TRUE(ckpt_write_text("/proc/sys/vm/compact_memory", "1"));
+	ASSERT_TRUE(page_frames(self->pid, is));
+	for (i = 0; i < MEM_PAGES; i++)
+		moved += was[i] != is[i];
+	EXPECT_LT(0, moved);
+	expect_pss(_metadata, self->pid, pss);
+	tree_ends_well(_metadata, &self->pid);
+}
+
+/* ---- images that lie ------------------------------------------------------------------ */
+
+static unsigned char *image;
+static size_t image_len;
+
+static bool open_image(void)
+{
+	int fd = open(CKPT_IMG, O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return false;
+	image_len = st.st_size;
+	image = mmap(NULL, image_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return image != MAP_FAILED;
+}
+
+/* The @nth record of a type, or NULL. */
+static void *find_record(uint32_t type, int nth)
+{
+	struct ckpt_hdr *h;
+	size_t off = 0;
+
+	while (off + sizeof(*h) <= image_len) {
+		h = (void *)(image + off);
+		if (h->type == type && !nth--)
+			return h;
+		off += h->len;
+		if (h->type == CKPT_REC_PAGES) {
+			off = (off + PAGE - 1) & -PAGE;
+			off += ((struct ckpt_rec_pages *)h)->data_len;
+		}
+	}
+	return NULL;
+}
+
+static void seal(void *record)
+{
+	struct ckpt_hdr *h = record;
+
+	h->crc = 0;
+	h->crc = ckpt_crc32c(h, h->len);
+}
+
+#define OUTPUT	"/tmp/cow.out"
+
+static void expect_bad(struct __test_metadata *_metadata, const char *what,
+		       const char *words)
+{
+	char text[4096];
+
+	EXPECT_EQ(-1, restart_image("> " OUTPUT)) {
+		TH_LOG("%s was taken", what);
+	}
+	ckpt_read_text(OUTPUT, text, sizeof(text));
+	EXPECT_TRUE(strstr(text, words)) {
+		TH_LOG("%s: no \"%s\" in: %s", what, words, text);
+	}
+	unlink(OUTPUT);
+	reap_all();
+}
+
+PROGRAM_FIXTURE(cow_bad, begin_tree, end_tree);
+
+/* A mapping as nobody shares it, besides the memory in common. */
+static void with_file(void)
+{
+	int fd = open("/tmp/cow.file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	char *m;
+
+	make_memory(1);
+	MUST(fd >= 0 && !ftruncate(fd, 4 * PAGE));
+	m = mmap((void *)0x10000000, 4 * PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0);
+	MUST(m != MAP_FAILED);
+	memset(m, 'f', 4 * PAGE);
+	m = mmap((void *)0x10010000, 4 * PAGE, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+	MUST(m != MAP_FAILED);
+	close(fd);
+	m = mmap((void *)0x10020000, 4 * PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	MUST(m != MAP_FAILED);
+	if (!child()) {
+		live(1, 2, no_change);
+		_exit(GOOD);
+	}
+	live(0, 2, no_change);
+	wait_children();
+}
+
+static struct ckpt_cow_run *biggest_run(struct ckpt_rec_cow *rec)
+{
+	struct ckpt_cow_run *run = (void *)((char *)rec + rec->h.fixed);
+	struct ckpt_cow_run *best = run;
+	uint32_t i;
+
+	for (i = 0; i < rec->nr_runs; i++)
+		if (run[i].nr > best->nr)
+			best = &run[i];
+	return best;
+}
+
+TEST_F(cow_bad, runs)
+{
+	const uint64_t file = 0x10000, shared = 0x10010, empty = 0x10020;
+	const uint64_t end = 1ULL << 44;
+	struct ckpt_rec_cow *rec;
+	struct ckpt_rec_mm *first, *second;
+	struct ckpt_cow_run *run, was;
+	struct ckpt_rec_pages *pages;
+	struct ckpt_page_run *own;
+	unsigned int i;
+
+	self->pid = start_tree(_metadata, with_file, 2, false);
+	kill_tree(_metadata, self->pid);
+	ASSERT_TRUE(open_image());
+	rec = find_record(CKPT_REC_COW, 0);
+	first = find_record(CKPT_REC_MM, 0);
+	second = find_record(CKPT_REC_MM, 1);
+	ASSERT_TRUE(rec && first && second);
+	ASSERT_EQ(second->objref, rec->objref);
+	run = biggest_run(rec);
+	ASSERT_LE(256, run->nr);
+	ASSERT_EQ(first->objref, run->mm);
+	/* A page that the second has of its own, of the file. */
+	for (i = 0; (pages = find_record(CKPT_REC_PAGES, i)); i++)
+		if (pages->objref == second->objref)
+			break;
+	ASSERT_TRUE(pages);
+	own = (void *)((char *)pages + pages->h.fixed);
+
+	const struct {
+		const char *what;
+		uint64_t start, from;
+		uint32_t nr, mm;
+		const char *words;
+	} bad[] = {
+		{ "no page", run->start, run->from, 0, run->mm, "run of 0 pages" },
+		{ "many pages", run->start, run->from, ~0U, run->mm,
+		  "private anonymous" },
+		{ "start in the kernel", end, run->from, 1, run->mm, "run of" },
+		{ "start wraps", ~0ULL, run->from, 2, run->mm, "run of" },
+		{ "from in the kernel", run->start, end, 1, run->mm, "run of" },
+		{ "from wraps", run->start, ~0ULL, 2, run->mm, "run of" },
+		{ "from wraps as an address", run->start, run->from + (1ULL << 52),
+		  1, run->mm, "run of" },
+		{ "end wraps", run->start, end - 1, 2, run->mm, "run of" },
+		{ "itself", run->start, run->from, run->nr, second->objref,
+		  "no address space that comes before" },
+		{ "no object", run->start, run->from, run->nr, 0,
+		  "no address space that comes before" },
+		{ "absent object", run->start, run->from, run->nr, 0xffffff,
+		  "no address space that comes before" },
+		{ "other object", run->start, run->from, run->nr, first->exe,
+		  "no address space that comes before" },
+		{ "from nothing", run->start, 0x10, 1, run->mm, "private anonymous" },
+		{ "from a file", run->start, file, 1, run->mm, "private anonymous" },
+		{ "from a shared file", run->start, shared, 1, run->mm,
+		  "private anonymous" },
+		{ "from no page", run->start, empty, 1, run->mm, "cannot be that at" },
+		{ "from one page too few", run->start, run->from + 1, run->nr,
+		  run->mm, "" },
+		{ "to nothing", 0x10, run->from, 1, run->mm, "" },
+		{ "to a file", file, run->from, 1, run->mm, "" },
+		{ "to a shared file", shared, run->from, 1, run->mm, "" },
+		{ "to a page of its own", own->start, run->from, 1, run->mm, "" },
+	};
+
+	was = *run;
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		run->start = bad[i].start;
+		run->from = bad[i].from;
+		run->nr = bad[i].nr;
+		run->mm = bad[i].mm;
+		seal(rec);
+		expect_bad(_metadata, bad[i].what, bad[i].words);
+	}
+	*run = was;
+	rec->nr_runs++;
+	seal(rec);
+	expect_bad(_metadata, "more runs than there are", "do not fit");
+	rec->nr_runs = 0;
+	seal(rec);
+	expect_bad(_metadata, "no runs", "do not fit");
+	unlink("/tmp/cow.file");
+	munmap(image, image_len);
+	self->pid = 0;
+}
+
+/* Families are a hint: a wrong one costs memory, and nothing else. */
+static void families_are(struct __test_metadata *_metadata, pid_t *pid,
+			 uint32_t (*number)(uint32_t was, int i))
+{
+	struct ckpt_rec_vma *vma;
+	int i;
+
+	*pid = start_tree(_metadata, middle, 3, false);
+	kill_tree(_metadata, *pid);
+	ASSERT_TRUE(open_image());
+	for (i = 0; (vma = find_record(CKPT_REC_VMA, i)); i++) {
+		if (vma->kind != CKPT_VMA_ANON)
+			continue;
+		vma->family = number(vma->family, i);
+		seal(vma);
+	}
+	munmap(image, image_len);
+	*pid = restart_image("");
+	ASSERT_LT(0, *pid);
+	tree_ends_well(_metadata, pid);
+}
+
+static uint32_t none(uint32_t was, int i)
+{
+	return 0;
+}
+
+static uint32_t all_one(uint32_t was, int i)
+{
+	return 1;
+}
+
+static uint32_t all_other(uint32_t was, int i)
+{
+	return 0x80000000U + i;
+}
+
+static uint32_t mixed(uint32_t was, int i)
+{
+	return i % 3;
+}
+
+TEST_F(cow_bad, no_families)
+{
+	families_are(_metadata, &self->pid, none);
+}
+
+TEST_F(cow_bad, one_family)
+{
+	families_are(_metadata, &self->pid, all_one);
+}
+
+TEST_F(cow_bad, other_families)
+{
+	families_are(_metadata, &self->pid, all_other);
+}
+
+TEST_F(cow_bad, mixed_families)
+{
+	families_are(_metadata, &self->pid, mixed);
+}
+
+TEST_HARNESS_MAIN
