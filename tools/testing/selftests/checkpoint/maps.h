@@ -632,7 +632,7 @@ static inline char *mm_sysv(void)
 static inline bool mm_poke(char *at)
 {
 	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-	bool ok = pwrite(fd, at, 1, (off_t)at) == 1;
+	bool ok = pwrite(fd, at, 1, (off_t)(uintptr_t)at) == 1;
 
 	close(fd);
 	return ok;

@@ -5,8 +5,8 @@
  */
 #define _FILE_OFFSET_BITS 64
 #include "tree_program.h"
+#include "maps.h"
 
-#define PAGE		4096
 #define RW		(PROT_READ | PROT_WRITE)
 #define TERA		(1LL << 40)
 /* What the kernel shows, whatever the library calls it. */
@@ -537,6 +537,67 @@ TEST_F(shm, goes_on)
 {
 	program_goes_on(_metadata, &self->pid, &variant->program);
 }
+
+/* ---- swap ------------------------------------------------------------------------ */
+
+FIXTURE(swap)
+{
+	char dev[32];
+	pid_t pid;
+};
+
+FIXTURE_SETUP(swap)
+{
+	begin_tree(_metadata);
+	ASSERT_TRUE(mm_swap_begin(self->dev, sizeof(self->dev)));
+}
+
+FIXTURE_TEARDOWN(swap)
+{
+	end_tree(self->pid);
+	mm_swap_end(self->dev);
+}
+
+/* How much of the mapping at @p is in swap, in KiB. */
+static long in_swap(void *p)
+{
+	char line[512], start[32];
+	bool found = false;
+	long kib = -1;
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	snprintf(start, sizeof(start), "%08lx-", (unsigned long)p);
+	while (f && kib < 0 && fgets(line, sizeof(line), f)) {
+		found |= !strncmp(line, start, strlen(start));
+		if (found)
+			sscanf(line, "Swap: %ld kB", &kib);
+	}
+	fclose(f);
+	return kib;
+}
+
+/* It is on the disk when it is saved. */
+static void set_swapped(void)
+{
+	again = map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	put(again, 3);
+	MUST(!madvise(again, PAGE, MADV_PAGEOUT));
+	MUST(in_swap(again) == PAGE / 1024);
+}
+
+static void check_swapped(void)
+{
+	MUST(has(again, 3));
+}
+
+TEST_F(swap, comes_back)
+{
+	static const struct program p = { set_swapped, check_swapped };
+
+	program_comes_back(_metadata, &self->pid, &p);
+}
+
+/* ---- what it costs, who else has it ------------------------------------------------ */
 
 PROGRAM_FIXTURE(image, begin, end);
 
