@@ -331,15 +331,30 @@ static struct ckpt_rec_inode *ckpt_new_inode(struct ckpt_ctx *ctx,
 	return rec;
 }
 
+static struct ckpt_rec_inode *ckpt_named_inode(struct ckpt_ctx *ctx,
+					       struct file *file,
+					       const struct ckpt_xattrs *xattrs)
+{
+	struct ckpt_rec_inode *rec;
+	const char *name;
+	char *buf;
+
+	buf = kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+	name = ckpt_inode_name(ctx, file, buf);
+	rec = IS_ERR(name) ? ERR_CAST(name) : ckpt_new_inode(ctx, name, xattrs);
+	kfree(buf);
+	return rec ?: ERR_PTR(-ENOMEM);
+}
+
 static int checkpoint_new_inode(struct ckpt_ctx *ctx, struct file *file,
 				u32 objref)
 {
 	struct ckpt_xattrs xattrs = {};
 	struct ckpt_rec_inode *rec;
-	const char *name;
-	char *buf;
-	u32 cred;
 	int ret = 0;
+	u32 cred;
 
 	/* Somebody outside may have deleted it since it was looked at. */
 	if (ckpt_inode_problem(ctx, file))
@@ -348,24 +363,18 @@ static int checkpoint_new_inode(struct ckpt_ctx *ctx, struct file *file,
 				   &ret);
 	if (!ret)
 		ret = ckpt_xattrs_get(&xattrs, file);
-	buf = ret ? NULL : kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
-	if (buf) {
-		name = ckpt_inode_name(ctx, file, buf);
-		rec = IS_ERR(name) ? NULL : ckpt_new_inode(ctx, name, &xattrs);
-		ret = IS_ERR(name) ? PTR_ERR(name) : -ENOMEM;
-		if (rec) {
-			rec->objref = objref;
-			rec->cred = cred;
-			ret = ckpt_inode_facts(file, rec);
-			if (!ret)
-				ret = checkpoint_inode_contents(ctx, file,
-								objref,
-								rec->size);
-		}
-	} else if (!ret) {
-		ret = -ENOMEM;
-	}
-	kfree(buf);
+	if (ret)
+		goto out;
+	rec = ckpt_named_inode(ctx, file, &xattrs);
+	ret = PTR_ERR_OR_ZERO(rec);
+	if (ret)
+		goto out;
+	rec->objref = objref;
+	rec->cred = cred;
+	ret = ckpt_inode_facts(file, rec);
+	if (!ret)
+		ret = checkpoint_inode_contents(ctx, file, objref, rec->size);
+out:
 	kvfree(xattrs.buf);
 	return ret;
 }
