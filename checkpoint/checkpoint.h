@@ -917,6 +917,14 @@ int checkpoint_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 mm_ref,
 int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		 unsigned long index);
 
+/* ---- prctl.c --------------------------------------------------------------- */
+
+bool ckpt_is_io_flusher(struct task_struct *t);
+void checkpoint_prctl(struct task_struct *t, struct ckpt_rec_task *rec);
+int ckpt_spec_possible(unsigned int which, u32 want, int have);
+int restore_check_prctl(struct ckpt_member *m);
+void restore_prctl_commit(struct ckpt_member *m);
+
 /* ---- mm.c, pages.c ------------------------------------------------------ */
 
 void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t);

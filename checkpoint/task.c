@@ -39,28 +39,26 @@
 			 PF_RANDOMIZE | PF_NPROC_EXCEEDED |		\
 			 PF_BLOCK_TS | PF_NOFREEZE)
 #define CKPT_PF_SAVED	(PF_MCE_PROCESS | PF_MCE_EARLY)
+/* PR_SET_IO_FLUSHER sets both. */
+#define CKPT_PF_FLUSHER	(PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE)
 
 static const struct ckpt_flag_name {
 	unsigned long bit;
 	const char *why;
 } ckpt_pf_refused[] = {
-	{ PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE, "has PR_SET_IO_FLUSHER" },
 	{ PF_NO_SETAFFINITY, "is bound to a CPU by the kernel" },
 	{ PF_DUMPCORE, "is dumping core" },
 	{ PF_VCPU, "is a virtual CPU" },
 };
 
-/* PFA_*: cpuset's are the restarter's; the rest is saved or refused. */
+/* PFA_*: cpuset's are the restarter's; the rest is saved. */
 #define CKPT_PFA_IGNORED	(BIT(PFA_SPREAD_PAGE) | BIT(PFA_SPREAD_SLAB))
-#define CKPT_PFA_SAVED		BIT(PFA_NO_NEW_PRIVS)
-
-static const struct ckpt_flag_name ckpt_pfa_refused[] = {
-	{ BIT(PFA_SPEC_SSB_DISABLE), "has PR_SET_SPECULATION_CTRL (store bypass)" },
-	{ BIT(PFA_SPEC_SSB_FORCE_DISABLE), "has PR_SET_SPECULATION_CTRL (store bypass, forced)" },
-	{ BIT(PFA_SPEC_IB_DISABLE), "has PR_SET_SPECULATION_CTRL (indirect branch)" },
-	{ BIT(PFA_SPEC_IB_FORCE_DISABLE), "has PR_SET_SPECULATION_CTRL (indirect branch, forced)" },
-	{ BIT(PFA_SPEC_SSB_NOEXEC), "has PR_SET_SPECULATION_CTRL (store bypass until exec)" },
-};
+#define CKPT_PFA_SAVED		(BIT(PFA_NO_NEW_PRIVS) |		\
+				 BIT(PFA_SPEC_SSB_DISABLE) |		\
+				 BIT(PFA_SPEC_SSB_FORCE_DISABLE) |	\
+				 BIT(PFA_SPEC_IB_DISABLE) |		\
+				 BIT(PFA_SPEC_IB_FORCE_DISABLE) |	\
+				 BIT(PFA_SPEC_SSB_NOEXEC))
 
 /* The bits of @flags that are in no table, and those that refuse. */
 static unsigned long ckpt_unknown_flags(unsigned long flags,
@@ -75,17 +73,15 @@ static unsigned long ckpt_unknown_flags(unsigned long flags,
 
 static void ckpt_check_flags(struct ckpt_ctx *ctx, struct task_struct *t)
 {
-	unsigned long unknown;
+	unsigned long known = CKPT_PF_IGNORED | CKPT_PF_SAVED, unknown;
 
-	unknown = ckpt_unknown_flags(t->flags, CKPT_PF_IGNORED | CKPT_PF_SAVED,
-				     ckpt_pf_refused,
+	if (ckpt_is_io_flusher(t))
+		known |= CKPT_PF_FLUSHER;
+	unknown = ckpt_unknown_flags(t->flags, known, ckpt_pf_refused,
 				     ARRAY_SIZE(ckpt_pf_refused));
 	if (unknown)
 		ckpt_refuse(ctx, t, "has unknown task flags 0x%lx", unknown);
-	unknown = ckpt_unknown_flags(t->atomic_flags,
-				     CKPT_PFA_IGNORED | CKPT_PFA_SAVED,
-				     ckpt_pfa_refused,
-				     ARRAY_SIZE(ckpt_pfa_refused));
+	unknown = t->atomic_flags & ~(CKPT_PFA_IGNORED | CKPT_PFA_SAVED);
 	if (unknown)
 		ckpt_refuse(ctx, t, "has unknown task attributes 0x%lx", unknown);
 }
@@ -130,11 +126,6 @@ static bool ckpt_has_mempolicy(struct task_struct *t)
 	return t->mempolicy;
 #endif
 	return false;
-}
-
-static bool ckpt_has_user_dispatch(struct task_struct *t)
-{
-	return test_task_syscall_work(t, SYSCALL_USER_DISPATCH);
 }
 
 static bool ckpt_has_io_uring(struct task_struct *t)
@@ -209,7 +200,6 @@ static const struct {
 	{ ckpt_has_policy,	"has scheduling policy SCHED_EXT" },
 	{ ckpt_has_core_cookie,	"has a core scheduling cookie" },
 	{ ckpt_has_mempolicy,	"has a memory policy" },
-	{ ckpt_has_user_dispatch, "has PR_SET_SYSCALL_USER_DISPATCH" },
 	{ ckpt_has_io_uring,	"uses io_uring" },
 	{ ckpt_has_pi_state,	"owns a priority-inheritance futex that others wait for" },
 #ifdef CONFIG_SYSVIPC
@@ -239,9 +229,6 @@ const char *ckpt_task_problem(struct task_struct *t, unsigned int n)
 	for (i = 0; i < ARRAY_SIZE(ckpt_pf_refused); i++)
 		if ((t->flags & ckpt_pf_refused[i].bit) && !n--)
 			return ckpt_pf_refused[i].why;
-	for (i = 0; i < ARRAY_SIZE(ckpt_pfa_refused); i++)
-		if ((t->atomic_flags & ckpt_pfa_refused[i].bit) && !n--)
-			return ckpt_pfa_refused[i].why;
 	return NULL;
 }
 
@@ -644,6 +631,7 @@ int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 	memcpy(rec->ns, refs.ns, sizeof(rec->ns));
 	get_task_comm(rec->comm, t);
 	ckpt_task_fill(t, rec);
+	checkpoint_prctl(t, rec);
 	checkpoint_sched(t, rec);
 	ret = checkpoint_io(ctx, t, rec);
 	if (ret)
@@ -733,6 +721,8 @@ int restore_task_check(struct ckpt_member *m)
 		return ckpt_bad(rs, m->task, -EINVAL, "impossible parent-death signal");
 	ret = restore_check_sched(m);
 	if (!ret)
+		ret = restore_check_prctl(m);
+	if (!ret)
 		ret = restore_check_cpus(m, rec);
 	return ret;
 }
@@ -809,6 +799,7 @@ void restore_task_commit(struct ckpt_member *m)
 	if (rec->flags & CKPT_TASK_MCE_EARLY)
 		t->flags |= PF_MCE_EARLY;
 	restore_sched_commit(m);
+	restore_prctl_commit(m);
 	restore_rseq(rec);
 	restore_start_time(m->rs, rec);
 }

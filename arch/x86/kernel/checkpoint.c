@@ -146,11 +146,15 @@ static_assert(offsetof(struct pt_regs, ss) == 20 * 8);
 static_assert(ARRAY_SIZE(((struct ckpt_rec_x86_cpu *)0)->tls) ==
 	      GDT_ENTRY_TLS_ENTRIES);
 
+/* What PR_SET_SPECULATION_CTRL has set; in the hands of checkpoint/. */
+#define TIF_SPEC	(_TIF_SSBD | _TIF_SPEC_IB | _TIF_SPEC_L1D_FLUSH)
+
 /*
  * Thread flags that a record holds, and those that the kernel sets again by
  * itself when there is a reason. All others refuse the task.
  */
-#define TIF_SAVED	(_TIF_NOCPUID | _TIF_NOTSC | _TIF_ADDR32)
+#define TIF_SAVED	(_TIF_NOCPUID | _TIF_NOTSC | _TIF_ADDR32 |	\
+			 TIF_SPEC)
 #define TIF_TRANSIENT							\
 	(_TIF_NOTIFY_RESUME | _TIF_SIGPENDING | _TIF_NEED_RESCHED |	\
 	 _TIF_USER_RETURN_NOTIFY | _TIF_PATCH_PENDING |			\
@@ -159,13 +163,12 @@ static_assert(ARRAY_SIZE(((struct ckpt_rec_x86_cpu *)0)->tls) ==
 	 _TIF_LAZY_MMU_UPDATES)
 
 #define TIF_STEP	(_TIF_SINGLESTEP | _TIF_FORCED_TF | _TIF_BLOCKSTEP)
-#define TIF_SPEC	(_TIF_SSBD | _TIF_SPEC_IB | _TIF_SPEC_L1D_FLUSH)
 #define TIF_OTHER	(_TIF_UPROBE | BIT(TIF_MEMDIE) | _TIF_IO_BITMAP)
 
-/* Likewise of syscall_work; seccomp is in the hands of checkpoint/. */
+/* Likewise of syscall_work; seccomp and dispatch are in the hands of checkpoint/. */
 #define WORK_TRANSIENT							\
 	(SYSCALL_WORK_SYSCALL_TRACEPOINT | SYSCALL_WORK_SYSCALL_AUDIT |	\
-	 SYSCALL_WORK_SECCOMP)
+	 SYSCALL_WORK_SECCOMP | SYSCALL_WORK_SYSCALL_USER_DISPATCH)
 #define WORK_PTRACE							\
 	(SYSCALL_WORK_SYSCALL_TRACE | SYSCALL_WORK_SYSCALL_EMU |	\
 	 SYSCALL_WORK_SYSCALL_EXIT_TRAP)
@@ -175,17 +178,14 @@ static const struct {
 	const char *why;
 } tif_refused[] = {
 	{ TIF_STEP, "single-stepped by a debugger" },
-	{ TIF_SPEC, "speculation control (PR_SET_SPECULATION_CTRL)" },
 	{ _TIF_UPROBE, "in the middle of a uprobe" },
 	{ BIT(TIF_MEMDIE), "being killed for lack of memory" },
 	{ _TIF_IO_BITMAP, "I/O port permissions (ioperm, iopl)" },
-	{ ~(TIF_SAVED | TIF_TRANSIENT | TIF_STEP | TIF_SPEC | TIF_OTHER),
+	{ ~(TIF_SAVED | TIF_TRANSIENT | TIF_STEP | TIF_OTHER),
 	  "unknown thread flag" },
 }, work_refused[] = {
 	{ WORK_PTRACE, "system calls are traced" },
-	{ SYSCALL_WORK_SYSCALL_USER_DISPATCH,
-	  "system call dispatch (PR_SET_SYSCALL_USER_DISPATCH)" },
-	{ ~(WORK_TRANSIENT | WORK_PTRACE | SYSCALL_WORK_SYSCALL_USER_DISPATCH),
+	{ ~(WORK_TRANSIENT | WORK_PTRACE),
 	  "unknown system call work" },
 };
 

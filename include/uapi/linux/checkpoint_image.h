@@ -1100,7 +1100,12 @@ struct ckpt_rec_seccomp {
 #define CKPT_TASK_DL_OVERRUN	(1U << 8)	/* SCHED_FLAG_DL_OVERRUN */
 #define CKPT_TASK_UTIL_MIN	(1U << 9)	/* @util_min was set */
 #define CKPT_TASK_UTIL_MAX	(1U << 10)	/* @util_max was set */
-#define CKPT_TASK_FLAGS_ALL	0x7ffU
+#define CKPT_TASK_IO_FLUSHER	(1U << 11)	/* PR_SET_IO_FLUSHER */
+#define CKPT_TASK_USER_DISPATCH	(1U << 12)	/* PR_SET_SYSCALL_USER_DISPATCH */
+#define CKPT_TASK_FLAGS_ALL	0x1fffU
+
+/* Kinds of PR_SET_SPECULATION_CTRL: PR_SPEC_STORE_BYPASS and so on. */
+#define CKPT_SPEC_NR		3
 
 /**
  * struct ckpt_rec_task - a thread
@@ -1149,6 +1154,11 @@ struct ckpt_rec_seccomp {
  * @dl_period: period
  * @util_min: utilisation clamp, 0 to 1024
  * @util_max: likewise
+ * @spec: PR_SET_SPECULATION_CTRL, by kind: PR_SPEC_*, 0: not a matter of the task
+ * @__reserved2: zero
+ * @dispatch_selector: with CKPT_TASK_USER_DISPATCH: address of the selector, or 0
+ * @dispatch_offset: addresses whose calls are not dispatched
+ * @dispatch_len: their length
  *
  * Of a zombie only @index, @signal, @cred, @comm, @exit_code and the times count.
  */
@@ -1197,6 +1207,11 @@ struct ckpt_rec_task {
 	__u64 dl_period;
 	__u32 util_min;
 	__u32 util_max;
+	__u32 spec[CKPT_SPEC_NR];
+	__u32 __reserved2;
+	__u64 dispatch_selector;
+	__u64 dispatch_offset;
+	__u64 dispatch_len;
 };
 
 #define CKPT_SIGINFO_LEN	128

@@ -895,6 +895,16 @@ TEST_F_TIMEOUT(image, hostile_task, 120)
 	FIELD(t, task, dl_deadline, 1, EINVAL);
 	FIELD(t, task, dl_period, 1, EINVAL);
 	FIELD(t, task, __reserved, 1, EPROTONOSUPPORT);
+	FIELD(t, task, __reserved2, 1, EPROTONOSUPPORT);
+	FIELD(t, task, spec[0], 1, EINVAL);
+	FIELD(t, task, spec[0], 0x24, EINVAL);
+	FIELD(t, task, spec[0], 6, EINVAL);
+	FIELD(t, task, spec[1], 16, EINVAL);
+	FIELD(t, task, spec[2], 8, EINVAL);
+	FIELD(t, task, spec[2], ~0U, EINVAL);
+	FIELD(t, task, dispatch_selector, 1, EINVAL);
+	FIELD(t, task, dispatch_offset, 1, EINVAL);
+	FIELD(t, task, dispatch_len, 1, EINVAL);
 	FIELD(t, task, policy, 99, EINVAL);
 	FIELD(t, task, policy, 6, EINVAL);
 	FIELD(t, task, policy, 1, EINVAL);

@@ -1380,29 +1380,6 @@ static void process_keyring(void *arg)
 	idle_program(arg);
 }
 
-static void io_flusher(void *arg)
-{
-	MUST(!prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
-	idle_program(arg);
-}
-
-static void user_dispatch(void *arg)
-{
-	static char allow;
-
-	MUST(!prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0,
-		    &allow));
-	idle_program(arg);
-}
-
-static void speculation(void *arg)
-{
-	if (prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS,
-		  PR_SPEC_DISABLE, 0, 0))
-		skip_program("no control of speculation");
-	idle_program(arg);
-}
-
 static void new_root(void *arg)
 {
 	/* All that the program needs afterwards it has open. */
@@ -1574,12 +1551,6 @@ REFUSED(thread_keyring, EOPNOTSUPP,
 	"has a thread or process keyring, which cannot be saved yet");
 REFUSED(process_keyring, EOPNOTSUPP,
 	"has a thread or process keyring, which cannot be saved yet");
-REFUSED(io_flusher, EOPNOTSUPP,
-	"has PR_SET_IO_FLUSHER, which cannot be saved yet");
-REFUSED(user_dispatch, EOPNOTSUPP,
-	"has PR_SET_SYSCALL_USER_DISPATCH, which cannot be saved yet");
-REFUSED(speculation, EOPNOTSUPP,
-	"has PR_SET_SPECULATION_CTRL (store bypass), which cannot be saved yet");
 REFUSED(new_root, EOPNOTSUPP,
 	"has another root directory than you (chroot), which cannot be saved yet");
 REFUSED(mount_namespace, EOPNOTSUPP,

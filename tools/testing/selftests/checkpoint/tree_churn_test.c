@@ -796,7 +796,7 @@ enum { ROOT, CHILD, THREAD, ORPHAN, ZOMBIE, GROUP, FAMILY };
 static void *in_family(void *arg)
 {
 	if (*(bool *)arg)
-		MUST(!prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
+		MUST(syscall(SYS_keyctl, 0, -1, 1) > 0);
 	sh->pids[THREAD] = syscall(SYS_gettid);
 	wait_go();
 	return arg;
@@ -958,7 +958,7 @@ TEST_F(waiting, thread_is_refused)
 	ckpt_expect_refused(_metadata, self->pid, EOPNOTSUPP);
 	snprintf(name, sizeof(name), "pid %d (", sh->pids[THREAD]);
 	EXPECT_TRUE(ckpt_log_says((const char *[]){
-			name, "PR_SET_IO_FLUSHER", NULL }))
+			name, "has a thread or process keyring", NULL }))
 		TH_LOG("%s", ckpt_log_text);
 	ends_well(_metadata, &self->pid);
 }
