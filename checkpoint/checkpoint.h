@@ -482,8 +482,7 @@ struct ckpt_robj {
  * @fs: the new fs struct
  * @nsproxy: the new namespaces, or NULL: they stay
  * @cred: the new credentials
- * @handlers: signal handlers of another process, which are its own, too; when
- *	it has them, those that it had before; or NULL
+ * @joins: who has the signal handlers that its process is to have, NULL: itself
  * @io: who has the I/O context that it is to have, NULL: itself
  * @old_sched: how the restarter was scheduled, when it is no more, or NULL
  * @seccomp: newest of its filters, which the restart keeps, or NULL
@@ -517,7 +516,7 @@ struct ckpt_member {
 	struct fs_struct *fs;
 	struct nsproxy *nsproxy;
 	struct cred *cred;
-	struct sighand_struct *handlers;
+	struct ckpt_member *joins;
 	struct ckpt_member *io;
 	struct ckpt_rec_task *old_sched;
 	struct seccomp_filter *seccomp;
@@ -755,6 +754,7 @@ int checkpoint_sigpending(struct ckpt_ctx *ctx, struct task_struct *t,
 void restore_zombie_times(struct ckpt_member *m);
 int restore_signal_check(struct ckpt_member *m);
 void restore_signal_commit(struct ckpt_member *m);
+int restore_sighands(struct ckpt_restart *rs);
 void restore_signal_finish(struct ckpt_member *m);
 void restore_signal_release(struct ckpt_member *m);
 

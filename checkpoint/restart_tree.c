@@ -625,6 +625,8 @@ long ckpt_restart_run(struct ckpt_restart *rs)
 		ret = -EINTR;
 	if (!ret && !ckpt_none_killed(rs))
 		ret = -ECHILD;
+	if (!ret)
+		ret = restore_sighands(rs);
 	if (!ret) {
 		atomic_set(&rs->left, ckpt_count_live(rs));
 		if (!ckpt_set_phase(rs, CKPT_PHASE_COMMIT, 0))

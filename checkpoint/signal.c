@@ -84,28 +84,14 @@ static int restore_sighand_check(struct ckpt_member *m)
 	return 0;
 }
 
-static bool ckpt_has_threads(struct ckpt_restart *rs, struct ckpt_member *m)
-{
-	return ckpt_member(rs, ckpt_tree_rec(m)->leader)->threads;
-}
-
 /* Who has them in common has memory in common, too: see clone(). */
 static int restore_sighand_share(struct ckpt_member *m, struct ckpt_member *first)
 {
-	const struct ckpt_rec_task *rec = ckpt_rec_as(m->task, task);
-	struct ckpt_restart *rs = m->rs;
-	unsigned long flags;
-
-	if (ckpt_rec_as(first->task, task)->mm != rec->mm ||
-	    ckpt_has_threads(rs, m) || ckpt_has_threads(rs, first))
-		return ckpt_bad(rs, m->task, -EINVAL,
+	if (ckpt_rec_as(first->task, task)->mm != ckpt_rec_as(m->task, task)->mm)
+		return ckpt_bad(m->rs, m->task, -EINVAL,
 				"cannot have signal handlers in common with task %u",
 				first->index);
-	if (!lock_task_sighand(first->t, &flags))
-		return -ECHILD;
-	m->handlers = ckpt_sighand(first->t);
-	refcount_inc(&m->handlers->count);
-	unlock_task_sighand(first->t, &flags);
+	m->joins = first;
 	return 0;
 }
 
@@ -132,22 +118,72 @@ static int restore_sighand_thread(struct ckpt_member *m)
 	return 0;
 }
 
-/*
- * As at the end of an exec, the other way round. There are no other threads, so
- * that nobody but current goes by its handlers without looking twice.
- */
-static void restore_sighand_join(struct ckpt_member *m)
+/* One that is being killed may be about to take the lock that goes. */
+static bool ckpt_thread_exits(struct task_struct *t)
 {
-	struct sighand_struct *old = ckpt_sighand(current);
+	return !t->exit_state &&
+	       (t->flags & PF_EXITING || fatal_signal_pending(t));
+}
 
-	if (!m->handlers)
-		return;
+/*
+ * As at the end of an exec, the other way round, and for all threads at once:
+ * what they share is protected by the lock in their handlers. They wait for the
+ * coordinator, where they do not touch it, and who comes by from outside looks
+ * twice, or holds the tasklist_lock.
+ */
+static int restore_sighand_join(struct task_struct *t, struct task_struct *first)
+{
+	struct sighand_struct *old, *new;
+	struct task_struct *thread;
+	unsigned int nr = 0;
+	int ret = -ECHILD;
+
 	write_lock_irq(&tasklist_lock);
+	old = ckpt_sighand(t);
+	new = ckpt_sighand(first);
+	if (!old || !new)
+		goto unlock;
 	spin_lock(&old->siglock);
-	rcu_assign_pointer(current->sighand, m->handlers);
+	for_each_thread(t, thread)
+		if (ckpt_thread_exits(thread))
+			goto unlock_old;
+	for_each_thread(t, thread) {
+		refcount_inc(&new->count);
+		rcu_assign_pointer(thread->sighand, new);
+		nr++;
+	}
+	ret = 0;
+unlock_old:
 	spin_unlock(&old->siglock);
+unlock:
 	write_unlock_irq(&tasklist_lock);
-	m->handlers = old;
+	while (nr--)
+		__cleanup_sighand(old);
+	return ret;
+}
+
+/**
+ * restore_sighands - give processes the signal handlers that they have in common
+ * @rs: the restart, whose members wait for the commit
+ *
+ * Context: the coordinator, last before the point of no return.
+ * Return: 0, or -ECHILD if a member is being killed.
+ */
+int restore_sighands(struct ckpt_restart *rs)
+{
+	struct ckpt_member *m;
+	unsigned long i;
+	int ret;
+
+	xa_for_each(&rs->members, i, m) {
+		if (!m->joins)
+			continue;
+		ret = restore_sighand_join(m->t, m->joins->t);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
 }
 
 /* Several processes may do it with the same handlers: all say the same. */
@@ -706,9 +742,6 @@ void restore_signal_release(struct ckpt_member *m)
 
 	for (i = 0; i < ARRAY_SIZE(m->queue); i++)
 		flush_sigqueue(&m->queue[i]);
-	if (m->handlers)
-		__cleanup_sighand(m->handlers);
-	m->handlers = NULL;
 }
 
 /*
@@ -769,7 +802,6 @@ void restore_signal_commit(struct ckpt_member *m)
 	sigset_t mask = { .sig[0] = task->blocked };
 
 	if (m->speaks) {
-		restore_sighand_join(m);
 		restore_sighand(m);
 		restore_drop_timers();
 	}

@@ -302,17 +302,6 @@ static bool ckpt_first_look(struct ckpt_ctx *ctx, const void *ptr)
 	return true;
 }
 
-/* At a restart a task joins the handlers of another, which threads cannot. */
-static void ckpt_check_sighand(struct ckpt_ctx *ctx,
-			       const struct ckpt_task *ct)
-{
-	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, ckpt_sighand(ct->t));
-
-	if (obj && obj->seen > ct->threads + 1)
-		ckpt_refuse(ctx, ct->t,
-			    "has threads and shares its signal handlers with another process of the tree (CLONE_SIGHAND), which cannot be saved yet");
-}
-
 /* The first that lives of a process speaks for it. */
 static bool ckpt_writes_process(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 {
@@ -333,8 +322,6 @@ void ckpt_check_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 	unsigned int n;
 
 	ckpt_refuse_traced(ctx, t);
-	if (ct->threads)
-		ckpt_check_sighand(ctx, ct);
 	if (ct->zombie)
 		return;
 	if (thread_group_leader(t))

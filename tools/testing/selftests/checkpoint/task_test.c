@@ -1491,26 +1491,6 @@ static void shared_memory(void *arg)
 	end_child(pid);
 }
 
-static void *pausing_thread(void *arg)
-{
-	return pause_forever(arg) ? arg : NULL;
-}
-
-static void threads_share_handlers(void *arg)
-{
-	pthread_t thread;
-	pid_t pid = clone(pause_forever, child_stack + sizeof(child_stack),
-			  CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
-
-	MUST(pid > 0);
-	MUST(!pthread_create(&thread, NULL, pausing_thread, NULL));
-	ready();
-	wait_go();
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	_exit(GOOD);
-}
-
 PROGRAM_FIXTURE(refused, refused_begin, refused_end);
 
 FIXTURE_VARIANT(refused)
@@ -1531,8 +1511,6 @@ FIXTURE_VARIANT_ADD(refused, name)		\
 REFUSED(vforked, EOPNOTSUPP, "was made by vfork() and its parent waits for it");
 REFUSED(shared_memory, EOPNOTSUPP,
 	"shares its address space with pid ");
-REFUSED(threads_share_handlers, EOPNOTSUPP,
-	"has threads and shares its signal handlers with another process of the tree (CLONE_SIGHAND), which cannot be saved yet");
 REFUSED(is_traced, EOPNOTSUPP, "is traced by pid ");
 REFUSED(is_tracing, EOPNOTSUPP, "traces other processes");
 REFUSED(io_uring, EOPNOTSUPP, "uses io_uring, which cannot be saved yet");

@@ -395,6 +395,78 @@ static void shares_sighand_some(void)
 	unlink("/tmp/tree.changed");
 }
 
+static volatile int handlers_seen, exit_now;
+
+/* A thread of one of them, or of the other. */
+static int sees_handlers(void *arg)
+{
+	struct sigaction sa;
+
+	if (write(log_fd, "ready\n", 6) != 6)
+		return 2;
+	while (shared_value != 4)
+		sched_yield();
+	if (!sigaction(SIGUSR2, NULL, &sa) && sa.sa_handler == on_shared)
+		__atomic_add_fetch(&handlers_seen, 1, __ATOMIC_SEQ_CST);
+	while (!exit_now)
+		sched_yield();
+	/* The last that exits says it for the process. */
+	return 9;
+}
+
+/* By clone(): a C library of one process knows no threads of another. */
+static void start_bare_threads(int nr)
+{
+	static char stacks[4][65536] __attribute__((aligned(64)));
+	static int used;
+	int i;
+
+	for (i = 0; i < nr; i++, used++)
+		MUST(clone(sees_handlers, stacks[used] + sizeof(stacks[used]),
+			   CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+			   CLONE_THREAD | CLONE_SYSVSEM, NULL) > 0);
+}
+
+static int handler_sharer_with_threads(void *arg)
+{
+	int code;
+
+	start_bare_threads(2);
+	code = handler_sharer(arg);
+	while (!exit_now)
+		sched_yield();
+	return code;
+}
+
+static void share_sighand_by_threads(int mine)
+{
+	pid_t pid = clone(handler_sharer_with_threads,
+			  handler_stack[0] + sizeof(handler_stack[0]),
+			  CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL);
+
+	MUST(pid > 0);
+	while (!all_ready(3))
+		sched_yield();
+	start_bare_threads(mine);
+	ready();
+	wait_go();
+	check_handlers(2);
+	while (handlers_seen != mine + 2)
+		sched_yield();
+	exit_now = 1;
+	collect(pid, 9);
+}
+
+static void shares_sighand_child_threads(void)
+{
+	share_sighand_by_threads(0);
+}
+
+static void shares_sighand_threads(void)
+{
+	share_sighand_by_threads(2);
+}
+
 static volatile pid_t orphan_pid;
 
 static int dies_early(void *arg)
@@ -686,6 +758,8 @@ TREE(shares_files, 3);
 TREE(shares_sighand, 2);
 TREE(shares_sighand_some, 3);
 TREE(shares_sighand_orphan, 2);
+TREE(shares_sighand_child_threads, 4);
+TREE(shares_sighand_threads, 6);
 TREE(shares_io, 4);
 TREE(continued, 1);
 TREE(exit_signals, 2);
