@@ -455,6 +455,26 @@ struct ckpt_robj {
 };
 
 /**
+ * struct ckpt_times - share of the threads in what their process has used
+ * @utime: user CPU time, ns
+ * @stime: system CPU time, ns
+ * @run_ns: CPU time as the scheduler counts it
+ * @min_flt: page faults without I/O
+ * @maj_flt: page faults with I/O
+ * @nvcsw: voluntary context switches
+ * @nivcsw: involuntary context switches
+ */
+struct ckpt_times {
+	u64 utime;
+	u64 stime;
+	u64 run_ns;
+	u64 min_flt;
+	u64 maj_flt;
+	u64 nvcsw;
+	u64 nivcsw;
+};
+
+/**
  * struct ckpt_member - a task of the image, and who turns into it
  * @rs: the restart
  * @index: its place in the tree
@@ -472,6 +492,7 @@ struct ckpt_robj {
  * @xstate: its X86_XSTATE record
  * @sighand: SIGHAND record of its process
  * @signal: SIGNAL record of its process
+ * @had: of a leader: what threads of its process have got so far
  * @threads: of a leader: how many other threads the image has
  * @children: of a leader: how many children the image has
  * @speaks: the first of its process that lives: it restores what threads share
@@ -506,6 +527,7 @@ struct ckpt_member {
 	const struct ckpt_rec *xstate;
 	const struct ckpt_rec *sighand;
 	const struct ckpt_rec *signal;
+	struct ckpt_times had;
 	u32 threads;
 	u32 children;
 	bool speaks;
@@ -916,6 +938,12 @@ int checkpoint_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 mm_ref,
 		    struct ckpt_rec_mm *rec);
 int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		 unsigned long index);
+
+/* ---- cputime.c ------------------------------------------------------------- */
+
+void checkpoint_thread_times(struct task_struct *t, struct ckpt_rec_task *rec);
+int restore_check_times(struct ckpt_member *m);
+void restore_thread_times(struct ckpt_member *m);
 
 /* ---- prctl.c --------------------------------------------------------------- */
 

@@ -466,6 +466,7 @@ long ckpt_restart_self(struct ckpt_restart *rs)
 		return ret;
 	}
 	rs->stats.total_ns = ktime_get() - rs->start;
+	restore_thread_times(m);
 	ckpt_member_commit(m);
 	/* A limit or signal that the log runs into is not the program's yet. */
 	ckpt_log_close(&rs->log);

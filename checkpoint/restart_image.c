@@ -683,8 +683,9 @@ int ckpt_check_records(struct ckpt_member *m)
 	m->signal = ckpt_obj_rec(rs, CKPT_OBJ_SIGNAL, task->signal);
 	if (IS_ERR(m->signal))
 		return PTR_ERR(m->signal);
-	if (ckpt_is_zombie(m))
-		return 0;
+	ret = restore_check_times(m);
+	if (ret || ckpt_is_zombie(m))
+		return ret;
 	sighand = ckpt_robj(rs, CKPT_OBJ_SIGHAND, task->sighand);
 	if (IS_ERR(sighand))
 		return PTR_ERR(sighand);

@@ -164,8 +164,10 @@ static int ckpt_take_turn(struct ckpt_member *m)
 	if (ckpt_phase(rs) == CKPT_PHASE_FAILED)
 		return -ECANCELED;
 	ret = ckpt_member_build(m);
-	if (!ret)
+	if (!ret) {
+		restore_thread_times(m);
 		ckpt_pass_turn(m);
+	}
 	return ret;
 }
 

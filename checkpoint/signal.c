@@ -420,11 +420,14 @@ static void restore_rlimits(struct ckpt_member *m)
 }
 
 /*
- * What was used before counts as the share of threads that are gone, so that
- * the process shows the sum of both lives.
+ * What was used before and is not the part of a thread that has come back counts
+ * as the share of threads that are gone.
  */
-static void restore_times(const struct ckpt_rec_signal *rec)
+static void restore_times(struct ckpt_member *m)
 {
+	const struct ckpt_rec_signal *rec = ckpt_rec_as(m->signal, signal);
+	const struct ckpt_times *had =
+		&ckpt_member(m->rs, ckpt_tree_rec(m)->leader)->had;
 	struct signal_struct *sig = current->signal;
 	u64 never = U64_MAX;
 	bool runs;
@@ -436,15 +439,15 @@ static void restore_times(const struct ckpt_rec_signal *rec)
 	sig->cputimer.cputime_atomic = INIT_CPUTIME_ATOMIC;
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 	write_seqlock_irq(&sig->stats_lock);
-	sig->utime = rec->utime;
-	sig->stime = rec->stime;
+	sig->utime = rec->utime - had->utime;
+	sig->stime = rec->stime - had->stime;
 	sig->cutime = rec->cutime;
 	sig->cstime = rec->cstime;
-	sig->min_flt = rec->min_flt;
-	sig->maj_flt = rec->maj_flt;
-	sig->nvcsw = rec->nvcsw;
-	sig->nivcsw = rec->nivcsw;
-	sig->sum_sched_runtime = rec->utime + rec->stime;
+	sig->min_flt = rec->min_flt - had->min_flt;
+	sig->maj_flt = rec->maj_flt - had->maj_flt;
+	sig->nvcsw = rec->nvcsw - had->nvcsw;
+	sig->nivcsw = rec->nivcsw - had->nivcsw;
+	sig->sum_sched_runtime = rec->utime + rec->stime - had->run_ns;
 	write_sequnlock_irq(&sig->stats_lock);
 #ifndef CONFIG_VIRT_CPU_ACCOUNTING_NATIVE
 	/* Ticks of the restarter must not make either of them go back. */
@@ -504,7 +507,7 @@ static void restore_process(struct ckpt_member *m)
 	const struct ckpt_rec_signal *rec = ckpt_rec_as(m->signal, signal);
 	struct signal_struct *sig = current->signal;
 
-	restore_times(rec);
+	restore_times(m);
 	restore_rlimits(m);
 	sig->oom_score_adj = rec->oom_score_adj;
 	sig->oom_score_adj_min = rec->oom_score_adj_min;
@@ -860,5 +863,5 @@ void restore_signal_finish(struct ckpt_member *m)
  */
 void restore_zombie_times(struct ckpt_member *m)
 {
-	restore_times(ckpt_rec_as(m->signal, signal));
+	restore_times(m);
 }

@@ -505,8 +505,6 @@ static int checkpoint_cpu(struct ckpt_ctx *ctx, struct task_struct *t)
 
 static void ckpt_task_fill(struct task_struct *t, struct ckpt_rec_task *rec)
 {
-	u64 utime, stime;
-
 	rec->personality = t->personality;
 	rec->pdeath_signal = t->pdeath_signal;
 	rec->timer_slack_ns = t->timer_slack_ns;
@@ -528,9 +526,7 @@ static void ckpt_task_fill(struct task_struct *t, struct ckpt_rec_task *rec)
 	rec->rseq_sig = t->rseq_sig;
 #endif
 	rec->start_time = t->start_time;
-	task_cputime_adjusted(t, &utime, &stime);
-	rec->utime = utime;
-	rec->stime = stime;
+	checkpoint_thread_times(t, rec);
 
 	if (task_no_new_privs(t))
 		rec->flags |= CKPT_TASK_NO_NEW_PRIVS;

@@ -1159,6 +1159,12 @@ struct ckpt_rec_seccomp {
  * @dispatch_selector: with CKPT_TASK_USER_DISPATCH: address of the selector, or 0
  * @dispatch_offset: addresses whose calls are not dispatched
  * @dispatch_len: their length
+ * @run_ns: CPU time as the scheduler counts it, 0: it starts anew, and so do the
+ *	counts that follow
+ * @min_flt: page faults without I/O
+ * @maj_flt: page faults with I/O
+ * @nvcsw: voluntary context switches
+ * @nivcsw: involuntary context switches
  *
  * Of a zombie only @index, @signal, @cred, @comm, @exit_code and the times count.
  */
@@ -1212,6 +1218,11 @@ struct ckpt_rec_task {
 	__u64 dispatch_selector;
 	__u64 dispatch_offset;
 	__u64 dispatch_len;
+	__u64 run_ns;
+	__u64 min_flt;
+	__u64 maj_flt;
+	__u64 nvcsw;
+	__u64 nivcsw;
 };
 
 #define CKPT_SIGINFO_LEN	128

@@ -896,6 +896,11 @@ TEST_F_TIMEOUT(image, hostile_task, 120)
 	FIELD(t, task, dl_period, 1, EINVAL);
 	FIELD(t, task, __reserved, 1, EPROTONOSUPPORT);
 	FIELD(t, task, __reserved2, 1, EPROTONOSUPPORT);
+	FIELD(t, task, utime, 1ULL << 62, EINVAL);
+	FIELD(t, task, stime, ~0ULL, EINVAL);
+	FIELD(t, task, run_ns, ~0ULL, EINVAL);
+	FIELD(t, task, run_ns, 1ULL << 61, 0);
+	FIELD(t, task, min_flt, ~0ULL, 0);
 	FIELD(t, task, spec[0], 1, EINVAL);
 	FIELD(t, task, spec[0], 0x24, EINVAL);
 	FIELD(t, task, spec[0], 6, EINVAL);
@@ -936,6 +941,10 @@ TEST_F_TIMEOUT(image, hostile_task, 120)
 	FIELD(g, signal, flags, CKPT_SIGNAL_STOPPED | CKPT_SIGNAL_CONTINUED,
 	      EOPNOTSUPP);
 	FIELD(g, signal, oom_score_adj, 1001, EINVAL);
+	FIELD(g, signal, utime, ~0ULL, EINVAL);
+	FIELD(g, signal, stime, 1ULL << 62, EINVAL);
+	FIELD(g, signal, cutime, ~0ULL, EINVAL);
+	FIELD(g, signal, cstime, ~0ULL, EINVAL);
 	VAR(g, "soft limit above the hard one", 8, 8, 0, EINVAL);
 	field_at("signal.itimer", g, offsetof(struct ckpt_rec_signal, itimer), 8, ~0ULL, EINVAL);
 
