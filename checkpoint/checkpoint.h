@@ -938,6 +938,8 @@ int checkpoint_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 mm_ref,
 		    struct ckpt_rec_mm *rec);
 int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		 unsigned long index);
+int restore_vmas_late(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		      unsigned long index);
 
 /* ---- cputime.c ------------------------------------------------------------- */
 

@@ -47,7 +47,7 @@
 	x(SIGHAND, sighand, 24, none)				\
 	x(SIGNAL, signal, 160, none)				\
 	x(MM, mm, 208, zeros)					\
-	x(VMA, vma, 64, zeros)					\
+	x(VMA, vma, 64, none)					\
 	x(TASK, task, 248, zeros)				\
 	x(SIGPENDING, sigpending, 32, none)			\
 	x(TIMERS, timers, 24, none)				\

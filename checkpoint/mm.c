@@ -10,6 +10,8 @@
 #include <linux/capability.h>
 #include <linux/file.h>
 #include <linux/ksm.h>
+#include <linux/membarrier.h>
+#include <linux/mm_ckpt.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
@@ -46,6 +48,67 @@ static const struct {
 	{ BIT(MMF_VM_MERGE_ANY),	CKPT_MM_KSM_ANY },
 	{ MMF_TOPDOWN_MASK,		CKPT_MM_TOPDOWN },
 };
+
+/* What membarrier() has a process register, and what becomes of it. */
+static const struct {
+	u32 cmd;
+	int state;
+} ckpt_membarriers[] = {
+#ifdef CONFIG_MEMBARRIER
+	{ MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED,
+	  MEMBARRIER_STATE_GLOBAL_EXPEDITED |
+	  MEMBARRIER_STATE_GLOBAL_EXPEDITED_READY },
+	{ MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+	  MEMBARRIER_STATE_PRIVATE_EXPEDITED |
+	  MEMBARRIER_STATE_PRIVATE_EXPEDITED_READY },
+#ifdef CONFIG_ARCH_HAS_MEMBARRIER_SYNC_CORE
+	{ MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+	  MEMBARRIER_STATE_PRIVATE_EXPEDITED |
+	  MEMBARRIER_STATE_PRIVATE_EXPEDITED_SYNC_CORE |
+	  MEMBARRIER_STATE_PRIVATE_EXPEDITED_SYNC_CORE_READY },
+#endif
+#ifdef CONFIG_RSEQ
+	{ MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ,
+	  MEMBARRIER_STATE_PRIVATE_EXPEDITED |
+	  MEMBARRIER_STATE_PRIVATE_EXPEDITED_RSEQ |
+	  MEMBARRIER_STATE_PRIVATE_EXPEDITED_RSEQ_READY },
+#endif
+#endif
+};
+
+static int ckpt_membarrier_state(struct mm_struct *mm)
+{
+#ifdef CONFIG_MEMBARRIER
+	return atomic_read(&mm->membarrier_state);
+#else
+	return 0;
+#endif
+}
+
+static u32 ckpt_membarrier_cmds(struct mm_struct *mm)
+{
+	int state = ckpt_membarrier_state(mm);
+	unsigned int i;
+	u32 cmds = 0;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_membarriers); i++)
+		if ((state & ckpt_membarriers[i].state) == ckpt_membarriers[i].state)
+			cmds |= ckpt_membarriers[i].cmd;
+	return cmds;
+}
+
+/* What of the state is not in the table. */
+static int ckpt_membarrier_left(struct mm_struct *mm)
+{
+	int state = ckpt_membarrier_state(mm);
+	u32 cmds = ckpt_membarrier_cmds(mm);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_membarriers); i++)
+		if (cmds & ckpt_membarriers[i].cmd)
+			state &= ~ckpt_membarriers[i].state;
+	return state;
+}
 
 /* ---- what refuses ------------------------------------------------------------ */
 
@@ -145,12 +208,13 @@ void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t)
 	if (mm->flags & ~(CKPT_MMF_SAVED | CKPT_MMF_IGNORED))
 		ckpt_refuse(ctx, t, "has memory flags 0x%lx, which cannot be saved",
 			    mm->flags & ~(CKPT_MMF_SAVED | CKPT_MMF_IGNORED));
-	if (mm->def_flags)
-		ckpt_refuse(ctx, t, "has mlockall(MCL_FUTURE), which cannot be saved yet");
-#ifdef CONFIG_MEMBARRIER
-	if (atomic_read(&mm->membarrier_state))
-		ckpt_refuse(ctx, t, "has registered with membarrier(), which cannot be saved yet");
-#endif
+	if (mm->def_flags & ~VM_LOCKED_MASK)
+		ckpt_refuse(ctx, t, "has flags 0x%lx for new mappings, which cannot be saved",
+			    mm->def_flags & ~VM_LOCKED_MASK);
+	if (ckpt_membarrier_left(mm))
+		ckpt_refuse(ctx, t,
+			    "has membarrier() state 0x%x, which cannot be saved",
+			    ckpt_membarrier_left(mm));
 	exe = get_mm_exe_file(mm);
 	if (exe) {
 		ckpt_check_file(ctx, t, "the executable", exe);
@@ -241,6 +305,12 @@ static int checkpoint_mm(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 		rec->flags |= CKPT_MM_COMPAT;
 	rec->coredump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >>
 			       MMF_DUMP_FILTER_SHIFT;
+	if (mm->def_flags & VM_LOCKED)
+		rec->flags |= CKPT_MM_DEF_LOCKED;
+	if (mm->def_flags & VM_LOCKONFAULT)
+		rec->flags |= CKPT_MM_DEF_LOCKONFAULT;
+	rec->membarrier = ckpt_membarrier_cmds(mm);
+	arch_ckpt_save_pkeys(mm, rec);
 	rec->exe = exe_ref;
 	rec->auxv_len = sizeof(mm->saved_auxv);
 	memcpy(ckpt_rec_var(rec), mm->saved_auxv, sizeof(mm->saved_auxv));
@@ -319,11 +389,12 @@ static void ckpt_use_mm(struct mm_struct *mm)
 
 	sched_mm_cid_before_execve(tsk);
 	task_lock(tsk);
-	membarrier_exec_mmap(mm);
 	local_irq_disable();
 	active_mm = tsk->active_mm;
 	tsk->active_mm = mm;
 	tsk->mm = mm;
+	/* Not as exec does: what is registered with membarrier() stays. */
+	membarrier_update_current_mm(mm);
 	if (!IS_ENABLED(CONFIG_ARCH_WANT_IRQS_OFF_ACTIVATE_MM))
 		local_irq_enable();
 	activate_mm(active_mm, mm);
@@ -354,10 +425,9 @@ static int restore_mm_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (rec->flags & ~CKPT_MM_FLAGS_ALL ||
 	    (rec->flags & CKPT_MM_DUMPABLE_MASK) > SUID_DUMP_ROOT)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
-	if (rec->flags & (CKPT_MM_DEF_LOCKED | CKPT_MM_DEF_LOCKONFAULT) ||
-	    rec->membarrier)
-		return ckpt_bad(rs, r, -EOPNOTSUPP,
-				"locked memory and membarrier() cannot be restored yet");
+	if ((rec->flags & CKPT_MM_DEF_LOCKONFAULT) &&
+	    !(rec->flags & CKPT_MM_DEF_LOCKED))
+		return ckpt_bad(rs, r, -EINVAL, "new memory is locked on fault, but not locked");
 	if (rec->coredump_filter > MMF_DUMP_FILTER_MASK >> MMF_DUMP_FILTER_SHIFT)
 		return ckpt_bad(rs, r, -EINVAL, "coredump filter 0x%x", rec->coredump_filter);
 	if (rec->auxv_len > r->var_len || rec->auxv_len % sizeof(long) ||
@@ -464,6 +534,56 @@ static void restore_mm_layout(const struct ckpt_rec *r)
 	mmap_write_unlock(mm);
 }
 
+static int restore_membarrier(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	u32 left = ckpt_rec_as(r, mm)->membarrier;
+	unsigned int i;
+	int state = 0;
+
+	for (i = 0; i < ARRAY_SIZE(ckpt_membarriers); i++)
+		if (left & ckpt_membarriers[i].cmd) {
+			left &= ~ckpt_membarriers[i].cmd;
+			state |= ckpt_membarriers[i].state;
+		}
+	if (left)
+		return ckpt_bad(rs, r, -EOPNOTSUPP,
+				"membarrier() has no commands 0x%x here", left);
+#ifdef CONFIG_MEMBARRIER
+	/* Nobody else runs on it yet: no other CPU has to know. */
+	preempt_disable();
+	atomic_set(&current->mm->membarrier_state, state);
+	membarrier_update_current_mm(current->mm);
+	smp_mb(); /* as in sync_runqueues_membarrier_state() */
+	preempt_enable();
+#endif
+	return 0;
+}
+
+static int restore_pkeys(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
+	int ret = arch_ckpt_restore_pkeys(current->mm, rec);
+
+	return ret ? ckpt_bad(rs, r, ret,
+			      "memory protection keys 0x%x, %u for execution, cannot be had",
+			      rec->pkeys, rec->exec_pkey) : 0;
+}
+
+/* From now on it would concern what the restart itself maps. */
+static int restore_mm_future(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
+	int ret;
+
+	if (!(rec->flags & CKPT_MM_DEF_LOCKED))
+		return 0;
+	ret = ckpt_mlock_future(rec->flags & CKPT_MM_DEF_LOCKONFAULT);
+	if (ret)
+		return ckpt_bad(rs, r, ret,
+				"memory cannot be locked for the future (RLIMIT_MEMLOCK, CAP_IPC_LOCK)");
+	return 0;
+}
+
 /* Makes the address space of the image; current runs on it afterwards. */
 static int restore_new_mm(struct ckpt_member *m, struct ckpt_robj *obj)
 {
@@ -489,7 +609,11 @@ static int restore_new_mm(struct ckpt_member *m, struct ckpt_robj *obj)
 	set_binfmt(binfmt);
 
 	arch_pick_mmap_layout(m->mm, &current->signal->rlim[RLIMIT_STACK]);
-	ret = restore_vmas(rs, r, obj->index);
+	ret = restore_membarrier(rs, r);
+	if (!ret)
+		ret = restore_pkeys(rs, r);
+	if (!ret)
+		ret = restore_vmas(rs, r, obj->index);
 	if (!ret)
 		ret = restore_families(rs, r, obj->index);
 	if (!ret)
@@ -509,6 +633,10 @@ static int restore_new_mm(struct ckpt_member *m, struct ckpt_robj *obj)
 	trace_restart_stage(current, CKPT_STAGE_MAPPED);
 	if (!ret)
 		ret = restore_payload(rs, ckpt_rec_as(r, mm)->objref);
+	if (!ret)
+		ret = restore_vmas_late(rs, r, obj->index);
+	if (!ret)
+		ret = restore_mm_future(rs, r);
 	return ret;
 }
 

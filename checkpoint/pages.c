@@ -91,13 +91,21 @@ static bool ckpt_page_is_zero(struct page *page)
 	return zero;
 }
 
+/* Where pages are locked, but a restart does not fill what is missing. */
+static bool ckpt_vma_keeps_zeros(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & VM_LOCKED) &&
+	       ((vma->vm_flags & VM_LOCKONFAULT) || !(vma->vm_flags & VM_WRITE));
+}
+
 /* One present page. */
 static void ckpt_batch_page(struct ckpt_batch *b, struct vm_area_struct *vma,
 			    unsigned long addr, struct page *page)
 {
 	/* Not anonymous: a clean page of the file, or none (zero page). */
 	if (!page || !folio_test_anon(page_folio(page)) ||
-	    (!vma->vm_file && ckpt_page_is_zero(page))) {
+	    (!vma->vm_file && !ckpt_vma_keeps_zeros(vma) &&
+	     ckpt_page_is_zero(page))) {
 		b->skipped++;
 		return;
 	}

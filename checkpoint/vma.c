@@ -4,8 +4,10 @@
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/mm_ckpt.h>
 #include <linux/mm_inline.h>
 #include <linux/mman.h>
+#include <linux/pkeys.h>
 #include <linux/rmap.h>
 #include <linux/sched/signal.h>
 #include <linux/userfaultfd_k.h>
@@ -41,10 +43,16 @@ static const struct ckpt_vm_flag {
 	{ VM_HUGEPAGE,		CKPT_VMA_HUGEPAGE },
 	{ VM_NOHUGEPAGE,	CKPT_VMA_NOHUGEPAGE },
 	{ VM_MERGEABLE,		CKPT_VMA_MERGEABLE },
+	{ VM_LOCKED,		CKPT_VMA_LOCKED },
+	{ VM_LOCKONFAULT,	CKPT_VMA_LOCKONFAULT },
+	{ VM_SEALED,		CKPT_VMA_SEALED },
+	{ VM_DROPPABLE,		CKPT_VMA_DROPPABLE },
+#ifdef CONFIG_ARCH_HAS_PKEYS
+	/* Saved as a number. */
+	{ ARCH_VM_PKEY_FLAGS,	0 },
+#endif
 	/* Says what was written since someone asked; not preserved. */
 	{ VM_SOFTDIRTY,		0 },
-	{ VM_LOCKED,		0, "is locked in memory (mlock)" },
-	{ VM_LOCKONFAULT,	0, "is locked on fault (mlock2)" },
 	{ VM_DONTEXPAND,	0, "belongs to a driver (VM_DONTEXPAND)" },
 	{ VM_UFFD_MISSING,	0, "is watched by a userfaultfd" },
 	{ VM_UFFD_WP,		0, "is write-protected by a userfaultfd" },
@@ -55,13 +63,7 @@ static const struct ckpt_vm_flag {
 	{ VM_HUGETLB,		0, "is of huge pages (hugetlb)" },
 	{ VM_SYNC,		0, "has MAP_SYNC" },
 	{ VM_PAT,		0, "has a memory type of its own (PAT)" },
-#ifdef CONFIG_ARCH_HAS_PKEYS
-	{ VM_PKEY_BIT0 | VM_PKEY_BIT1 | VM_PKEY_BIT2 | VM_PKEY_BIT3,
-	  0, "has a memory protection key" },
-#endif
 	{ VM_SHADOW_STACK,	0, "is a shadow stack" },
-	{ VM_DROPPABLE,		0, "is droppable (MAP_DROPPABLE)" },
-	{ VM_SEALED,		0, "is sealed (mseal)" },
 	{ VM_ALLOW_ANY_UNCACHED, 0, "maps a device (uncached)" },
 };
 
@@ -161,6 +163,7 @@ static int checkpoint_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 	rec->file = file;
 	rec->family = family;
 	rec->name_len = name_len;
+	rec->pkey = vma_pkey(vma);
 	if (name_len)
 		memcpy(ckpt_rec_var(rec), name->name, name_len);
 
@@ -203,6 +206,13 @@ int checkpoint_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 mm_ref,
 
 /* ---- restart ------------------------------------------------------------- */
 
+/* What MAP_DROPPABLE brings with it and nobody can change; what it cannot have. */
+#define CKPT_VMA_DROPPABLE_SET	(CKPT_VMA_NORESERVE | CKPT_VMA_WIPEONFORK | \
+				 CKPT_VMA_DONTDUMP)
+#define CKPT_VMA_DROPPABLE_CLEAR (CKPT_VMA_SHARED | CKPT_VMA_MAYSHARE | \
+				 CKPT_VMA_ACCOUNT | CKPT_VMA_LOCKED | \
+				 CKPT_VMA_LOCKONFAULT | CKPT_VMA_GROWSDOWN)
+
 static int restore_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			     u32 mm_ref, u64 *end)
 {
@@ -225,10 +235,20 @@ static int restore_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	*end = rec->end;
 	if (rec->flags & ~CKPT_VMA_FLAGS_ALL)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown flags 0x%llx", rec->flags);
-	if (rec->flags & (CKPT_VMA_LOCKED | CKPT_VMA_LOCKONFAULT |
-			  CKPT_VMA_DONTEXPAND) &&
+	if ((rec->flags & CKPT_VMA_DONTEXPAND) &&
 	    rec->kind != CKPT_VMA_VDSO && rec->kind != CKPT_VMA_VVAR)
-		return ckpt_bad(rs, r, -EOPNOTSUPP, "locked memory cannot be restored yet");
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "mappings of drivers cannot be restored yet");
+	if ((rec->flags & CKPT_VMA_LOCKONFAULT) &&
+	    !(rec->flags & CKPT_VMA_LOCKED))
+		return ckpt_bad(rs, r, -EINVAL, "locked on fault, but not locked");
+	if ((rec->flags & CKPT_VMA_DROPPABLE) &&
+	    (rec->kind != CKPT_VMA_ANON ||
+	     (rec->flags & (CKPT_VMA_DROPPABLE_SET | CKPT_VMA_DROPPABLE_CLEAR)) !=
+	     CKPT_VMA_DROPPABLE_SET))
+		return ckpt_bad(rs, r, -EINVAL, "no droppable memory has flags 0x%llx", rec->flags);
+	if (rec->pkey >= arch_max_pkey())
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "memory protection key %u does not exist here",
+				rec->pkey);
 	if (rec->pgoff > (U64_MAX >> PAGE_SHIFT) - (rec->end >> PAGE_SHIFT))
 		return ckpt_bad(rs, r, -EINVAL, "file offset of page %llx", rec->pgoff);
 	if (rec->name_len > r->var_len || rec->name_len > 80 ||
@@ -295,6 +315,22 @@ static int restore_vma_name(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return ret ? ckpt_bad(rs, r, ret, "the name of mapping %llx cannot be set", rec->start) : 0;
 }
 
+/* A page gets its key when it is mapped: this comes before the contents. */
+static void restore_vma_pkey(struct vm_area_struct *vma, u32 pkey)
+{
+#ifdef CONFIG_ARCH_HAS_PKEYS
+	vm_flags_reset(vma, (vma->vm_flags & ~ARCH_VM_PKEY_FLAGS) |
+			    (vm_flags_t)pkey << VM_PKEY_SHIFT);
+	vma_set_page_prot(vma);
+#endif
+}
+
+static bool restore_vma_exec_only(const struct ckpt_rec_vma *rec)
+{
+	return (rec->flags & (CKPT_VMA_READ | CKPT_VMA_WRITE |
+			      CKPT_VMA_EXEC)) == CKPT_VMA_EXEC;
+}
+
 #define CKPT_VMA_MAY	(CKPT_VMA_MAYREAD | CKPT_VMA_MAYWRITE | CKPT_VMA_MAYEXEC)
 
 /* What mmap() does not let one say. */
@@ -311,6 +347,10 @@ static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		ret = ckpt_bad(rs, r, -EINVAL, "mapping %llx is not there", rec->start);
 		goto out;
 	}
+	vma_start_write(vma);
+	if (restore_vma_exec_only(rec))
+		vm_flags_clear(vma, VM_READ);
+	restore_vma_pkey(vma, rec->pkey);
 	have = ckpt_vma_flags(vma->vm_flags);
 	/* More than was saved comes of the restarter's READ_IMPLIES_EXEC. */
 	if ((rec->flags & ~have & (CKPT_VMA_MAY | CKPT_VMA_SHARED |
@@ -323,7 +363,6 @@ static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		goto out;
 	}
 	excess = have & ~rec->flags & CKPT_VMA_MAY;
-	vma_start_write(vma);
 	if (excess & CKPT_VMA_MAYREAD)
 		vm_flags_clear(vma, VM_MAYREAD);
 	if (excess & CKPT_VMA_MAYWRITE)
@@ -426,12 +465,16 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of mapping %u", rec->kind);
 	}
 	/* VM_MAYSHARE without VM_SHARED: shared, of a file opened for reading. */
-	flags |= rec->flags & CKPT_VMA_MAYSHARE ? MAP_SHARED : MAP_PRIVATE;
+	if (rec->flags & CKPT_VMA_DROPPABLE)
+		flags |= MAP_DROPPABLE;
+	else
+		flags |= rec->flags & CKPT_VMA_MAYSHARE ? MAP_SHARED : MAP_PRIVATE;
 	if (rec->flags & CKPT_VMA_GROWSDOWN)
 		flags |= MAP_GROWSDOWN;
 	if (rec->flags & CKPT_VMA_NORESERVE)
 		flags |= MAP_NORESERVE;
-	if (rec->flags & CKPT_VMA_READ)
+	/* PROT_EXEC alone would choose a protection key and change PKRU. */
+	if ((rec->flags & CKPT_VMA_READ) || restore_vma_exec_only(rec))
 		prot |= PROT_READ;
 	if ((rec->flags & CKPT_VMA_WRITE) || restore_vma_was_writable(rec))
 		prot |= PROT_WRITE;
@@ -498,4 +541,96 @@ int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		cond_resched();
 	}
 	return 0;
+}
+
+/* ---- what comes after the contents -------------------------------------------- */
+
+/*
+ * Charged to the restarter, whose limits are in force, as mlock() does. Pages
+ * that cannot be had are no error: they could not be had before either, as those
+ * behind the end of a file.
+ */
+static int restore_vma_lock(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	bool locked;
+	u32 pkru;
+	int ret;
+
+	/* The pages of any key; what the restarter may is about its own. */
+	pkru = arch_ckpt_open_pkeys();
+	ret = ckpt_mlock(rec->start, rec->end - rec->start,
+			 rec->flags & CKPT_VMA_LOCKONFAULT);
+	arch_ckpt_close_pkeys(pkru);
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, rec->start);
+	locked = vma && (vma->vm_flags & VM_LOCKED);
+	mmap_read_unlock(mm);
+	if (locked)
+		return fatal_signal_pending(current) ? -EINTR : 0;
+	return ckpt_bad(rs, r, ret ?: -EINVAL,
+			"mapping %llx-%llx cannot be locked in memory (RLIMIT_MEMLOCK, CAP_IPC_LOCK)",
+			rec->start, rec->end);
+}
+
+/* As mseal(), but that neighbours stay apart. */
+static int restore_vma_seal(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+
+	if (!VM_SEALED)
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "this kernel cannot seal memory");
+	mmap_write_lock(mm);
+	vma = vma_lookup(mm, rec->start);
+	if (vma) {
+		vma_start_write(vma);
+		vm_flags_set(vma, VM_SEALED);
+	}
+	mmap_write_unlock(mm);
+	return 0;
+}
+
+static int restore_vma_late(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	int ret = 0;
+
+	if (rec->kind == CKPT_VMA_VDSO || rec->kind == CKPT_VMA_VVAR)
+		return 0;
+	if (rec->flags & CKPT_VMA_LOCKED) {
+		ret = restore_vma_lock(rs, r);
+		if (!ret)
+			ret = restore_vma_apart(rs, r);
+	}
+	if (!ret && (rec->flags & CKPT_VMA_SEALED))
+		ret = restore_vma_seal(rs, r);
+	return ret;
+}
+
+/**
+ * restore_vmas_late - what mappings get when they have their contents
+ * @rs: the restart; current runs on the address space
+ * @r: its MM record, whose VMA records have been checked
+ * @index: index of that record
+ *
+ * Return: 0 or a negative errno.
+ */
+int restore_vmas_late(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		      unsigned long index)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < ckpt_rec_as(r, mm)->nr_vmas && !ret; i++) {
+		ret = restore_vma_late(rs, xa_load(&rs->recs, index + 1 + i));
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+	return ret;
 }

@@ -31,7 +31,7 @@
  *	lam_cr3_mask, untag_mask	refused
  *	vdso, vdso_image	saved, see checkpoint_vdso.c
  *	perf_rdpmc_allowed	refused
- *	pkey_allocation_map, execute_only_pkey	refused
+ *	pkey_allocation_map, execute_only_pkey	saved, see checkpoint_pkeys.c
  *
  * Of struct thread_info: flags and syscall_work as in the tables below, status
  * saved, cpu not preserved.
@@ -251,17 +251,6 @@ static bool has_ldt(struct mm_struct *mm)
 #endif
 }
 
-static bool has_pkeys(struct mm_struct *mm)
-{
-#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
-	return cpu_feature_enabled(X86_FEATURE_OSPKE) &&
-	       (mm->context.pkey_allocation_map != 1 ||
-		mm->context.execute_only_pkey != -1);
-#else
-	return false;
-#endif
-}
-
 #define MM_CONTEXT_KNOWN						\
 	(BIT(MM_CONTEXT_UPROBE_IA32) | BIT(MM_CONTEXT_HAS_VSYSCALL) |	\
 	 BIT(MM_CONTEXT_LOCK_LAM))
@@ -280,8 +269,6 @@ static const char *refuse_mm(struct task_struct *t, unsigned int *n)
 		return "unknown flag of the address space";
 	if (atomic_read(&mm->context.perf_rdpmc_allowed) && !(*n)--)
 		return "performance counters are mapped (RDPMC)";
-	if (has_pkeys(mm) && !(*n)--)
-		return "memory protection keys are allocated";
 	if (test_tsk_thread_flag(t, TIF_ADDR32) && is_64bit_mm(mm) && !(*n)--)
 		return "x32 program";
 	return NULL;

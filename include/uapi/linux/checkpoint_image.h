@@ -945,7 +945,7 @@ struct ckpt_rec_signal {
  * @coredump_filter: as /proc/PID/coredump_filter shows it
  * @nr_vmas: number of VMA records that follow
  * @exe: objref of the FILE record of the executable, 0: none
- * @membarrier: MEMBARRIER_STATE bits that were registered (commands)
+ * @membarrier: MEMBARRIER_CMD_REGISTER_* that have been called
  * @auxv_len: bytes of the auxiliary vector that follow
  * @__reserved: zero
  * @start_code: as in /proc/PID/stat; likewise up to @env_end
@@ -969,6 +969,9 @@ struct ckpt_rec_signal {
  * @vdso_crc: CRC32C of its contents: programs keep addresses inside the vdso,
  *	so that only the same vdso can take its place
  * @id: identity of the address space, stable along a lineage of images
+ * @pkeys: bit n: memory protection key n is allocated; 0: as in a new one
+ * @exec_pkey: key of memory that may only be executed, which is one of @pkeys;
+ *	0: none
  */
 struct ckpt_rec_mm {
 	struct ckpt_hdr h;
@@ -1000,6 +1003,8 @@ struct ckpt_rec_mm {
 	__u32 vdso_len;
 	__u32 vdso_crc;
 	__u8  id[CKPT_UUID_LEN];
+	__u32 pkeys;
+	__u32 exec_pkey;
 };
 
 /* What a mapping maps. */
@@ -1033,7 +1038,9 @@ enum ckpt_vma_kind {
 #define CKPT_VMA_HUGEPAGE	(1ULL << 19)
 #define CKPT_VMA_NOHUGEPAGE	(1ULL << 20)
 #define CKPT_VMA_MERGEABLE	(1ULL << 21)
-#define CKPT_VMA_FLAGS_ALL	((1ULL << 22) - 1)
+#define CKPT_VMA_SEALED		(1ULL << 22)
+#define CKPT_VMA_DROPPABLE	(1ULL << 23)
+#define CKPT_VMA_FLAGS_ALL	((1ULL << 24) - 1)
 
 /**
  * struct ckpt_rec_vma - a mapping
@@ -1048,7 +1055,7 @@ enum ckpt_vma_kind {
  * @name_len: bytes of the name (PR_SET_VMA_ANON_NAME) with its NUL, 0: none
  * @family: of private anonymous memory: mappings with the same number may have
  *	pages in common, 0: with none
- * @__reserved: zero
+ * @pkey: memory protection key, which need not be allocated any more
  */
 struct ckpt_rec_vma {
 	struct ckpt_hdr h;
@@ -1061,7 +1068,7 @@ struct ckpt_rec_vma {
 	__u32 file;
 	__u32 name_len;
 	__u32 family;
-	__u32 __reserved;
+	__u32 pkey;
 };
 
 /* ckpt_rec_seccomp.flags */

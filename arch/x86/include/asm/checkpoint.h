@@ -36,6 +36,12 @@ int arch_ckpt_check_xstate(const struct ckpt_rec_x86_xstate *rec,
 long arch_ckpt_commit(const struct ckpt_rec_x86_cpu *cpu,
 		      const struct ckpt_rec_x86_xstate *xs, const void *xbuf);
 
+/* Memory protection keys. */
+void arch_ckpt_save_pkeys(struct mm_struct *mm, struct ckpt_rec_mm *rec);
+int arch_ckpt_restore_pkeys(struct mm_struct *mm, const struct ckpt_rec_mm *rec);
+u32 arch_ckpt_open_pkeys(void);
+void arch_ckpt_close_pkeys(u32 pkru);
+
 /* The vdso. */
 bool arch_ckpt_vma_is_vdso(const struct vm_area_struct *vma);
 bool arch_ckpt_vma_is_vvar(const struct vm_area_struct *vma);

@@ -10,9 +10,9 @@
  *	root, capabilities...	user 1000		refused, nothing changed
  */
 #include "program.h"
+#include "caps.h"
 
 #include <grp.h>
-#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
@@ -24,35 +24,6 @@
 #define OTHER_USER	2000
 
 /* ---- in the program -------------------------------------------------- */
-
-struct caps {
-	__u64 effective;
-	__u64 permitted;
-	__u64 inheritable;
-};
-
-static void get_caps(struct caps *c)
-{
-	struct __user_cap_header_struct hdr = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2];
-
-	MUST(!syscall(SYS_capget, &hdr, data));
-	c->effective = data[0].effective | (__u64)data[1].effective << 32;
-	c->permitted = data[0].permitted | (__u64)data[1].permitted << 32;
-	c->inheritable = data[0].inheritable |
-			 (__u64)data[1].inheritable << 32;
-}
-
-static void set_caps(__u64 effective, __u64 permitted, __u64 inheritable)
-{
-	struct __user_cap_header_struct hdr = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2] = {
-		{ effective, permitted, inheritable },
-		{ effective >> 32, permitted >> 32, inheritable >> 32 },
-	};
-
-	MUST(!syscall(SYS_capset, &hdr, data));
-}
 
 static void drop_bounding(int cap)
 {

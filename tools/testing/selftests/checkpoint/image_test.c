@@ -110,8 +110,18 @@ static void open_memfd(void)
 		_exit(45);
 }
 
+/* Memory that is locked. */
+static void set_memory(void)
+{
+	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mlock(p, PAGE);
+}
+
 static void saved_program(void *arg)
 {
+	set_memory();
 	open_fds();
 	open_memfd();
 	pattern_fill();
@@ -1098,6 +1108,14 @@ TEST_F_TIMEOUT(image, hostile_memory, 120)
 	FIELD(m, mm, exe, mm, EINVAL);
 	FIELD(m, mm, exe, AS(file, &recs[self->devnull])->objref, EINVAL);
 	FIELD(m, mm, membarrier, 1, EOPNOTSUPP);
+	FIELD(m, mm, membarrier, 0x80000000, EOPNOTSUPP);
+	FIELD(m, mm, flags, AS(mm, m)->flags | CKPT_MM_DEF_LOCKONFAULT, EINVAL);
+	FIELD(m, mm, pkeys, 2, EINVAL);
+	FIELD(m, mm, pkeys, 0x10001, EINVAL);
+	FIELD(m, mm, pkeys, 0xffffffff, EINVAL);
+	FIELD(m, mm, exec_pkey, 1, EINVAL);
+	FIELD(m, mm, exec_pkey, 16, EINVAL);
+	FIELD(m, mm, exec_pkey, 0xffffffff, EINVAL);
 	FIELD(m, mm, auxv_len, 0xfffffff8, EINVAL);
 	FIELD(m, mm, auxv_len, AS(mm, m)->auxv_len + 4, EINVAL);
 	FIELD(m, mm, auxv_len, 4096, EINVAL);
@@ -1127,7 +1145,14 @@ TEST_F_TIMEOUT(image, hostile_memory, 120)
 	FIELD(a, vma, end, 1ULL << 56, EINVAL);
 	FIELD(a, vma, end, ~(PAGE - 1), EINVAL);
 	FIELD(a, vma, flags, AS(vma, a)->flags | 1ULL << 63, EOPNOTSUPP);
-	FIELD(a, vma, flags, AS(vma, a)->flags | CKPT_VMA_LOCKED, EOPNOTSUPP);
+	FIELD(a, vma, flags, AS(vma, a)->flags | CKPT_VMA_DONTEXPAND, EOPNOTSUPP);
+	FIELD(a, vma, flags, AS(vma, a)->flags | CKPT_VMA_LOCKONFAULT, EINVAL);
+	FIELD(a, vma, flags, AS(vma, a)->flags | CKPT_VMA_DROPPABLE, EINVAL);
+	FIELD(fv, vma, flags, AS(vma, fv)->flags | CKPT_VMA_DROPPABLE, EINVAL);
+	FIELD(a, vma, flags, CKPT_VMA_DROPPABLE | CKPT_VMA_WIPEONFORK |
+	      CKPT_VMA_DONTDUMP | CKPT_VMA_NORESERVE | CKPT_VMA_LOCKED, EINVAL);
+	FIELD(a, vma, pkey, 16, EOPNOTSUPP);
+	FIELD(a, vma, pkey, 0xffffffff, EOPNOTSUPP);
 	FIELD(a, vma, flags, AS(vma, a)->flags | CKPT_VMA_SHARED, EOPNOTSUPP);
 	FIELD(a, vma, kind, 0, EOPNOTSUPP);
 	FIELD(a, vma, kind, 99, EOPNOTSUPP);
@@ -1344,6 +1369,8 @@ TEST_F_TIMEOUT(image, newer_writers, 120)
 		memcpy(r.h, recs[i].h, recs[i].h->len);
 		if (r.h->type == CKPT_REC_TASK)
 			r.h->fixed = TASK_VERSION_1;
+		if (r.h->type == CKPT_REC_MM)
+			r.h->fixed = offsetof(struct ckpt_rec_mm, pkeys);
 		if (r.h->type == CKPT_REC_VMA)
 			r.h->fixed = VMA_VERSION_1;
 		r.h->fixed -= 8;

@@ -30,13 +30,15 @@
 #define PAGE		4096UL
 #define PIC_BATCH	64
 #define PIC_VEC		512
-#define PIC_TEXTS	12
+#define PIC_TEXTS	13
 
 /* A page that the process has of its own. */
 struct own_page {
 	uint64_t addr;
 	uint64_t hash;
 	bool zero;	/* of zeros, and no file behind it */
+	bool locked;	/* and has to stay */
+	bool saved;	/* must stand in an image */
 };
 
 struct picture {
@@ -44,6 +46,7 @@ struct picture {
 	size_t len[PIC_TEXTS];
 	struct own_page *own;
 	size_t nr_own;
+	bool any_locked;
 };
 
 /* Which lines or words of a file in /proc are compared; NULL: all of it. */
@@ -51,6 +54,8 @@ static const struct {
 	const char *file;
 	const char *lines[8];
 	const int words[12];
+	int first;	/* that many words of each line */
+	bool optional;	/* is there only where it is configured */
 } pic_texts[PIC_TEXTS] = {
 	{ "maps" },
 	{ "smaps", { "Size:", "KernelPageSize:", "MMUPageSize:",
@@ -64,10 +69,12 @@ static const struct {
 	{ "cmdline" },
 	{ "environ" },
 	{ "auxv" },
-	{ "coredump_filter" },
+	{ "coredump_filter", .optional = true },
 	{ "personality" },
 	{ "exe" },
 	{ "comm" },
+	/* Which policy where. */
+	{ "numa_maps", .first = 2, .optional = true },
 };
 
 static char picture_text[9000];
@@ -130,6 +137,23 @@ static inline void pic_keep_lines(char *text, size_t *len,
 	*len = to - text;
 }
 
+static inline void pic_keep_first(char *text, size_t *len, int nr)
+{
+	char *from, *to = text;
+	int word = 1;
+
+	for (from = text; *from; from++) {
+		if (*from == '\n')
+			word = 1;
+		else if (*from == ' ')
+			word++;
+		if (word <= nr)
+			*to++ = *from;
+	}
+	*to = 0;
+	*len = to - text;
+}
+
 /* Words are counted from 1, and behind the name, which may have blanks. */
 static inline void pic_keep_words(char *text, size_t *len, const int *words)
 {
@@ -160,8 +184,24 @@ static inline uint64_t pic_hash(const uint64_t *page, bool *zero)
 	return hash;
 }
 
+/* Has the mapping that begins at @from this flag in smaps? */
+static inline bool pic_has_flag(const struct picture *p, uint64_t from,
+				const char *flag)
+{
+	char head[32], *at, *end;
+
+	snprintf(head, sizeof(head), "%08llx-", (unsigned long long)from);
+	for (at = p->text[1]; at && strncmp(at, head, strlen(head));) {
+		at = strchr(at, '\n');
+		at += !!at;
+	}
+	at = at ? strstr(at, "VmFlags:") : NULL;
+	end = at ? strchrnul(at, '\n') : NULL;
+	return at && memmem(at, end - at, flag, strlen(flag));
+}
+
 static inline bool pic_add_own(struct picture *p, int mem, uint64_t from,
-			       uint64_t to, bool file)
+			       uint64_t to, bool file, bool locked, bool filled)
 {
 	static uint64_t buf[PIC_BATCH * PAGE / 8];
 	struct own_page *own;
@@ -178,6 +218,9 @@ static inline bool pic_add_own(struct picture *p, int mem, uint64_t from,
 			own->addr = from + i;
 			own->hash = pic_hash(buf + i / 8, &own->zero);
 			own->zero = own->zero && !file;
+			own->locked = locked;
+			/* Those of zeros are only filled in again. */
+			own->saved = !own->zero || (locked && !filled);
 		}
 	}
 	return true;
@@ -187,6 +230,9 @@ static inline bool pic_add_own(struct picture *p, int mem, uint64_t from,
 static inline bool pic_scan(struct picture *p, int pagemap, int mem,
 			    uint64_t from, uint64_t to, bool file)
 {
+	bool locked = p->any_locked && pic_has_flag(p, from, " lo");
+	bool filled = locked && pic_has_flag(p, from, " wr") &&
+		      !pic_has_flag(p, from, " lf");
 	static struct page_region vec[PIC_VEC];
 	struct pm_scan_arg arg = {
 		.size = sizeof(arg),
@@ -208,7 +254,7 @@ static inline bool pic_scan(struct picture *p, int pagemap, int mem,
 			if (!(vec[i].categories &
 			      (PAGE_IS_FILE | PAGE_IS_PFNZERO)) &&
 			    !pic_add_own(p, mem, vec[i].start, vec[i].end,
-					 file))
+					 file, locked, filled))
 				return false;
 		arg.start = arg.walk_end;
 	}
@@ -255,14 +301,16 @@ static inline bool picture_take(struct picture *p, pid_t pid)
 		if (pic_texts[i].words[0])
 			pic_keep_words(p->text[i], &p->len[i],
 				       pic_texts[i].words);
-		/* This one is there only where core dumps are configured. */
-		if (!p->len[i] && strcmp(pic_texts[i].file,
-					 "coredump_filter")) {
+		if (pic_texts[i].first)
+			pic_keep_first(p->text[i], &p->len[i],
+				       pic_texts[i].first);
+		if (!p->len[i] && !pic_texts[i].optional) {
 			snprintf(picture_text, sizeof(picture_text),
 				 "%s cannot be read", pic_texts[i].file);
 			return false;
 		}
 	}
+	p->any_locked = strstr(p->text[1], " lo");
 	if (pic_pages(p, pid))
 		return true;
 	snprintf(picture_text, sizeof(picture_text),
@@ -280,14 +328,17 @@ static inline void picture_free(struct picture *p)
 	memset(p, 0, sizeof(*p));
 }
 
-/* Pages that must stand in an image of it: none of zeros, none of files. */
+/*
+ * Pages that must stand in an image of it: none of files, and of zeros only
+ * those that are locked and would not be filled in.
+ */
 static inline uint64_t picture_pages(const struct picture *p)
 {
 	uint64_t nr = 0;
 	size_t i;
 
 	for (i = 0; i < p->nr_own; i++)
-		nr += !p->own[i].zero;
+		nr += p->own[i].saved;
 	return nr;
 }
 
@@ -298,7 +349,7 @@ static inline bool pic_tell_page(uint64_t addr, const char *what)
 	return false;
 }
 
-/* With @restarted, pages of zeros must have become untouched. */
+/* With @restarted, pages of zeros must have become untouched, if they may. */
 static inline bool pic_same_pages(const struct picture *a,
 				  const struct picture *b, bool restarted)
 {
@@ -311,7 +362,7 @@ static inline bool pic_same_pages(const struct picture *a,
 
 		if (k < b->nr_own && is->addr < was->addr)
 			return pic_tell_page(is->addr, "was no page of its own");
-		if (restarted && was->zero) {
+		if (restarted && was->zero && !was->locked) {
 			if (there)
 				return pic_tell_page(is->addr,
 						     "of zeros takes memory");
@@ -587,16 +638,6 @@ static inline bool mm_userfault(char *at, int mode)
 
 	return fd >= 0 && !ioctl(fd, UFFDIO_API, &api) &&
 	       !ioctl(fd, UFFDIO_REGISTER, &reg);
-}
-
-/* The key is free again afterwards, but the page keeps it. */
-static inline bool mm_key(char *page)
-{
-	int key = pkey_alloc(0, 0);
-
-	return key >= 0 &&
-	       !pkey_mprotect(page, PAGE, PROT_READ | PROT_WRITE, key) &&
-	       !pkey_free(key);
 }
 
 /* Registers or memory of the first device that has some; else MAP_FAILED. */

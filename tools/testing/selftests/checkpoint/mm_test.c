@@ -9,7 +9,6 @@
 #include "maps.h"
 
 #include <asm/prctl.h>
-#include <linux/membarrier.h>
 #include <linux/mempolicy.h>
 #include <sys/prctl.h>
 
@@ -1010,18 +1009,6 @@ static bool vdso(const char *name)
 	return mem;
 }
 
-REFUSED(locked, "is locked in memory (mlock)", !mlock(mem, PAGE));
-REFUSED(locked_on_fault, "is locked on fault (mlock2)",
-	!mlock2(mem, PAGE, MLOCK_ONFAULT));
-REFUSED(map_locked, "is locked in memory (mlock)",
-	map(PAGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1));
-REFUSED(all_locked, "is locked in memory (mlock)", !mlockall(MCL_CURRENT));
-REFUSED_ALL(future_locked,
-	    "has mlockall(MCL_FUTURE), which cannot be saved yet",
-	    !mlockall(MCL_FUTURE));
-REFUSED(sealed, "is sealed (mseal)", !syscall(__NR_mseal, mem, PAGE, 0));
-REFUSED(droppable, "is droppable (MAP_DROPPABLE)",
-	map(PAGE, MAP_DROPPABLE | MAP_ANONYMOUS, -1));
 REFUSED(policy, "has a memory policy, which cannot be saved yet",
 	!syscall(SYS_mbind, mem, PAGE, MPOL_BIND, &(unsigned long){ 1 }, 8, 0));
 REFUSED(hugetlb, "is of huge pages (hugetlb)",
@@ -1030,12 +1017,6 @@ REFUSED(uffd_missing, "is watched by a userfaultfd",
 	mm_userfault(mem, UFFDIO_REGISTER_MODE_MISSING));
 REFUSED(uffd_wp, "is write-protected by a userfaultfd",
 	mm_userfault(mem, UFFDIO_REGISTER_MODE_WP));
-REFUSED(pkey, "has a memory protection key", mm_key(mem));
-REFUSED(exec_only, "has a memory protection key",
-	mm_key(mem) && !pkey_mprotect(mem, PAGE, RW, 0) &&
-	!mprotect(mem, PAGE, PROT_EXEC));
-REFUSED_ALL(pkey_unused, "memory protection keys are allocated",
-	    pkey_alloc(0, 0) >= 0);
 REFUSED(sysv, ": shm_file_operations cannot be saved yet",
 	(mem = mm_sysv()) != MAP_FAILED);
 REFUSED(secret, ": secretmem_fops cannot be saved yet",
@@ -1046,10 +1027,6 @@ REFUSED(real_device, "maps a device (VM_PFNMAP), which cannot be saved yet",
 	(mem = mm_device()) != MAP_FAILED);
 REFUSED(aio, ": aio_ring_fops cannot be saved yet",
 	(mem = NULL, !syscall(SYS_io_setup, 1, &mem)));
-REFUSED_ALL(membarrier,
-	    "has registered with membarrier(), which cannot be saved yet",
-	    !syscall(SYS_membarrier,
-		     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
 
 #define PARTS	"has moved or changed parts of its vdso, which cannot be saved"
 
@@ -1058,6 +1035,8 @@ REFUSED_ALL(vdso_text_moved, PARTS, vdso("[vdso]") &&
 		   mm_place(nr / PAGE)) != MAP_FAILED);
 REFUSED_ALL(vdso_no_text, PARTS, vdso("[vdso]") && !munmap(mem, nr));
 REFUSED_ALL(vdso_no_data, PARTS, vdso("[vvar]") && !munmap(mem, nr));
+REFUSED_ALL(vdso_sealed, PARTS, vdso("[vdso]") &&
+	    !syscall(__NR_mseal, mem, nr, 0));
 REFUSED_ALL(vdso_other_flags, PARTS, vdso("[vdso]") &&
 	    !mprotect(mem, nr, RW | PROT_EXEC));
 REFUSED_ALL(vdso_written, PARTS, vdso("[vdso]") && mm_poke(mem));

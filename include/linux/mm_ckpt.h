@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What checkpoint/ needs of the inside of mm/.
+ */
+#ifndef _LINUX_MM_CKPT_H
+#define _LINUX_MM_CKPT_H
+
+#include <linux/types.h>
+
+#ifdef CONFIG_CHECKPOINT
+
+int ckpt_mlock(unsigned long start, unsigned long len, bool on_fault);
+int ckpt_mlock_future(bool on_fault);
+
+#endif /* CONFIG_CHECKPOINT */
+#endif /* _LINUX_MM_CKPT_H */
