@@ -66,8 +66,7 @@ long ckpt_restart_call(struct restart_block *restart)
 /* seccomp's strict mode knows no restart_syscall(). */
 static bool may_restart(int nr)
 {
-	if (IS_ENABLED(CONFIG_SECCOMP) &&
-	    current->seccomp.mode == SECCOMP_MODE_STRICT)
+	if (seccomp_mode(&current->seccomp) == SECCOMP_MODE_STRICT)
 		return false;
 	return arch_ckpt_call_restarts(nr, in_compat_syscall());
 }
