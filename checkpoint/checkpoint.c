@@ -232,6 +232,10 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 	if (!ret)
 		ret = checkpoint_epolls(ctx);
 	if (!ret)
+		ret = checkpoint_locks(ctx);
+	if (!ret)
+		ret = checkpoint_fowners(ctx);
+	if (!ret)
 		ret = checkpoint_meta_end(ctx);
 	if (ret)
 		return ret;

@@ -199,6 +199,8 @@ struct ckpt_objhash {
 int ckpt_objhash_init(struct ckpt_objhash *hash);
 void ckpt_objhash_destroy(struct ckpt_objhash *hash);
 struct ckpt_obj *ckpt_obj_find(struct ckpt_objhash *hash, const void *ptr);
+struct ckpt_obj *ckpt_obj_find_typed(struct ckpt_ctx *ctx, const void *ptr,
+				     enum ckpt_obj_type type);
 struct ckpt_obj *ckpt_obj_get(struct ckpt_objhash *hash,
 			      enum ckpt_obj_type type, void *ptr, bool *fresh);
 struct ckpt_obj *ckpt_obj_collect(struct ckpt_ctx *ctx,
@@ -426,18 +428,21 @@ int checkpoint_tree(struct ckpt_ctx *ctx);
  * @objref: the open file in the image that it takes the place of
  * @file: the file
  * @used: it took the place of something
+ * @locked: locks of the image were taken by it, see restore_locks_undo()
  */
 struct ckpt_inherit {
 	int saved_fd;
 	u32 objref;
 	struct file *file;
 	bool used;
+	bool locked;
 };
 
 /**
  * struct ckpt_robj - an object of the image
  * @rec: its record
  * @part: of an open file: what else the image says of it, or NULL
+ * @fowner: likewise its FOWNER record, or NULL
  * @user: of signal handlers: the first task that has them
  * @index: index of the record in ckpt_restart.recs
  * @ptr: the object once it is made
@@ -447,6 +452,7 @@ struct ckpt_inherit {
 struct ckpt_robj {
 	const struct ckpt_rec *rec;
 	const struct ckpt_rec *part;
+	const struct ckpt_rec *fowner;
 	struct ckpt_member *user;
 	unsigned long index;
 	enum ckpt_obj_type type;
@@ -628,6 +634,9 @@ enum ckpt_phase {
  * @dead: processes that are no more: number in the image to struct pid
  * @links: EPOLL records
  * @nr_links: their number
+ * @late: other records that are for when all objects are there: LOCKS,
+ *	FOWNER
+ * @nr_late: their number
  * @pids: pid in the image to index, of leaders
  * @ghosts: ids whose leader is gone: number in the image to struct pid
  * @families: number to &struct ckpt_family, see cow.c
@@ -677,6 +686,8 @@ struct ckpt_restart {
 	struct xarray dead;
 	struct xarray links;
 	unsigned long nr_links;
+	struct xarray late;
+	unsigned long nr_late;
 	struct xarray pids;
 	struct xarray ghosts;
 	struct xarray families;
@@ -859,6 +870,26 @@ int restore_xattrs_check(struct ckpt_restart *rs, const struct ckpt_rec *r);
 int restore_xattrs(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		   struct file *file);
 
+bool ckpt_is_tty(struct file *file);
+struct file *ckpt_next_fd(struct files_struct *files, unsigned int *fd);
+struct ckpt_inherit *ckpt_inherited_by(struct ckpt_restart *rs, u32 objref);
+
+/* ---- locks.c ------------------------------------------------------------ */
+
+const char *ckpt_locks_problem(struct ckpt_ctx *ctx, struct task_struct *t,
+			       struct file *file);
+bool ckpt_is_output(struct ckpt_ctx *ctx, const void *file);
+int checkpoint_locks(struct ckpt_ctx *ctx);
+int restore_locks(struct ckpt_restart *rs);
+void restore_locks_undo(struct ckpt_restart *rs);
+
+/* ---- fowner.c ----------------------------------------------------------- */
+
+const char *ckpt_fowner_problem(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_fowners(struct ckpt_ctx *ctx);
+int restore_fowners(struct ckpt_restart *rs);
+void restore_fowners_start(struct ckpt_restart *rs);
+
 /* ---- eventfd.c ---------------------------------------------------------- */
 
 bool ckpt_is_eventfd(struct ckpt_ctx *ctx, struct file *file);
@@ -884,6 +915,7 @@ bool ckpt_is_epoll(struct ckpt_ctx *ctx, struct file *file);
 const char *ckpt_epoll_problem(struct ckpt_ctx *ctx, struct file *file);
 int checkpoint_epolls(struct ckpt_ctx *ctx);
 struct file *restore_epoll(struct ckpt_restart *rs, const struct ckpt_rec *r);
+struct file *ckpt_linked_file(struct ckpt_restart *rs, u32 objref, bool *fresh);
 int restore_epolls(struct ckpt_restart *rs);
 void restore_epolls_start(struct ckpt_restart *rs);
 
@@ -954,6 +986,10 @@ void checkpoint_prctl(struct task_struct *t, struct ckpt_rec_task *rec);
 int ckpt_spec_possible(unsigned int which, u32 want, int have);
 int restore_check_prctl(struct ckpt_member *m);
 void restore_prctl_commit(struct ckpt_member *m);
+
+/* ---- cred.c ---------------------------------------------------------------- */
+
+bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap);
 
 /* ---- mm.c, pages.c ------------------------------------------------------ */
 

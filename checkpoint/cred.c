@@ -54,7 +54,15 @@ static int checkpoint_cred(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	return 0;
 }
 
-static bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap)
+/**
+ * ckpt_uid_allowed - could somebody take this user id?
+ * @old: what he has
+ * @uid: the id
+ * @cap: he has CAP_SETUID
+ *
+ * Return: true if he could.
+ */
+bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap)
 {
 	return uid_valid(uid) &&
 	       (cap || uid_eq(uid, old->uid) || uid_eq(uid, old->euid) ||

@@ -46,24 +46,16 @@ static bool ckpt_of_zombie(struct ckpt_ctx *ctx, const struct sighand_struct *si
 	return false;
 }
 
-static struct ckpt_obj *ckpt_find_typed(struct ckpt_ctx *ctx, const void *ptr,
-					enum ckpt_obj_type type)
-{
-	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, ptr);
-
-	return obj && obj->type == type ? obj : NULL;
-}
-
 static int ckpt_check_epitem(void *arg, const struct ckpt_epitem *item)
 {
 	struct ckpt_ctx *ctx = arg;
 
-	if (!ckpt_find_typed(ctx, item->file, CKPT_OBJ_FILE))
+	if (!ckpt_obj_find_typed(ctx, item->file, CKPT_OBJ_FILE))
 		snprintf(ctx->why, sizeof(ctx->why),
 			 "watches what was descriptor %d, whose open file no process of the tree has",
 			 item->fd);
 	else if (item->sighand &&
-		 !ckpt_find_typed(ctx, item->sighand, CKPT_OBJ_SIGHAND) &&
+		 !ckpt_obj_find_typed(ctx, item->sighand, CKPT_OBJ_SIGHAND) &&
 		 !ckpt_of_zombie(ctx, item->sighand))
 		snprintf(ctx->why, sizeof(ctx->why),
 			 "watches the signalfd %d for a process outside", item->fd);
@@ -137,7 +129,7 @@ static int ckpt_put_epitem(void *arg, const struct ckpt_epitem *item)
 		if (ret)
 			return ret;
 	}
-	obj = ckpt_find_typed(out->ctx, item->file, CKPT_OBJ_FILE);
+	obj = ckpt_obj_find_typed(out->ctx, item->file, CKPT_OBJ_FILE);
 	if (!obj || !obj->written)
 		return -EOPNOTSUPP;
 	e = &out->items[out->nr++];
@@ -149,7 +141,7 @@ static int ckpt_put_epitem(void *arg, const struct ckpt_epitem *item)
 		.data	= item->data,
 	};
 	if (item->sighand) {
-		obj = ckpt_find_typed(out->ctx, item->sighand, CKPT_OBJ_SIGHAND);
+		obj = ckpt_obj_find_typed(out->ctx, item->sighand, CKPT_OBJ_SIGHAND);
 		if (obj && obj->written)
 			e->sighand = obj->objref;
 	}
@@ -217,20 +209,24 @@ struct file *restore_epoll(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return file;
 }
 
-/*
- * The file of an objref, or what has taken its place: by --inherit-fd, or since
- * it was the image or the log.
+/**
+ * ckpt_linked_file - the file of an objref, or what has taken its place
+ * @rs: the restart; the file tables are there
+ * @objref: its number in the image
+ * @fresh: out, whether another is in its place: by --inherit-fd, or since it was
+ *	the image or the log
+ *
+ * Return: the file, whose reference the restart keeps; NULL: the log, and this
+ * call has none; or an ERR_PTR().
  */
-static struct file *ckpt_linked_file(struct ckpt_restart *rs, u32 objref,
-				     bool *fresh)
+struct file *ckpt_linked_file(struct ckpt_restart *rs, u32 objref, bool *fresh)
 {
+	struct ckpt_inherit *in = ckpt_inherited_by(rs, objref);
 	struct file *file;
-	unsigned int i;
 
 	*fresh = true;
-	for (i = 0; i < rs->nr_inherit; i++)
-		if (rs->inherit[i].used && rs->inherit[i].objref == objref)
-			return rs->inherit[i].file;
+	if (in)
+		return in->file;
 	file = ckpt_obj_restore(rs, CKPT_OBJ_FILE, objref);
 	*fresh = file && (file == rs->in.file || file == rs->log.file);
 	return file;

@@ -12,7 +12,6 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
-#include <linux/filelock.h>
 #include <linux/kdev_t.h>
 #include <linux/magic.h>
 #include <linux/major.h>
@@ -157,6 +156,20 @@ static bool ckpt_tty_allowed(dev_t dev)
 		return true;
 	}
 	return false;
+}
+
+/**
+ * ckpt_is_tty - is the open file a terminal?
+ * @file: the file
+ *
+ * Return: true if it is one, and not only a location.
+ */
+bool ckpt_is_tty(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	return S_ISCHR(inode->i_mode) && ckpt_tty_allowed(inode->i_rdev) &&
+	       !(file->f_mode & FMODE_PATH);
 }
 
 static bool ckpt_match_tty(struct ckpt_ctx *ctx, struct file *file)
@@ -338,40 +351,6 @@ const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
 
 /* ---- what refuses --------------------------------------------------------- */
 
-static bool ckpt_owns_lock(struct list_head *locks, const void *owner,
-			   const struct file *file)
-{
-	struct file_lock_core *flc;
-
-	list_for_each_entry(flc, locks, flc_list)
-		if (flc->flc_file == file || (owner && flc->flc_owner == owner))
-			return true;
-	return false;
-}
-
-/* Does the open file, or the file table through it, hold a lock or lease? */
-static bool ckpt_file_locked(struct task_struct *t, struct file *file)
-{
-	struct file_lock_context *ctx = locks_inode_context(file_inode(file));
-	bool locked;
-
-	if (!ctx)
-		return false;
-	spin_lock(&ctx->flc_lock);
-	locked = ckpt_owns_lock(&ctx->flc_posix, t->files, file) ||
-		 ckpt_owns_lock(&ctx->flc_flock, NULL, file) ||
-		 ckpt_owns_lock(&ctx->flc_lease, NULL, file);
-	spin_unlock(&ctx->flc_lock);
-	return locked;
-}
-
-static bool ckpt_file_has_owner(struct file *file)
-{
-	struct fown_struct *owner = READ_ONCE(file->f_owner);
-
-	return owner && (READ_ONCE(owner->pid) || owner->signum);
-}
-
 static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 				     struct task_struct *t, struct file *file,
 				     const struct ckpt_file_ops *kind)
@@ -380,13 +359,12 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 
 	if (kind->kind == CKPT_FILE_IMAGE || kind->kind == CKPT_FILE_LOG)
 		return NULL;
-	if (ckpt_file_locked(t, file))
-		return "has file locks or leases, which cannot be saved yet";
-	if (ckpt_file_has_owner(file))
-		return "has an owner that gets SIGIO (F_SETOWN), which cannot be saved yet";
-	if (file->f_flags & FASYNC)
-		return "has O_ASYNC, which cannot be saved yet";
-	if (file->f_flags & ~(CKPT_O_SAVED | CKPT_O_IGNORED))
+	why = ckpt_locks_problem(ctx, t, file);
+	if (!why)
+		why = ckpt_fowner_problem(ctx, file);
+	if (why)
+		return why;
+	if (file->f_flags & ~(CKPT_O_SAVED | CKPT_O_IGNORED | FASYNC))
 		return "has open flags that this kernel does not know";
 	if (file->f_cred->user_ns != current_user_ns())
 		return "was opened in another user namespace";

@@ -46,6 +46,32 @@ struct ckpt_fd_list {
 	unsigned int nr;
 };
 
+/**
+ * ckpt_next_fd - the next open descriptor of a file table
+ * @files: the table; the caller has a reference
+ * @fd: where to begin; out: the descriptor
+ *
+ * Return: its file, with a reference, or NULL if there is none.
+ */
+struct file *ckpt_next_fd(struct files_struct *files, unsigned int *fd)
+{
+	struct file *file = NULL;
+	struct fdtable *fdt;
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	for (; *fd < fdt->max_fds; ++*fd) {
+		*fd = find_next_bit(fdt->open_fds, fdt->max_fds, *fd);
+		file = *fd < fdt->max_fds ? files_lookup_fd_locked(files, *fd) : NULL;
+		if (file) {
+			get_file(file);
+			break;
+		}
+	}
+	spin_unlock(&files->file_lock);
+	return file;
+}
+
 static void ckpt_fd_list_free(struct ckpt_fd_list *list)
 {
 	while (list->nr)
@@ -183,6 +209,23 @@ static struct ckpt_inherit *ckpt_inherited(struct ckpt_restart *rs,
 			continue;
 		return in;
 	}
+	return NULL;
+}
+
+/**
+ * ckpt_inherited_by - what of the restarter has taken the place of an open file
+ * @rs: the restart; all file tables are there
+ * @objref: of the open file
+ *
+ * Return: it, or NULL.
+ */
+struct ckpt_inherit *ckpt_inherited_by(struct ckpt_restart *rs, u32 objref)
+{
+	unsigned int i;
+
+	for (i = 0; i < rs->nr_inherit; i++)
+		if (rs->inherit[i].used && rs->inherit[i].objref == objref)
+			return &rs->inherit[i];
 	return NULL;
 }
 

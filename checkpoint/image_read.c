@@ -42,6 +42,8 @@
 	x(SIGNALFD, signalfd, 32, zeros)			\
 	x(EPOLL, epoll, 40, zeros)				\
 	x(PIDFD, pidfd, 40, zeros)				\
+	x(LOCKS, locks, 24, none)				\
+	x(FOWNER, fowner, 48, none)				\
 	x(FILES, files, 24, none)				\
 	x(FS, fs, 32, none)					\
 	x(SIGHAND, sighand, 24, none)				\

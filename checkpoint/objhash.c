@@ -98,6 +98,22 @@ struct ckpt_obj *ckpt_obj_find(struct ckpt_objhash *hash, const void *ptr)
 }
 
 /**
+ * ckpt_obj_find_typed - look up an object of a checkpoint
+ * @ctx: the checkpoint
+ * @ptr: the object
+ * @type: what it must be
+ *
+ * Return: its entry, or NULL.
+ */
+struct ckpt_obj *ckpt_obj_find_typed(struct ckpt_ctx *ctx, const void *ptr,
+				     enum ckpt_obj_type type)
+{
+	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, ptr);
+
+	return obj && obj->type == type ? obj : NULL;
+}
+
+/**
  * ckpt_obj_get - look up an object, add it if it is new
  * @hash: the hash
  * @type: type of the object

@@ -65,6 +65,7 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	xa_init_flags(&rs->inodes, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->dead, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->links, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&rs->late, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pids, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->ghosts, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->families, XA_FLAGS_ACCOUNT);
@@ -94,6 +95,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 		return;
 	restore_pipes_done(rs);
 	restore_inodes_done(rs);
+	restore_locks_undo(rs);
 	xa_for_each(&rs->members, i, m) {
 		ckpt_member_release(m);
 		if (m->t)
@@ -116,6 +118,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	restore_pidfds_done(rs);
 	restore_cow_done(rs);
 	xa_destroy(&rs->links);
+	xa_destroy(&rs->late);
 	xa_destroy(&rs->pids);
 	xa_destroy(&rs->ghosts);
 	if (rs->next)
@@ -289,7 +292,8 @@ int ckpt_member_build(struct ckpt_member *m)
 	trace_restart_stage(current, CKPT_STAGE_CHECKED_IMAGE);
 	ret = ckpt_make_objects(m);
 	if (!ret && m->index + 1 == m->rs->nr_members)
-		ret = restore_epolls(m->rs);
+		ret = restore_epolls(m->rs) ?: restore_fowners(m->rs) ?:
+		      restore_locks(m->rs);
 	if (ret)
 		return ret;
 	trace_restart_stage(current, CKPT_STAGE_OBJECTS);
@@ -378,8 +382,8 @@ void ckpt_member_release(struct ckpt_member *m)
  * @rs: the restart, with all tasks of the tree committed
  *
  * What the restart itself does to a file is no event for who watches it: so
- * epolls tell of events after the pipes are as they were, and timers of
- * descriptors run after that.
+ * epolls tell of events and files send signals after the pipes are as they
+ * were, and timers of descriptors run after that.
  *
  * Context: may sleep; none of the tree is in user mode.
  */
@@ -396,6 +400,7 @@ void ckpt_restart_start(struct ckpt_restart *rs)
 	restore_pipes_done(rs);
 	restore_inodes_done(rs);
 	restore_epolls_start(rs);
+	restore_fowners_start(rs);
 	restore_timerfds_start(rs);
 }
 

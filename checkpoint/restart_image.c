@@ -291,6 +291,22 @@ static int ckpt_add_link(struct ckpt_restart *rs, const struct ckpt_rec *r)
 			       GFP_KERNEL_ACCOUNT));
 }
 
+/* The same of which an object may have several, whatever its type. */
+static int ckpt_add_late(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	/* All such records start alike. */
+	u32 objref = ckpt_rec_as(r, locks)->owner;
+	struct ckpt_robj *obj = xa_load(&rs->objs, objref);
+	int ret = 0;
+
+	if (!obj)
+		return ckpt_bad(rs, r, -EINVAL, "belongs to object %u, which is not there", objref);
+	if (r->type == CKPT_REC_FOWNER)
+		ret = ckpt_set_once(rs, &obj->fowner, r);
+	return ret ?: xa_err(xa_store(&rs->late, rs->nr_late++, (void *)r,
+				      GFP_KERNEL_ACCOUNT));
+}
+
 static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	switch (r->type) {
@@ -331,6 +347,9 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_add_file_part(rs, r);
 	case CKPT_REC_EPOLL:
 		return ckpt_add_link(rs, r);
+	case CKPT_REC_LOCKS:
+	case CKPT_REC_FOWNER:
+		return ckpt_add_late(rs, r);
 	case CKPT_REC_VMA:
 		rs->nr_vmas++;
 		return 0; /* found behind their MM record */

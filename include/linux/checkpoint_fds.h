@@ -84,6 +84,14 @@ struct ckpt_epitem {
 };
 
 struct file *ckpt_take_fd(int fd);
+#ifdef CONFIG_DNOTIFY
+bool ckpt_has_dnotify(struct file *file);
+#else
+static inline bool ckpt_has_dnotify(struct file *file)
+{
+	return false;
+}
+#endif
 bool ckpt_eventfd_get(struct file *file, struct ckpt_eventfd *state);
 struct file *ckpt_eventfd_make(const struct ckpt_eventfd *state);
 bool ckpt_timerfd_get(struct file *file, struct ckpt_timerfd *state);

@@ -92,6 +92,8 @@ struct ckpt_hdr {
  * @CKPT_REC_EPOLL: &struct ckpt_rec_epoll, behind all objects
  * @CKPT_REC_PIDFD: &struct ckpt_rec_pidfd, follows FILE
  * @CKPT_REC_INODE: &struct ckpt_rec_inode, its contents are payload
+ * @CKPT_REC_LOCKS: &struct ckpt_rec_locks, behind all objects
+ * @CKPT_REC_FOWNER: &struct ckpt_rec_fowner, behind all objects
  * @CKPT_REC_COW: &struct ckpt_rec_cow, among the PAGES records
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
@@ -129,7 +131,8 @@ enum ckpt_rec_type {
 	CKPT_REC_EPOLL		= 34,
 	CKPT_REC_PIDFD		= 35,
 	CKPT_REC_INODE		= 36,
-
+	CKPT_REC_LOCKS		= 45,
+	CKPT_REC_FOWNER		= 46,
 	CKPT_REC_COW		= 55,
 
 	CKPT_REC_X86_CPU	= 64,
@@ -759,6 +762,82 @@ struct ckpt_rec_epoll {
 	__u32 busy_poll_budget;
 	__u32 prefer_busy_poll;
 	__u32 __reserved;
+};
+
+/* Whose a lock of a file is. */
+enum ckpt_lock_kind {
+	CKPT_LOCK_POSIX	= 1,	/* F_SETLK: of a file table */
+	CKPT_LOCK_OFD	= 2,	/* F_OFD_SETLK: of an open file */
+	CKPT_LOCK_FLOCK	= 3,	/* flock(): of an open file */
+	CKPT_LOCK_LEASE	= 4,	/* F_SETLEASE: likewise */
+};
+
+#define CKPT_LOCK_NO_TASK	(~0U)	/* who took it is no more, or outside */
+
+/**
+ * struct ckpt_lock - a lock of a file, which is held
+ * @kind: enum ckpt_lock_kind
+ * @type: F_RDLCK or F_WRLCK
+ * @fd: with CKPT_LOCK_POSIX a descriptor of the table for the open file that it
+ *	was taken by; with CKPT_LOCK_LEASE the descriptor that a signal names;
+ *	else 0
+ * @task: index of the process that took it, or CKPT_LOCK_NO_TASK
+ * @start: first byte
+ * @end: last byte; up to the end of the file, wherever that may be: the largest
+ *	number. CKPT_LOCK_FLOCK and _LEASE go from 0 to there
+ */
+struct ckpt_lock {
+	__u32 kind;
+	__u32 type;
+	__u32 fd;
+	__u32 task;
+	__s64 start;
+	__s64 end;
+};
+
+/**
+ * struct ckpt_rec_locks - locks of one owner; one with many has more records
+ * @h: header
+ * @owner: objref of a file table or of an open file
+ * @nr_locks: number of &struct ckpt_lock that follow
+ */
+struct ckpt_rec_locks {
+	struct ckpt_hdr h;
+	__u32 owner;
+	__u32 nr_locks;
+};
+
+/* ckpt_rec_fowner.flags */
+#define CKPT_FOWNER_SET		(1U << 0)	/* there was an owner once */
+#define CKPT_FOWNER_ASYNC	(1U << 1)	/* O_ASYNC */
+#define CKPT_FOWNER_LISTED	(1U << 2)	/* and signals come */
+#define CKPT_FOWNER_FLAGS_ALL	0x7U
+
+#define CKPT_FOWNER_NO_TASK	(~0U)	/* nobody, or who is no more */
+
+/**
+ * struct ckpt_rec_fowner - who gets SIGIO for an open file
+ * @h: header
+ * @file: objref of the open file
+ * @flags: CKPT_FOWNER_*
+ * @type: F_OWNER_*
+ * @task: index of the owner, with F_OWNER_PGRP of one of the group, or
+ *	CKPT_FOWNER_NO_TASK
+ * @uid: of who has set the owner
+ * @euid: likewise, effective
+ * @sig: F_SETSIG
+ * @fd: descriptor that signals name, with CKPT_FOWNER_LISTED
+ */
+struct ckpt_rec_fowner {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 flags;
+	__u32 type;
+	__u32 task;
+	__u32 uid;
+	__u32 euid;
+	__u32 sig;
+	__s32 fd;
 };
 
 /* ckpt_rec_pidfd.flags */

@@ -128,6 +128,16 @@ static int check_epoll(struct ckpt_image *img, const struct ckpt_record *r)
 	return 0;
 }
 
+/* Of a file table, or of an open file. */
+static int check_locks(struct ckpt_image *img, const struct ckpt_record *r)
+{
+	const struct ckpt_rec_locks *rec = r->fixed;
+	__u32 owner = objmap_find(&img->st.objects, rec->owner);
+
+	return must_refer(img, rec->owner,
+			  owner == CKPT_REC_FILES ? owner : CKPT_REC_FILE);
+}
+
 static int check_mm(struct ckpt_image *img, const struct ckpt_record *r)
 {
 	const struct ckpt_rec_mm *rec = r->fixed;
@@ -231,6 +241,10 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 		return must_refer(img, part->file, CKPT_REC_FILE);
 	case CKPT_REC_EPOLL:
 		return check_epoll(img, r);
+	case CKPT_REC_FOWNER:
+		return must_refer(img, part->file, CKPT_REC_FILE);
+	case CKPT_REC_LOCKS:
+		return check_locks(img, r);
 	case CKPT_REC_FILES:
 		return check_files(img, r);
 	case CKPT_REC_FS:

@@ -300,42 +300,6 @@ static void set_mount_namespace(void)
 	opened_elsewhere(CLONE_NEWNS);
 }
 
-SET(async, open(A, O_RDWR | O_ASYNC))
-
-/* Here it gets an owner, too. */
-static void set_async_terminal(void)
-{
-	as(10, open("/dev/console", O_RDWR | O_NOCTTY));
-	MUST(!fcntl(10, F_SETFL, O_ASYNC));
-}
-
-static void use_async(void)
-{
-	MUST(fcntl(10, F_GETFL) & O_ASYNC);
-}
-
-static void use_owner(void)
-{
-	MUST(fcntl(10, F_GETOWN) == getpid());
-}
-
-/* Having had one does not count. */
-static void undo_owner(void)
-{
-	MUST(!fcntl(10, F_SETOWN, 0));
-}
-
-static void undo_signal(void)
-{
-	MUST(fcntl(10, F_GETSIG) == SIGUSR1 && !fcntl(10, F_SETSIG, 0));
-}
-
-static void set_notify(void)
-{
-	as(10, open(DIRECTORY, O_RDONLY));
-	MUST(!fcntl(10, F_NOTIFY, DN_CREATE));
-}
-
 /* ---- locks ----------------------------------------------------------------- */
 
 static int lock(int fd, int cmd, int type)
@@ -365,73 +329,6 @@ static void use_lock(void)
 	MUST(locked_for_others());
 }
 
-SET_ON_A(posix_write, O_RDWR, lock(10, F_SETLK, F_WRLCK))
-SET_ON_A(posix_read, O_RDWR, lock(10, F_SETLK, F_RDLCK))
-SET_ON_A(ofd, O_RDWR, lock(10, F_OFD_SETLK, F_WRLCK))
-SET_ON_A(flock, O_RDWR, flock(10, LOCK_EX))
-SET_ON_A(flock_shared, O_RDONLY, flock(10, LOCK_SH))
-SET_ON_A(lease_read, O_RDONLY, fcntl(10, F_SETLEASE, F_RDLCK))
-SET_ON_A(lease_write, O_RDWR, fcntl(10, F_SETLEASE, F_WRLCK))
-SET_ON_A(owner, O_RDWR, fcntl(10, F_SETOWN, getpid()))
-SET_ON_A(signal, O_RDWR, fcntl(10, F_SETSIG, SIGUSR1))
-
-static void undo_posix(void)
-{
-	MUST(!lock(10, F_SETLK, F_UNLCK));
-}
-
-/* By another open file than the one that is reported first. */
-static void set_posix_other(void)
-{
-	as(10, open(A, O_RDONLY));
-	as(11, open(A, O_RDWR));
-	MUST(!lock(11, F_SETLK, F_WRLCK));
-}
-
-static void undo_ofd(void)
-{
-	MUST(!lock(10, F_OFD_SETLK, F_UNLCK));
-}
-
-static void undo_flock(void)
-{
-	MUST(!flock(10, LOCK_UN));
-}
-
-static void undo_lease(void)
-{
-	MUST(fcntl(10, F_GETLEASE) != F_UNLCK);
-	MUST(!fcntl(10, F_SETLEASE, F_UNLCK));
-}
-
-/* One line in the log all the same. */
-static void set_newline(void)
-{
-	as(10, open(DIRECTORY "/b\nc", O_CREAT | O_RDWR, 0600));
-	MUST(!flock(10, LOCK_EX));
-}
-
-static void use_newline(void)
-{
-	as(11, open(DIRECTORY "/b\nc", O_RDWR));
-	MUST(flock(11, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK);
-}
-
-/* A lock stays as long as the file is mapped. */
-static void *mapped;
-
-static void set_flock_mapped(void)
-{
-	set_flock();
-	mapped = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 10, 0);
-	MUST(mapped != MAP_FAILED);
-	close(10);
-}
-
-static void undo_mapped(void)
-{
-	MUST(!munmap(mapped, 4096));
-}
 
 /* ---- directories that a program is in ---------------------------------------- */
 
@@ -598,8 +495,6 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 #define OUTSIDE		"lies outside the root directory of the process"
 #define COVERED		"cannot be reached by its name: something is mounted over it"
 #define TOO_LONG	"has a path that is too long"
-#define LOCKED		"has file locks or leases, which cannot be saved yet"
-#define OWNED		"has an owner that gets SIGIO (F_SETOWN), which cannot be saved yet"
 
 KIND(stream, reads_back, "socket:[", "socket_file_ops");
 KIND(datagram, reads_back, "socket:[", "socket_file_ops");
@@ -653,30 +548,6 @@ FILE_IS(tree, NULL, NULL, "/", OUTSIDE);
 FILE_IS(too_deep, NULL, NULL, "", TOO_LONG);
 FILE_IS(user_namespace, NULL, NULL, A, "was opened in another user namespace");
 FILE_IS(mount_namespace, NULL, NULL, "/a", OUTSIDE);
-FILE_IS(async, use_async, NULL, A, "has O_ASYNC, which cannot be saved yet");
-FILE_IS(async_terminal, use_async, NULL, "/dev/console", OWNED);
-FILE_IS(owner, use_owner, undo_owner, A, OWNED);
-FILE_IS(signal, NULL, undo_signal, A, OWNED);
-FILE_IS(notify, NULL, NULL, DIRECTORY, OWNED);
-FILE_IS(posix_write, use_lock, undo_posix, A, LOCKED);
-FILE_IS(posix_read, use_lock, undo_posix, A, LOCKED);
-FILE_IS(posix_other, use_lock, NULL, A, LOCKED);
-FILE_IS(ofd, use_lock, undo_ofd, A, LOCKED);
-FILE_IS(flock, use_lock, undo_flock, A, LOCKED);
-FILE_IS(flock_shared, use_lock, undo_flock, A, LOCKED);
-FILE_IS(lease_read, NULL, undo_lease, A, LOCKED);
-FILE_IS(lease_write, NULL, undo_lease, A, LOCKED);
-
-FILE_IS(newline, use_newline, NULL, DIRECTORY "/b\\012c", LOCKED);
-
-FIXTURE_VARIANT_ADD(refused, flock_mapped)
-{
-	.refusal = { set_flock_mapped, use_lock, undo_mapped },
-	.what = " -> ",
-	.path = A,
-	.words = " " LOCKED "\n",
-};
-
 CWD_IS(cwd_deleted, nothing, DIRECTORY "/gone (deleted)", "was deleted");
 CWD_IS(cwd_mounted_over, use_cwd_mounted_over, MOUNT, COVERED);
 CWD_IS(cwd_detached, nothing, "", OUTSIDE);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/xattr.h>
@@ -74,6 +75,7 @@ static void set_timers(void)
 /* An epoll in an epoll, and all else that has a record behind its FILE record. */
 static void open_fds(void)
 {
+	struct flock lock = { .l_type = F_WRLCK, .l_start = 5, .l_len = 5 };
 	struct itimerspec it = { .it_value.tv_sec = 1000 };
 	struct epoll_event e = { .events = EPOLLIN };
 	int inner = epoll_create1(0), outer = epoll_create1(0), fds[4], i;
@@ -92,6 +94,8 @@ static void open_fds(void)
 	fds[3] = syscall(SYS_pidfd_open, pid, 0);
 	waitpid(pid, NULL, 0);
 	syscall(SYS_pidfd_open, getpid(), 0);
+	fcntl(fds[0], F_SETLK, &lock);
+	flock(fds[0], LOCK_SH);
 	epoll_ctl(outer, EPOLL_CTL_ADD, inner, &e);
 	for (i = 0; i < 4; i++)
 		epoll_ctl(inner, EPOLL_CTL_ADD, fds[i], &e);
@@ -868,6 +872,47 @@ TEST_F_TIMEOUT(image, hostile_fds, 120)
 	EXPECT_CASES();
 }
 
+TEST_F_TIMEOUT(image, hostile_locks, 120)
+{
+	struct rec *e = find(CKPT_REC_EVENTFD, 0);
+	struct rec *x = find(CKPT_REC_LOCKS, 0), *y = find(CKPT_REC_LOCKS, 1);
+	struct rec *table, *file;
+	uint32_t cred = AS(task, find(CKPT_REC_TASK, 0))->cred;
+
+	ASSERT_TRUE(e && x && y);
+	/* One of the table, one of the open file. */
+	file = AS(locks, x)->owner == AS(eventfd, e)->file ? x : y;
+	table = file == x ? y : x;
+	ASSERT_EQ(AS(eventfd, e)->file, AS(locks, file)->owner);
+
+#define LOCK(r, f, value, err)						\
+	VAR(r, "lock." #f, offsetof(struct ckpt_lock, f),		\
+	    sizeof(((struct ckpt_lock *)0)->f), value, err)
+
+	FIELD(table, locks, owner, 0, EINVAL);
+	FIELD(table, locks, owner, 9999, EINVAL);
+	FIELD(table, locks, owner, AS(locks, file)->owner, EINVAL);
+	FIELD(table, locks, nr_locks, 2, EINVAL);
+	FIELD(table, locks, nr_locks, 0xffffffff, EINVAL);
+	FIELD(file, locks, owner, AS(locks, table)->owner, EINVAL);
+	FIELD(file, locks, owner, cred, EINVAL);
+	LOCK(table, kind, 0, EOPNOTSUPP);
+	LOCK(table, kind, 9, EOPNOTSUPP);
+	LOCK(table, kind, CKPT_LOCK_OFD, EINVAL);
+	LOCK(table, type, F_UNLCK, EOPNOTSUPP);
+	LOCK(table, fd, 9999, EINVAL);
+	LOCK(table, fd, 0xffffffff, EINVAL);
+	LOCK(table, task, 1, EINVAL);
+	LOCK(table, start, 1ULL << 63, EINVAL);
+	LOCK(table, start, 10, EINVAL);
+	LOCK(table, end, 4, EINVAL);
+	LOCK(file, kind, CKPT_LOCK_POSIX, EINVAL);
+	LOCK(file, fd, 1, EINVAL);
+	LOCK(file, start, 1, EINVAL);
+	LOCK(file, end, 1, EINVAL);
+	EXPECT_CASES();
+}
+
 TEST_F_TIMEOUT(image, hostile_task, 120)
 {
 	struct rec *t = find(CKPT_REC_TASK, 0), *g = find(CKPT_REC_SIGNAL, 0);
@@ -1292,7 +1337,14 @@ TEST_F_TIMEOUT(image, hostile_payload, 120)
 static bool may_be_left_out(uint32_t type)
 {
 	return type == CKPT_REC_X86_FEATURES || type == CKPT_REC_SIGPENDING ||
-	       type == CKPT_REC_RESTART_BLOCK || type == CKPT_REC_TIMERS;
+	       type == CKPT_REC_RESTART_BLOCK || type == CKPT_REC_TIMERS ||
+	       type == CKPT_REC_LOCKS || type == CKPT_REC_FOWNER;
+}
+
+/* The same locks once more make no difference. */
+static bool may_come_twice(uint32_t type)
+{
+	return type == CKPT_REC_LOCKS;
 }
 
 TEST_F_TIMEOUT(image, records_missing_or_twice, 120)
@@ -1314,8 +1366,9 @@ TEST_F_TIMEOUT(image, records_missing_or_twice, 120)
 	}
 	/* After the tail nobody looks. */
 	for (i = 0; i < nr_recs - 1; i++)
-		if (recs[i].h->type != CKPT_REC_VMA ||
-		    recs[i + 1].h->type == CKPT_REC_VMA)
+		if (!may_come_twice(recs[i].h->type) &&
+		    (recs[i].h->type != CKPT_REC_VMA ||
+		     recs[i + 1].h->type == CKPT_REC_VMA))
 			insert(new_case(0, "record %d (type %u) twice", i,
 					recs[i].h->type), i, recs[i]);
 	insert(new_case(EINVAL, "payload in the metadata"), meta,

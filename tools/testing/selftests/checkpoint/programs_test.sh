@@ -6,7 +6,7 @@
 DIR=/tmp/programs
 . "${0%/*}/program_lib.sh"
 
-begin 6
+begin 8
 cat >"$DIR/steps.py" <<'END'
 import hashlib, sys
 h = hashlib.sha256()
@@ -57,6 +57,14 @@ END
 		echo "select $i, count(*), sum(v) from t;"
 	done
 } >"$DIR/steps.sql"
+# In a file, which it holds locks of in the middle of a transaction.
+for mode in delete wal; do
+	echo "pragma journal_mode=$mode; pragma temp_store=memory;"
+	echo "begin immediate;"
+	sed '/^select [0-9]*0,/s/$/ commit; begin immediate;/' "$DIR/steps.sql"
+	echo "commit; pragma journal_mode=delete;"
+done | awk -v dir="$DIR" '/^pragma/ { out = dir "/steps-" ++n ".sql" }
+	{ print >out }'
 echo "scale=60; for (i = 1; i <= 2000; i++) { e(i / 1000) * s(i) }" \
 	>"$DIR/steps.bc"
 i=0
@@ -73,6 +81,8 @@ program python3 3 steps /usr/bin/python3 "$DIR/steps.py"
 program gawk 3 steps /usr/bin/gawk -f "$DIR/steps.awk"
 program busybox-sh 3 steps /bin/busybox sh "$DIR/steps.sh"
 program sqlite3 3 stdout /usr/bin/sqlite3 -init "$DIR/steps.sql" :memory: .quit
+program sqlite3-journal 3 stdout /usr/bin/sqlite3 -init "$DIR/steps-1.sql" journal.db .quit
+program sqlite3-wal 3 stdout /usr/bin/sqlite3 -init "$DIR/steps-2.sql" wal.db .quit
 program bc 3 stdout /usr/bin/bc -lq "$DIR/steps.bc"
 program gzip 3 stdout /usr/bin/gzip -9 -c "$DIR/text"
 end
