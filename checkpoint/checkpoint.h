@@ -987,6 +987,16 @@ int ckpt_spec_possible(unsigned int which, u32 want, int have);
 int restore_check_prctl(struct ckpt_member *m);
 void restore_prctl_commit(struct ckpt_member *m);
 
+/* ---- proc.c ------------------------------------------------------------ */
+
+bool ckpt_is_node(struct ckpt_ctx *ctx, struct file *file);
+bool ckpt_is_kernfs(struct ckpt_ctx *ctx, struct file *file);
+bool ckpt_is_proc(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_proc_problem(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_proc(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+struct file *restore_proc(struct ckpt_restart *rs, const struct ckpt_rec *r);
+void restore_procs_start(struct ckpt_restart *rs);
+
 /* ---- cred.c ---------------------------------------------------------------- */
 
 bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap);

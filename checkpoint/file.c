@@ -209,6 +209,10 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.problem	= ckpt_inode_problem,
 		.restore	= restore_inode_file,
 	}, {
+		.kind		= CKPT_FILE_NODE,
+		.match		= ckpt_is_node,
+		.by_path	= true,
+	}, {
 		.kind		= CKPT_FILE_REG,
 		.match		= ckpt_match_reg,
 		.by_path	= true,
@@ -255,6 +259,18 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.problem	= ckpt_pidfd_problem,
 		.checkpoint	= checkpoint_pidfd,
 		.restore	= restore_pidfd,
+	}, {
+		.kind		= CKPT_FILE_KERNFS,
+		.match		= ckpt_is_kernfs,
+		.by_path	= true,
+	}, {
+		.kind		= CKPT_FILE_PROC,
+		.part		= CKPT_REC_PROC,
+		.by_path	= true,
+		.match		= ckpt_is_proc,
+		.problem	= ckpt_proc_problem,
+		.checkpoint	= checkpoint_proc,
+		.restore	= restore_proc,
 	},
 };
 
@@ -547,9 +563,10 @@ static int ckpt_compare_facts(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		return ckpt_bad(rs, r, -ESTALE,
 				"%s is of another type than when it was saved",
 				name);
-	if (rec->kind == CKPT_FILE_CHR || rec->kind == CKPT_FILE_TTY) {
+	if (rec->kind == CKPT_FILE_CHR || rec->kind == CKPT_FILE_TTY ||
+	    rec->kind == CKPT_FILE_NODE) {
 		if (now.rdev_major != rec->rdev_major ||
-		    (rec->kind == CKPT_FILE_CHR &&
+		    (rec->kind != CKPT_FILE_TTY &&
 		     now.rdev_minor != rec->rdev_minor))
 			return ckpt_bad(rs, r, -ESTALE,
 					"%s is another device than when it was saved",
@@ -596,6 +613,13 @@ static bool ckpt_inode_fits(const struct ckpt_rec_file *rec,
 		return S_ISCHR(inode->i_mode) && ckpt_chr_allowed(inode->i_rdev);
 	case CKPT_FILE_TTY:
 		return S_ISCHR(inode->i_mode) && ckpt_tty_allowed(inode->i_rdev);
+	case CKPT_FILE_KERNFS:
+		return S_ISREG(inode->i_mode) &&
+		       (inode->i_sb->s_magic == SYSFS_MAGIC ||
+			inode->i_sb->s_magic == CGROUP2_SUPER_MAGIC);
+	case CKPT_FILE_NODE:
+		/* Nothing is opened: restore_file_check() has seen to that. */
+		return !S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode);
 	}
 	return false;
 }
@@ -700,6 +724,10 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EINVAL, "only a reader of a FIFO waits for a writer");
 	if ((rec->flags & CKPT_FILE_F_PATH_ONLY) && rec->kind != CKPT_FILE_DIR)
 		return ckpt_bad(rs, r, -EINVAL, "a location that is no directory");
+	if (rec->kind == CKPT_FILE_NODE && !(rec->f_flags & O_PATH))
+		return ckpt_bad(rs, r, -EINVAL, "only the location of such a file can be opened");
+	if (rec->kind == CKPT_FILE_KERNFS && (rec->f_flags & (O_ACCMODE | O_PATH)) != O_RDONLY)
+		return ckpt_bad(rs, r, -EINVAL, "such a file is only read");
 	if (rec->pos < 0)
 		return ckpt_bad(rs, r, -EINVAL, "file position %lld", rec->pos);
 	if (!kind)

@@ -44,6 +44,7 @@
 	x(PIDFD, pidfd, 40, zeros)				\
 	x(LOCKS, locks, 24, none)				\
 	x(FOWNER, fowner, 48, none)				\
+	x(PROC, proc, 32, none)					\
 	x(FILES, files, 24, none)				\
 	x(FS, fs, 32, none)					\
 	x(SIGHAND, sighand, 24, none)				\

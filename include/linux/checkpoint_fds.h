@@ -11,6 +11,8 @@
 
 struct dentry;
 struct file;
+struct mm_struct;
+struct pid;
 struct sighand_struct;
 
 /**
@@ -83,6 +85,19 @@ struct ckpt_epitem {
 	bool ready;
 };
 
+/**
+ * struct ckpt_proc - an open file of proc
+ * @pid: of the task that it is of, or NULL
+ * @mm: of maps and smaps: the address space that it shows, or NULL; both to be
+ *	compared only
+ */
+struct ckpt_proc {
+	struct pid *pid;
+	struct mm_struct *mm;
+};
+
+bool ckpt_proc_get(struct file *file, struct ckpt_proc *state);
+void ckpt_proc_set_mm(struct file *file, struct mm_struct *mm);
 struct file *ckpt_take_fd(int fd);
 #ifdef CONFIG_DNOTIFY
 bool ckpt_has_dnotify(struct file *file);

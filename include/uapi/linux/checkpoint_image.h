@@ -94,6 +94,7 @@ struct ckpt_hdr {
  * @CKPT_REC_INODE: &struct ckpt_rec_inode, its contents are payload
  * @CKPT_REC_LOCKS: &struct ckpt_rec_locks, behind all objects
  * @CKPT_REC_FOWNER: &struct ckpt_rec_fowner, behind all objects
+ * @CKPT_REC_PROC: &struct ckpt_rec_proc, follows FILE
  * @CKPT_REC_COW: &struct ckpt_rec_cow, among the PAGES records
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
@@ -133,6 +134,7 @@ enum ckpt_rec_type {
 	CKPT_REC_INODE		= 36,
 	CKPT_REC_LOCKS		= 45,
 	CKPT_REC_FOWNER		= 46,
+	CKPT_REC_PROC		= 47,
 	CKPT_REC_COW		= 55,
 
 	CKPT_REC_X86_CPU	= 64,
@@ -488,6 +490,9 @@ enum ckpt_file_kind {
 	CKPT_FILE_PIDFD	= 13,	/* see &struct ckpt_rec_pidfd */
 	CKPT_FILE_INODE	= 14,	/* see &struct ckpt_rec_inode */
 	CKPT_FILE_INODE_MADE = 15, /* likewise, and made with its inode */
+	CKPT_FILE_NODE	= 21,	/* symbolic link, FIFO... with O_PATH, by path */
+	CKPT_FILE_KERNFS = 22,	/* text of sysfs or of a control group, by path */
+	CKPT_FILE_PROC	= 23,	/* text of proc, see &struct ckpt_rec_proc */
 };
 
 /* ckpt_rec_file.flags */
@@ -838,6 +843,27 @@ struct ckpt_rec_fowner {
 	__u32 euid;
 	__u32 sig;
 	__s32 fd;
+};
+
+#define CKPT_PROC_THREAD	(1U << 0)	/* below .../task */
+#define CKPT_PROC_FLAGS_ALL	0x1U
+
+#define CKPT_PROC_NO_TASK	(~0U)	/* of the machine, or of namespaces */
+
+/**
+ * struct ckpt_rec_proc - a file of proc
+ * @h: header
+ * @file: objref of the open file
+ * @flags: CKPT_PROC_*
+ * @task: index of the task that it is of, or CKPT_PROC_NO_TASK
+ * @mount_len: of a file of a task: bytes of its path up to where proc is mounted
+ */
+struct ckpt_rec_proc {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 flags;
+	__u32 task;
+	__u32 mount_len;
 };
 
 /* ckpt_rec_pidfd.flags */

@@ -60,6 +60,7 @@ static const struct rec_type types[] = {
 	REC(LOCKS, locks, nr_locks,
 	    COUNT(locks, nr_locks, sizeof(struct ckpt_lock))),
 	REC(FOWNER, fowner, fd),
+	REC(PROC, proc, mount_len),
 	REC(FILES, files, nr_fds, OBJ(files),
 	    COUNT(files, nr_fds, sizeof(struct ckpt_fd))),
 	REC(FS, fs, cwd, OBJ(fs)),

@@ -172,40 +172,7 @@ SET(tun, open("/dev/net/tun", O_RDWR))
 SET(ptmx, open("/dev/ptmx", O_RDWR | O_NOCTTY))
 SET(loop, open("/dev/loop0", O_RDONLY))
 SET(kmsg, open("/dev/kmsg", O_RDONLY))
-SET(proc, open("/proc/uptime", O_RDONLY))
-SET(proc_sys, open("/proc/sys/kernel/hostname", O_RDONLY))
-SET(proc_pid, open("/proc/self/status", O_RDONLY))
 SET(namespace, open("/proc/self/ns/uts", O_RDONLY))
-SET(sysfs, open("/sys/kernel/uevent_seqnum", O_RDONLY))
-
-static void use_read(void)
-{
-	char buf[2];
-
-	MUST(read(10, buf, 2) == 2);
-}
-
-static void set_path_of_link(void)
-{
-	MUST(!symlink(A, DIRECTORY "/link"));
-	as(10, open(DIRECTORY "/link", O_PATH | O_NOFOLLOW));
-}
-
-static void set_path_of_fifo(void)
-{
-	MUST(!mkfifo(DIRECTORY "/fifo", 0600));
-	as(10, open(DIRECTORY "/fifo", O_PATH));
-}
-
-static void set_path_of_socket(void)
-{
-	struct sockaddr_un addr = { AF_UNIX, DIRECTORY "/socket" };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	MUST(!bind(fd, (void *)&addr, sizeof(addr)));
-	close(fd);
-	as(10, open(DIRECTORY "/socket", O_PATH));
-}
 
 static void set_path_of_pipe(void)
 {
@@ -464,15 +431,6 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 	.words = ": " symbol " cannot be saved yet\n",		\
 }
 
-/* The compiler puts a number behind it. */
-#define PATH_OF(name, where)					\
-FIXTURE_VARIANT_ADD(refused, path_of_##name)			\
-{								\
-	.refusal = { set_path_of_##name },			\
-	.path = where,						\
-	.words = ": empty_fops",				\
-}
-
 #define FILE_IS(name, use_fn, undo_fn, where, why)		\
 FIXTURE_VARIANT_ADD(refused, name)				\
 {								\
@@ -512,15 +470,7 @@ KIND(tun, NULL, "/dev/net/tun", "tun_fops");
 KIND(ptmx, NULL, "/dev/ptmx", "ptmx_fops");
 KIND(loop, NULL, "/dev/loop0", "def_blk_fops");
 KIND(kmsg, NULL, "/dev/kmsg", "kmsg_fops");
-KIND(proc, use_read, "/proc/uptime", "proc_iter_file_ops");
-KIND(proc_sys, use_read, "/proc/sys/kernel/hostname", "proc_sys_file_operations");
-KIND(proc_pid, use_read, "/proc/", "proc_single_file_operations");
 KIND(namespace, NULL, "uts:[", "ns_file_operations");
-KIND(sysfs, use_read, "/sys/kernel/uevent_seqnum", "kernfs_file_fops");
-PATH_OF(link, DIRECTORY "/link");
-PATH_OF(fifo, DIRECTORY "/fifo");
-PATH_OF(socket, DIRECTORY "/socket");
-PATH_OF(pipe, "pipe:[");
 
 /* Besides, such a task is refused for good. */
 FIXTURE_VARIANT_ADD(refused, io_uring)
@@ -539,6 +489,7 @@ FIXTURE_VARIANT_ADD(refused, perf)
 	.stays = true,
 };
 
+FILE_IS(path_of_pipe, NULL, NULL, "pipe:[", OUTSIDE);
 FILE_IS(deleted_name, NULL, NULL, A " (deleted)", RENAMED);
 FILE_IS(deleted_directory, NULL, NULL, DIRECTORY "/gone (deleted)", DELETED);
 FILE_IS(tmpfile_linked, NULL, NULL, DIRECTORY "/#", RENAMED);

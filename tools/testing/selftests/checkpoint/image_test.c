@@ -94,6 +94,9 @@ static void open_fds(void)
 	fds[3] = syscall(SYS_pidfd_open, pid, 0);
 	waitpid(pid, NULL, 0);
 	syscall(SYS_pidfd_open, getpid(), 0);
+	fcntl(fds[1], F_SETOWN, getpid());
+	open("/proc/self/stat", O_RDONLY);
+	open("/proc/version", O_RDONLY);
 	fcntl(fds[0], F_SETLK, &lock);
 	flock(fds[0], LOCK_SH);
 	epoll_ctl(outer, EPOLL_CTL_ADD, inner, &e);
@@ -910,6 +913,44 @@ TEST_F_TIMEOUT(image, hostile_locks, 120)
 	LOCK(file, fd, 1, EINVAL);
 	LOCK(file, start, 1, EINVAL);
 	LOCK(file, end, 1, EINVAL);
+	EXPECT_CASES();
+}
+
+TEST_F_TIMEOUT(image, hostile_owners, 120)
+{
+	struct rec *o = find(CKPT_REC_FOWNER, 0);
+	struct rec *p = find(CKPT_REC_PROC, 0), *q = find(CKPT_REC_PROC, 1);
+	uint32_t null = AS(file, &recs[self->devnull])->objref, len;
+
+	ASSERT_TRUE(o && p && q);
+	FIELD(o, fowner, file, 0, EINVAL);
+	FIELD(o, fowner, file, 9999, EINVAL);
+	FIELD(o, fowner, file, AS(task, find(CKPT_REC_TASK, 0))->cred, EINVAL);
+	FIELD(o, fowner, flags, 8, EOPNOTSUPP);
+	FIELD(o, fowner, flags, 0, EINVAL);
+	FIELD(o, fowner, flags, CKPT_FOWNER_SET | CKPT_FOWNER_LISTED, EINVAL);
+	/* Of a timerfd no signal ever comes. */
+	FIELD(o, fowner, flags, CKPT_FOWNER_FLAGS_ALL, EINVAL);
+	FIELD(o, fowner, type, 3, EINVAL);
+	FIELD(o, fowner, task, 1, EINVAL);
+	FIELD(o, fowner, sig, 65, EINVAL);
+	FIELD(o, fowner, sig, 0x80000000, EINVAL);
+	FIELD(o, fowner, fd, 5, EINVAL);
+	FIELD(o, fowner, fd, 0x80000000, EINVAL);
+
+	ASSERT_EQ(0, AS(proc, p)->task);
+	ASSERT_EQ(CKPT_PROC_NO_TASK, AS(proc, q)->task);
+	len = AS(proc, p)->mount_len;
+	FIELD(p, proc, file, null, EINVAL);
+	FIELD(p, proc, flags, 2, EOPNOTSUPP);
+	FIELD(p, proc, task, 1, EINVAL);
+	FIELD(p, proc, task, CKPT_PROC_NO_TASK, EINVAL);
+	FIELD(p, proc, mount_len, 0, EINVAL);
+	FIELD(p, proc, mount_len, len - 1, ESTALE);
+	FIELD(p, proc, mount_len, 9999, EINVAL);
+	FIELD(q, proc, task, 0, EINVAL);
+	FIELD(q, proc, mount_len, len, EINVAL);
+	FIELD(q, proc, flags, CKPT_PROC_THREAD, EINVAL);
 	EXPECT_CASES();
 }
 
