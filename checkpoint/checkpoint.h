@@ -997,6 +997,14 @@ int checkpoint_proc(struct ckpt_ctx *ctx, struct file *file, u32 objref);
 struct file *restore_proc(struct ckpt_restart *rs, const struct ckpt_rec *r);
 void restore_procs_start(struct ckpt_restart *rs);
 
+/* ---- inotify.c ----------------------------------------------------------- */
+
+bool ckpt_is_inotify(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_inotify_problem(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_inotify(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+struct file *restore_inotify(struct ckpt_restart *rs, const struct ckpt_rec *r);
+void restore_inotifies_start(struct ckpt_restart *rs);
+
 /* ---- cred.c ---------------------------------------------------------------- */
 
 bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap);

@@ -271,6 +271,13 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.problem	= ckpt_proc_problem,
 		.checkpoint	= checkpoint_proc,
 		.restore	= restore_proc,
+	}, {
+		.kind		= CKPT_FILE_INOTIFY,
+		.part		= CKPT_REC_INOTIFY,
+		.match		= ckpt_is_inotify,
+		.problem	= ckpt_inotify_problem,
+		.checkpoint	= checkpoint_inotify,
+		.restore	= restore_inotify,
 	},
 };
 

@@ -45,6 +45,7 @@
 	x(LOCKS, locks, 24, none)				\
 	x(FOWNER, fowner, 48, none)				\
 	x(PROC, proc, 32, none)					\
+	x(INOTIFY, inotify, 40, zeros)				\
 	x(FILES, files, 24, none)				\
 	x(FS, fs, 32, none)					\
 	x(SIGHAND, sighand, 24, none)				\

@@ -28,6 +28,7 @@ static const char *ckpt_posix_problem(struct ckpt_ctx *ctx,
 				      struct file_lock_context *flctx,
 				      const struct files_struct *table)
 {
+	const char *why = NULL;
 	struct ckpt_obj *obj;
 	struct file_lock *fl;
 
@@ -38,9 +39,9 @@ static const char *ckpt_posix_problem(struct ckpt_ctx *ctx,
 		/* Each close() of a descriptor takes the locks away. */
 		obj = ckpt_obj_find_typed(ctx, fl->c.flc_file, CKPT_OBJ_FILE);
 		if (!obj || !obj->has_fd)
-			return "has a lock by a file without descriptors, which cannot be saved yet";
+			why = "has a lock by a file without descriptors, which cannot be saved yet";
 	}
-	return NULL;
+	return why;
 }
 
 /* Those of file servers are no leases of F_SETLEASE. */

@@ -402,6 +402,7 @@ void ckpt_restart_start(struct ckpt_restart *rs)
 	restore_epolls_start(rs);
 	restore_fowners_start(rs);
 	restore_procs_start(rs);
+	restore_inotifies_start(rs);
 	restore_timerfds_start(rs);
 }
 

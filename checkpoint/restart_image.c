@@ -345,6 +345,7 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_SIGNALFD:
 	case CKPT_REC_PIDFD:
 	case CKPT_REC_PROC:
+	case CKPT_REC_INOTIFY:
 		return ckpt_add_file_part(rs, r);
 	case CKPT_REC_EPOLL:
 		return ckpt_add_link(rs, r);

@@ -11,6 +11,7 @@
 
 struct dentry;
 struct file;
+struct inode;
 struct mm_struct;
 struct pid;
 struct sighand_struct;
@@ -96,6 +97,46 @@ struct ckpt_proc {
 	struct mm_struct *mm;
 };
 
+/**
+ * struct ckpt_watch - what an inotify watches
+ * @inode: what is watched
+ * @wd: watch descriptor
+ * @mask: IN_*
+ */
+struct ckpt_watch {
+	struct inode *inode;
+	int wd;
+	u32 mask;
+};
+
+/**
+ * struct ckpt_watch_event - what an inotify has still to tell
+ * @wd: watch descriptor
+ * @mask: IN_*
+ * @on_child: it is of a file and told by its directory
+ * @cookie: the same for both events of a rename()
+ * @name: not ended by a NUL
+ * @name_len: its length
+ */
+struct ckpt_watch_event {
+	int wd;
+	u32 mask;
+	bool on_child;
+	u32 cookie;
+	const char *name;
+	u32 name_len;
+};
+
+bool ckpt_inotify_get(struct file *file, u32 *next_wd);
+int ckpt_inotify_watches(struct file *file, struct ckpt_watch **watches, u32 *nr);
+void ckpt_inotify_events(struct file *file,
+			 void (*fn)(void *arg, const struct ckpt_watch_event *e),
+			 void *arg);
+struct file *ckpt_inotify_make(void);
+void ckpt_inotify_set_next(struct file *file, u32 next_wd);
+int ckpt_inotify_add(struct file *file, struct inode *inode, int wd);
+void ckpt_inotify_enable(struct file *file, int wd, u32 mask);
+int ckpt_inotify_queue(struct file *file, const struct ckpt_watch_event *e);
 bool ckpt_proc_get(struct file *file, struct ckpt_proc *state);
 void ckpt_proc_set_mm(struct file *file, struct mm_struct *mm);
 struct file *ckpt_take_fd(int fd);

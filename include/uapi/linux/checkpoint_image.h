@@ -95,6 +95,7 @@ struct ckpt_hdr {
  * @CKPT_REC_LOCKS: &struct ckpt_rec_locks, behind all objects
  * @CKPT_REC_FOWNER: &struct ckpt_rec_fowner, behind all objects
  * @CKPT_REC_PROC: &struct ckpt_rec_proc, follows FILE
+ * @CKPT_REC_INOTIFY: &struct ckpt_rec_inotify, follows FILE
  * @CKPT_REC_COW: &struct ckpt_rec_cow, among the PAGES records
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
@@ -135,6 +136,7 @@ enum ckpt_rec_type {
 	CKPT_REC_LOCKS		= 45,
 	CKPT_REC_FOWNER		= 46,
 	CKPT_REC_PROC		= 47,
+	CKPT_REC_INOTIFY	= 48,
 	CKPT_REC_COW		= 55,
 
 	CKPT_REC_X86_CPU	= 64,
@@ -493,6 +495,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_NODE	= 21,	/* symbolic link, FIFO... with O_PATH, by path */
 	CKPT_FILE_KERNFS = 22,	/* text of sysfs or of a control group, by path */
 	CKPT_FILE_PROC	= 23,	/* text of proc, see &struct ckpt_rec_proc */
+	CKPT_FILE_INOTIFY = 24,	/* see &struct ckpt_rec_inotify */
 };
 
 /* ckpt_rec_file.flags */
@@ -864,6 +867,61 @@ struct ckpt_rec_proc {
 	__u32 flags;
 	__u32 task;
 	__u32 mount_len;
+};
+
+/**
+ * struct ckpt_inotify_watch - what an inotify watches; the path follows
+ * @wd: watch descriptor
+ * @mask: IN_*
+ * @path_len: bytes of path with its NUL, which are filled up to a multiple of 8
+ * @__reserved: zero
+ */
+struct ckpt_inotify_watch {
+	__s32 wd;
+	__u32 mask;
+	__u32 path_len;
+	__u32 __reserved;
+};
+
+/* ckpt_inotify_event.flags */
+#define CKPT_INOTIFY_ON_CHILD	(1U << 0)	/* of a file, told by its directory */
+
+/**
+ * struct ckpt_inotify_event - what an inotify has still to tell; a name follows
+ * @wd: watch descriptor, which may be no more; -1 with IN_Q_OVERFLOW
+ * @mask: IN_*
+ * @cookie: the same for both events of a rename()
+ * @name_len: bytes of name without a NUL, which are filled up to a multiple of 8
+ * @flags: CKPT_INOTIFY_*
+ * @__reserved: zero
+ */
+struct ckpt_inotify_event {
+	__s32 wd;
+	__u32 mask;
+	__u32 cookie;
+	__u32 name_len;
+	__u32 flags;
+	__u32 __reserved;
+};
+
+/**
+ * struct ckpt_rec_inotify - an inotify
+ * @h: header
+ * @file: objref of the open file
+ * @nr_watches: number of &struct ckpt_inotify_watch that follow
+ * @nr_events: number of &struct ckpt_inotify_event behind them, oldest first
+ * @next_wd: where the search for the next watch descriptor begins
+ * @var_len: bytes of both
+ * @__reserved: zero
+ */
+struct ckpt_rec_inotify {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 nr_watches;
+	__u32 nr_events;
+	__u32 next_wd;
+	__u32 var_len;
+	__u32 __reserved;
 };
 
 /* ckpt_rec_pidfd.flags */

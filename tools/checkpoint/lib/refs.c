@@ -239,6 +239,7 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	case CKPT_REC_SIGNALFD:
 	case CKPT_REC_PIDFD:
 	case CKPT_REC_PROC:
+	case CKPT_REC_INOTIFY:
 		return must_refer(img, part->file, CKPT_REC_FILE);
 	case CKPT_REC_EPOLL:
 		return check_epoll(img, r);

@@ -26,7 +26,6 @@
 #include <netinet/in.h>
 #include <sys/fanotify.h>
 #include <sys/file.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -97,24 +96,6 @@ static void set_datagram(void)
 }
 
 SET(netlink, socket(AF_NETLINK, SOCK_RAW, 0))
-
-static void set_inotify(void)
-{
-	as(10, inotify_init());
-	MUST(inotify_add_watch(10, DIRECTORY, IN_CREATE) == 1);
-	MUST(!mkdir(DIRECTORY "/new", 0755));
-}
-
-static void use_inotify(void)
-{
-	struct {
-		struct inotify_event e;
-		char name[16];
-	} event;
-
-	MUST(read(10, &event, sizeof(event)) > 0 && event.e.wd == 1);
-	MUST(event.e.mask == (IN_CREATE | IN_ISDIR));
-}
 
 SET(fanotify, fanotify_init(FAN_CLASS_NOTIF, O_RDONLY))
 SET(userfaultfd, syscall(SYS_userfaultfd, UFFD_USER_MODE_ONLY))
@@ -457,7 +438,6 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 KIND(stream, reads_back, "socket:[", "socket_file_ops");
 KIND(datagram, reads_back, "socket:[", "socket_file_ops");
 KIND(netlink, NULL, "socket:[", "socket_file_ops");
-KIND(inotify, use_inotify, "anon_inode:inotify", "inotify_fops");
 KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
 KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
 KIND(huge, NULL, "/memfd:huge (deleted)", "hugetlbfs_file_operations");

@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/xattr.h>
@@ -95,6 +96,10 @@ static void open_fds(void)
 	waitpid(pid, NULL, 0);
 	syscall(SYS_pidfd_open, getpid(), 0);
 	fcntl(fds[1], F_SETOWN, getpid());
+	i = inotify_init();
+	mkdir("/tmp/watched", 0755);
+	inotify_add_watch(i, "/tmp/watched", IN_ATTRIB);
+	chmod("/tmp/watched", 0700);
 	open("/proc/self/stat", O_RDONLY);
 	open("/proc/version", O_RDONLY);
 	fcntl(fds[0], F_SETLK, &lock);
@@ -951,6 +956,55 @@ TEST_F_TIMEOUT(image, hostile_owners, 120)
 	FIELD(q, proc, task, 0, EINVAL);
 	FIELD(q, proc, mount_len, len, EINVAL);
 	FIELD(q, proc, flags, CKPT_PROC_THREAD, EINVAL);
+	EXPECT_CASES();
+}
+
+TEST_F_TIMEOUT(image, hostile_inotify, 120)
+{
+	uint32_t null = AS(file, &recs[self->devnull])->objref;
+	struct rec *r = find(CKPT_REC_INOTIFY, 0);
+	/* A watch with "/tmp/watched", and an event without a name. */
+	const size_t path = sizeof(struct ckpt_inotify_watch), event = path + 16;
+
+	ASSERT_NE(NULL, r);
+	ASSERT_EQ(1, AS(inotify, r)->nr_watches);
+	ASSERT_EQ(1, AS(inotify, r)->nr_events);
+	ASSERT_EQ(event + sizeof(struct ckpt_inotify_event), AS(inotify, r)->var_len);
+
+#define WATCH(f, value, err)						\
+	VAR(r, "watch." #f, offsetof(struct ckpt_inotify_watch, f), 4, value, err)
+#define EVENT(f, value, err)						\
+	VAR(r, "event." #f, event + offsetof(struct ckpt_inotify_event, f), 4, value, err)
+
+	FIELD(r, inotify, file, null, EINVAL);
+	FIELD(r, inotify, nr_watches, 2, EINVAL);
+	FIELD(r, inotify, nr_watches, 0xffffffff, EINVAL);
+	FIELD(r, inotify, nr_events, 0, EINVAL);
+	FIELD(r, inotify, nr_events, 2, EINVAL);
+	FIELD(r, inotify, next_wd, 0x80000000, EINVAL);
+	FIELD(r, inotify, var_len, 0, EINVAL);
+	FIELD(r, inotify, var_len, 0xfffffff8, EINVAL);
+	FIELD(r, inotify, __reserved, 1, EPROTONOSUPPORT);
+	WATCH(wd, 0, EINVAL);
+	WATCH(wd, 0x80000000, EINVAL);
+	WATCH(mask, 0, EINVAL);
+	WATCH(mask, IN_IGNORED, EINVAL);
+	WATCH(mask, IN_MASK_ADD, EINVAL);
+	WATCH(path_len, 0, EINVAL);
+	WATCH(path_len, 5, EINVAL);
+	WATCH(path_len, 0xffffffff, EINVAL);
+	WATCH(__reserved, 1, EINVAL);
+	VAR(r, "path", path, 1, 'x', EINVAL);
+	VAR(r, "path", path + 5, 1, 'x', ENOENT);
+	EVENT(wd, 0, EINVAL);
+	EVENT(wd, 0xffffffff, EINVAL);
+	EVENT(mask, 0, EINVAL);
+	EVENT(mask, IN_Q_OVERFLOW, EINVAL);
+	EVENT(mask, IN_ONESHOT, EINVAL);
+	EVENT(name_len, 1, EINVAL);
+	EVENT(name_len, 0xffffffff, EINVAL);
+	EVENT(flags, 2, EINVAL);
+	EVENT(__reserved, 1, EINVAL);
 	EXPECT_CASES();
 }
 

@@ -555,7 +555,7 @@ TEST_F(inherit, unlocked_after_failure)
 	fd = open(B, O_RDWR | O_CLOEXEC);
 	ASSERT_EQ(0, lock(fd, F_OFD_SETLK, F_WRLCK, 0, 1));
 	EXPECT_EQ(-EBUSY, restart_with(self->pid, 0, &in, 1));
-	EXPECT_TRUE(strstr(ckpt_log_text, "has locks of its own, which stay"));
+	EXPECT_TRUE(!!strstr(ckpt_log_text, "has locks of its own, which stay"));
 	EXPECT_TRUE(can_flock(DIRECTORY "/c", LOCK_SH));
 	EXPECT_FALSE(can_flock(DIRECTORY "/c", LOCK_EX));
 	close(fd);
@@ -571,7 +571,7 @@ TEST_F(inherit, wrong_mode)
 	ckpt_save_and_kill(_metadata, self->pid);
 	in.fd = open(B, O_RDONLY | O_CLOEXEC);
 	EXPECT_EQ(-EBADF, restart_with(self->pid, 0, &in, 1));
-	EXPECT_TRUE(strstr(ckpt_log_text, B " is not open for a POSIX lock for writing"));
+	EXPECT_TRUE(!!strstr(ckpt_log_text, B " is not open for a POSIX lock for writing"));
 	close(in.fd);
 	in.fd = -1;
 	self->pid = 0;
