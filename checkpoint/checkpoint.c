@@ -139,7 +139,9 @@ static int ckpt_check(struct ckpt_ctx *ctx)
 		cond_resched();
 	}
 	ckpt_check_strangers(ctx);
-	ret = ckpt_check_leaks(ctx);
+	ret = ckpt_check_in_flight(ctx);
+	if (!ret)
+		ret = ckpt_check_leaks(ctx);
 	if (ret)
 		return ret;
 	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_CHECKED);
@@ -229,6 +231,8 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 			ret = -EINTR;
 		cond_resched();
 	}
+	if (!ret)
+		ret = checkpoint_unix_queues(ctx);
 	if (!ret)
 		ret = checkpoint_epolls(ctx);
 	if (!ret)

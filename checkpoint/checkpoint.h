@@ -37,6 +37,7 @@ struct k_itimer;
 struct nsproxy;
 struct pid_namespace;
 struct seccomp_filter;
+struct socket;
 
 /* Of current, or of a task whose siglock or freeze keeps it from exiting. */
 static inline struct sighand_struct *ckpt_sighand(struct task_struct *t)
@@ -637,6 +638,9 @@ enum ckpt_phase {
  * @late: other records that are for when all objects are there: LOCKS,
  *	FOWNER
  * @nr_late: their number
+ * @sockets: UNIX_SOCK and UNIX_MSG records
+ * @nr_sockets: their number
+ * @stand_ins: objref of a socket to who is its other end for the time being
  * @pids: pid in the image to index, of leaders
  * @ghosts: ids whose leader is gone: number in the image to struct pid
  * @families: number to &struct ckpt_family, see cow.c
@@ -688,6 +692,9 @@ struct ckpt_restart {
 	unsigned long nr_links;
 	struct xarray late;
 	unsigned long nr_late;
+	struct xarray sockets;
+	unsigned long nr_sockets;
+	struct xarray stand_ins;
 	struct xarray pids;
 	struct xarray ghosts;
 	struct xarray families;
@@ -755,6 +762,8 @@ void ckpt_restart_cancel(struct ckpt_restart *rs, const char *why);
 int ckpt_collect(struct ckpt_ctx *ctx);
 int ckpt_check_leaks(struct ckpt_ctx *ctx);
 int ckpt_check_output(struct ckpt_ctx *ctx);
+void ckpt_file_holder(struct ckpt_ctx *ctx, struct file *file, char *who,
+		      size_t size);
 
 /* ---- task.c ------------------------------------------------------------ */
 
@@ -921,11 +930,42 @@ void restore_epolls_start(struct ckpt_restart *rs);
 
 /* ---- pidfd.c ------------------------------------------------------------ */
 
+int ckpt_pid_task(struct ckpt_ctx *ctx, struct pid *pid);
+struct pid *ckpt_dead_pid(struct ckpt_restart *rs, u64 id, pid_t nr);
 bool ckpt_is_pidfd(struct ckpt_ctx *ctx, struct file *file);
 const char *ckpt_pidfd_problem(struct ckpt_ctx *ctx, struct file *file);
 int checkpoint_pidfd(struct ckpt_ctx *ctx, struct file *file, u32 objref);
 struct file *restore_pidfd(struct ckpt_restart *rs, const struct ckpt_rec *r);
 void restore_pidfds_done(struct ckpt_restart *rs);
+
+/* ---- cred.c -------------------------------------------------------------- */
+
+bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap);
+bool ckpt_gid_allowed(const struct cred *old, kgid_t gid, bool cap);
+
+/* ---- socket.c, unix.c ---------------------------------------------------- */
+
+const char *ckpt_family_problem(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_sock_problem(struct ckpt_ctx *ctx, struct socket *sock);
+void ckpt_save_sock(const struct socket *sock, struct ckpt_sock *out);
+bool ckpt_save_sock_pid(struct ckpt_ctx *ctx, struct pid *pid,
+			struct ckpt_sock_pid *out);
+int restore_sock_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		       const struct ckpt_sock *saved);
+int restore_sock(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		 struct socket *sock, const struct ckpt_sock *saved);
+struct pid *restore_sock_pid(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			     const struct ckpt_sock_pid *saved);
+
+bool ckpt_is_unix(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_unix_problem(struct ckpt_ctx *ctx, struct file *file);
+int ckpt_collect_in_flight(struct ckpt_ctx *ctx);
+int ckpt_check_in_flight(struct ckpt_ctx *ctx);
+int checkpoint_unix(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+int checkpoint_unix_queues(struct ckpt_ctx *ctx);
+struct file *restore_unix(struct ckpt_restart *rs, const struct ckpt_rec *r);
+int restore_unix_links(struct ckpt_restart *rs);
+void restore_unix_done(struct ckpt_restart *rs);
 
 /* ---- pipe.c -------------------------------------------------------------- */
 

@@ -75,7 +75,7 @@ int ckpt_collect(struct ckpt_ctx *ctx)
 			ret = ckpt_collect_task(ctx, ctx->tasks[i].t);
 		cond_resched();
 	}
-	return ret;
+	return ret ?: ckpt_collect_in_flight(ctx);
 }
 
 /* References that neither the tree nor this very call holds. */
@@ -94,8 +94,11 @@ static long ckpt_excess(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 {
 	if (!ckpt_obj_ops(obj->type)->users)
 		return 0;
+	/* An end of a pair cannot be parted from the other. */
 	if ((obj->type == CKPT_OBJ_FILE || obj->type == CKPT_OBJ_INODE) &&
-	    ((ctx->flags & CHECKPOINT_SUBTREE) || !obj->has_fd))
+	    (((ctx->flags & CHECKPOINT_SUBTREE) &&
+	      !(obj->type == CKPT_OBJ_FILE && ckpt_is_unix(ctx, obj->ptr))) ||
+	     !obj->has_fd))
 		return 0;
 	return ckpt_held_outside(ctx, obj);
 }
@@ -157,20 +160,46 @@ static struct task_struct *ckpt_find_holder(struct ckpt_ctx *ctx,
 	return found;
 }
 
+static void ckpt_holder_name(struct ckpt_ctx *ctx, const struct ckpt_obj *obj,
+			     char *who, size_t size)
+{
+	struct task_struct *holder = ckpt_find_holder(ctx, obj);
+
+	if (!holder) {
+		strscpy(who, "somebody outside", size);
+		return;
+	}
+	snprintf(who, size, "pid %d (%*pE), which is outside", task_pid_vnr(holder),
+		 (int)strnlen(holder->comm, sizeof(holder->comm)), holder->comm);
+	put_task_struct(holder);
+}
+
+/**
+ * ckpt_file_holder - who outside has an open file?
+ * @ctx: the checkpoint
+ * @file: the file, to be compared only
+ * @who: out, text
+ * @size: of @who
+ */
+void ckpt_file_holder(struct ckpt_ctx *ctx, struct file *file, char *who,
+		      size_t size)
+{
+	const struct ckpt_obj obj = { .ptr = file, .type = CKPT_OBJ_FILE };
+
+	ckpt_holder_name(ctx, &obj, who, size);
+}
+
 static void ckpt_refuse_leak(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 {
 	struct task_struct *t = ctx->root_task;
-	struct task_struct *holder = ckpt_find_holder(ctx, obj);
-	char who[64] = "somebody outside";
+	char who[64];
 
-	if (holder) {
-		snprintf(who, sizeof(who), "pid %d (%*pE), which is outside",
-			 task_pid_vnr(holder),
-			 (int)strnlen(holder->comm, sizeof(holder->comm)),
-			 holder->comm);
-		put_task_struct(holder);
-	}
-	if (obj->type == CKPT_OBJ_FILE)
+	ckpt_holder_name(ctx, obj, who, sizeof(who));
+	if (obj->type == CKPT_OBJ_FILE && ckpt_is_unix(ctx, obj->ptr))
+		ckpt_refuse(ctx, t, "has the socket %s in common with %s",
+			    ckpt_log_path(&ctx->log, &((struct file *)obj->ptr)->f_path),
+			    who);
+	else if (obj->type == CKPT_OBJ_FILE)
 		ckpt_refuse(ctx, t,
 			    "has the open file %s in common with %s; with CHECKPOINT_SUBTREE a restart parts them",
 			    ckpt_log_path(&ctx->log, &((struct file *)obj->ptr)->f_path),

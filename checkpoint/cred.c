@@ -55,12 +55,12 @@ static int checkpoint_cred(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 }
 
 /**
- * ckpt_uid_allowed - could somebody take this user id?
- * @old: what he has
+ * ckpt_uid_allowed - may somebody have a user id by setresuid()?
+ * @old: who
  * @uid: the id
- * @cap: he has CAP_SETUID
+ * @cap: has CAP_SETUID
  *
- * Return: true if he could.
+ * Return: true if so.
  */
 bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap)
 {
@@ -69,7 +69,15 @@ bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap)
 		uid_eq(uid, old->suid));
 }
 
-static bool ckpt_gid_allowed(const struct cred *old, kgid_t gid, bool cap)
+/**
+ * ckpt_gid_allowed - may somebody have a group id by setresgid()?
+ * @old: who
+ * @gid: the id
+ * @cap: has CAP_SETGID
+ *
+ * Return: true if so.
+ */
+bool ckpt_gid_allowed(const struct cred *old, kgid_t gid, bool cap)
 {
 	return gid_valid(gid) &&
 	       (cap || gid_eq(gid, old->gid) || gid_eq(gid, old->egid) ||

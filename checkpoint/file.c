@@ -278,6 +278,13 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.problem	= ckpt_inotify_problem,
 		.checkpoint	= checkpoint_inotify,
 		.restore	= restore_inotify,
+	}, {
+		.kind		= CKPT_FILE_UNIX,
+		.part		= CKPT_REC_UNIX_SOCK,
+		.match		= ckpt_is_unix,
+		.problem	= ckpt_unix_problem,
+		.checkpoint	= checkpoint_unix,
+		.restore	= restore_unix,
 	},
 };
 
@@ -413,12 +420,13 @@ void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
 	const struct ckpt_file_ops *kind = ckpt_file_kind(ctx, file);
 	const char *why;
 
-	if (!kind) {
+	why = kind ? ckpt_file_problem(ctx, t, file, kind) :
+		     ckpt_family_problem(ctx, file);
+	if (!kind && !why) {
 		ckpt_refuse(ctx, t, "%s -> %s: %ps cannot be saved yet", what,
 			    ckpt_log_path(&ctx->log, &file->f_path), file->f_op);
 		return;
 	}
-	why = ckpt_file_problem(ctx, t, file, kind);
 	if (why)
 		ckpt_refuse(ctx, t, "%s -> %s %s", what,
 			    ckpt_log_path(&ctx->log, &file->f_path), why);

@@ -24,14 +24,21 @@ bool ckpt_is_pidfd(struct ckpt_ctx *ctx, struct file *file)
 	return !IS_ERR(pidfd_pid(file));
 }
 
-/* Index of the task, -ENOENT if it is outside, another error if it is no more. */
-static int ckpt_pidfd_task(struct ckpt_ctx *ctx, struct file *file)
+/**
+ * ckpt_pid_task - whose pid is it?
+ * @ctx: the checkpoint
+ * @pid: the pid
+ *
+ * Return: index of the task, -ENOENT if it is outside, another negative errno
+ * if it is no more.
+ */
+int ckpt_pid_task(struct ckpt_ctx *ctx, struct pid *pid)
 {
 	struct task_struct *t;
 	int index = -ESRCH;
 
 	rcu_read_lock();
-	t = pid_task(pidfd_pid(file), PIDTYPE_PID);
+	t = pid_task(pid, PIDTYPE_PID);
 	if (t) {
 		index = ckpt_task_index(ctx, t);
 		/* Another thread than the first is gone as soon as it has exited. */
@@ -53,7 +60,7 @@ const char *ckpt_pidfd_problem(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct task_struct *t;
 
-	if (ckpt_pidfd_task(ctx, file) != -ENOENT)
+	if (ckpt_pid_task(ctx, pidfd_pid(file)) != -ENOENT)
 		return NULL;
 	rcu_read_lock();
 	t = pid_task(pidfd_pid(file), PIDTYPE_PID);
@@ -75,7 +82,7 @@ const char *ckpt_pidfd_problem(struct ckpt_ctx *ctx, struct file *file)
  */
 int checkpoint_pidfd(struct ckpt_ctx *ctx, struct file *file, u32 objref)
 {
-	int index = ckpt_pidfd_task(ctx, file);
+	int index = ckpt_pid_task(ctx, pidfd_pid(file));
 	struct ckpt_rec_pidfd *rec;
 
 	rec = ckpt_rec_new(ctx, pidfd, CKPT_REC_PIDFD, 0);
@@ -95,15 +102,32 @@ int checkpoint_pidfd(struct ckpt_ctx *ctx, struct file *file, u32 objref)
 
 /* ---- restoring -------------------------------------------------------------- */
 
-/* Of nobody any more; the same for all pidfds of one. Its number is free again. */
-static struct pid *ckpt_dead_pid(struct ckpt_restart *rs, u64 id)
+/**
+ * ckpt_dead_pid - a pid of nobody any more
+ * @rs: the restart
+ * @id: of the process; what refers to the same gets the same
+ * @nr: the number that it had, or 0 where that cannot be seen
+ *
+ * Its number is free again. Another one, if it is somebody else's now.
+ *
+ * Return: the pid with a reference, or an ERR_PTR().
+ */
+struct pid *ckpt_dead_pid(struct ckpt_restart *rs, u64 id, pid_t nr)
 {
+	struct task_struct *root = ckpt_member_task(ckpt_member(rs, 0));
+	struct pid_namespace *ns = task_active_pid_ns(root);
 	struct pid *pid = xa_load(&rs->dead, id);
 	int ret;
 
 	if (pid)
 		return get_pid(pid);
-	pid = alloc_pid(task_active_pid_ns(current), NULL, 0);
+	pid = alloc_pid(ns, &nr, !!nr);
+	if (IS_ERR(pid) && nr) {
+		ckpt_log(&rs->log,
+			 "note: a socket will tell of another pid than %d, of a process that is no more",
+			 nr);
+		pid = alloc_pid(ns, NULL, 0);
+	}
 	if (IS_ERR(pid))
 		return pid;
 	get_pid(pid);
@@ -126,7 +150,7 @@ static struct pid *ckpt_pidfd_pid(struct ckpt_restart *rs,
 	if (rec->flags & ~CKPT_PIDFD_FLAGS_ALL)
 		return ERR_PTR(ckpt_bad(rs, part, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags));
 	if (rec->flags & CKPT_PIDFD_DEAD)
-		return ckpt_dead_pid(rs, rec->id);
+		return ckpt_dead_pid(rs, rec->id, 0);
 	m = ckpt_member(rs, rec->task);
 	if (!m)
 		return ERR_PTR(ckpt_bad(rs, part, -EINVAL, "there is no task %u", rec->task));

@@ -66,6 +66,8 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	xa_init_flags(&rs->dead, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->links, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->late, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&rs->sockets, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&rs->stand_ins, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pids, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->ghosts, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->families, XA_FLAGS_ACCOUNT);
@@ -96,6 +98,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	restore_pipes_done(rs);
 	restore_inodes_done(rs);
 	restore_locks_undo(rs);
+	restore_unix_done(rs);
 	xa_for_each(&rs->members, i, m) {
 		ckpt_member_release(m);
 		if (m->t)
@@ -292,8 +295,8 @@ int ckpt_member_build(struct ckpt_member *m)
 	trace_restart_stage(current, CKPT_STAGE_CHECKED_IMAGE);
 	ret = ckpt_make_objects(m);
 	if (!ret && m->index + 1 == m->rs->nr_members)
-		ret = restore_epolls(m->rs) ?: restore_fowners(m->rs) ?:
-		      restore_locks(m->rs);
+		ret = restore_unix_links(m->rs) ?: restore_epolls(m->rs) ?:
+		      restore_fowners(m->rs) ?: restore_locks(m->rs);
 	if (ret)
 		return ret;
 	trace_restart_stage(current, CKPT_STAGE_OBJECTS);

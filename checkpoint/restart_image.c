@@ -307,6 +307,22 @@ static int ckpt_add_late(struct ckpt_restart *rs, const struct ckpt_rec *r)
 				      GFP_KERNEL_ACCOUNT));
 }
 
+/* Sockets and what waits in them, for when all objects are there. */
+static int ckpt_add_socket(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	struct ckpt_robj *obj = ckpt_part_of(rs, r);
+	int ret = 0;
+
+	if (!obj)
+		return -EINVAL;
+	if (r->type == CKPT_REC_UNIX_SOCK)
+		ret = ckpt_set_once(rs, &obj->part, r);
+	else if (!obj->part || obj->part->type != CKPT_REC_UNIX_SOCK)
+		ret = ckpt_bad(rs, r, -EINVAL, "belongs to a file of another kind");
+	return ret ?: xa_err(xa_store(&rs->sockets, rs->nr_sockets++, (void *)r,
+				      GFP_KERNEL_ACCOUNT));
+}
+
 static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	switch (r->type) {
@@ -347,6 +363,9 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_PROC:
 	case CKPT_REC_INOTIFY:
 		return ckpt_add_file_part(rs, r);
+	case CKPT_REC_UNIX_SOCK:
+	case CKPT_REC_UNIX_MSG:
+		return ckpt_add_socket(rs, r);
 	case CKPT_REC_EPOLL:
 		return ckpt_add_link(rs, r);
 	case CKPT_REC_LOCKS:

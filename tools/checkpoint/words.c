@@ -24,6 +24,7 @@ const char *file_kind_name(__u32 kind)
 		[CKPT_FILE_PIDFD] = "pidfd",
 		[CKPT_FILE_INODE] = "unnamed file",
 		[CKPT_FILE_INODE_MADE] = "unnamed file",
+		[CKPT_FILE_UNIX] = "socket",
 		[CKPT_FILE_NODE] = "location",
 		[CKPT_FILE_KERNFS] = "kernel text",
 		[CKPT_FILE_PROC] = "proc",

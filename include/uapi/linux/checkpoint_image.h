@@ -97,6 +97,8 @@ struct ckpt_hdr {
  * @CKPT_REC_PROC: &struct ckpt_rec_proc, follows FILE
  * @CKPT_REC_INOTIFY: &struct ckpt_rec_inotify, follows FILE
  * @CKPT_REC_COW: &struct ckpt_rec_cow, among the PAGES records
+ * @CKPT_REC_UNIX_SOCK: &struct ckpt_rec_unix_sock, follows FILE
+ * @CKPT_REC_UNIX_MSG: &struct ckpt_rec_unix_msg, behind all tasks
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
@@ -133,6 +135,8 @@ enum ckpt_rec_type {
 	CKPT_REC_EPOLL		= 34,
 	CKPT_REC_PIDFD		= 35,
 	CKPT_REC_INODE		= 36,
+	CKPT_REC_UNIX_SOCK	= 39,
+	CKPT_REC_UNIX_MSG	= 40,
 	CKPT_REC_LOCKS		= 45,
 	CKPT_REC_FOWNER		= 46,
 	CKPT_REC_PROC		= 47,
@@ -492,6 +496,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_PIDFD	= 13,	/* see &struct ckpt_rec_pidfd */
 	CKPT_FILE_INODE	= 14,	/* see &struct ckpt_rec_inode */
 	CKPT_FILE_INODE_MADE = 15, /* likewise, and made with its inode */
+	CKPT_FILE_UNIX	= 18,	/* see &struct ckpt_rec_unix_sock */
 	CKPT_FILE_NODE	= 21,	/* symbolic link, FIFO... with O_PATH, by path */
 	CKPT_FILE_KERNFS = 22,	/* text of sysfs or of a control group, by path */
 	CKPT_FILE_PROC	= 23,	/* text of proc, see &struct ckpt_rec_proc */
@@ -945,6 +950,149 @@ struct ckpt_rec_pidfd {
 	__u32 task;
 	__u32 __reserved;
 	__u64 id;
+};
+
+/* ckpt_sock.flags; where no word is said what SO_* of that name sets */
+#define CKPT_SOCK_KEEPALIVE	(1U << 0)
+#define CKPT_SOCK_OOBINLINE	(1U << 1)
+#define CKPT_SOCK_LINGER	(1U << 2)
+#define CKPT_SOCK_BROADCAST	(1U << 3)
+#define CKPT_SOCK_DEBUG		(1U << 4)
+#define CKPT_SOCK_DONTROUTE	(1U << 5)
+#define CKPT_SOCK_RXQ_OVFL	(1U << 6)
+#define CKPT_SOCK_WIFI_STATUS	(1U << 7)
+#define CKPT_SOCK_NOFCS		(1U << 8)
+#define CKPT_SOCK_SELECT_ERR_QUEUE (1U << 9)
+#define CKPT_SOCK_RCVMARK	(1U << 10)
+#define CKPT_SOCK_REUSEADDR	(1U << 11)
+#define CKPT_SOCK_NO_CHECK	(1U << 12)
+#define CKPT_SOCK_PASSCRED	(1U << 13)
+#define CKPT_SOCK_PASSSEC	(1U << 14)
+#define CKPT_SOCK_PASSPIDFD	(1U << 15)
+#define CKPT_SOCK_SNDBUF_LOCK	(1U << 16)	/* the program has set SO_SNDBUF */
+#define CKPT_SOCK_RCVBUF_LOCK	(1U << 17)	/* or SO_RCVBUF */
+#define CKPT_SOCK_SHUT_RD	(1U << 18)	/* shutdown() of this side */
+#define CKPT_SOCK_SHUT_WR	(1U << 19)
+#define CKPT_SOCK_ALL		0xfffffU
+
+/* ckpt_sock.linger: for ever */
+#define CKPT_SOCK_LINGER_MAX	0xffffffffU
+
+/**
+ * struct ckpt_sock - what sockets of all families have
+ * @flags: CKPT_SOCK_*
+ * @err: errno that SO_ERROR tells
+ * @sndbuf: bytes, as SO_SNDBUF tells it
+ * @rcvbuf: bytes, as SO_RCVBUF tells it
+ * @rcvlowat: SO_RCVLOWAT
+ * @peek_off: SO_PEEK_OFF
+ * @priority: SO_PRIORITY
+ * @mark: SO_MARK
+ * @linger: SO_LINGER, seconds
+ * @rcvtimeo_usec: SO_RCVTIMEO, microseconds beyond @rcvtimeo_sec
+ * @sndtimeo_usec: SO_SNDTIMEO, likewise
+ * @__reserved: zero
+ * @rcvtimeo_sec: seconds; both zero: for ever; negative: not at all
+ * @sndtimeo_sec: likewise
+ */
+struct ckpt_sock {
+	__u32 flags;
+	__u32 err;
+	__u32 sndbuf;
+	__u32 rcvbuf;
+	__u32 rcvlowat;
+	__s32 peek_off;
+	__u32 priority;
+	__u32 mark;
+	__u32 linger;
+	__u32 rcvtimeo_usec;
+	__u32 sndtimeo_usec;
+	__u32 __reserved;
+	__s64 rcvtimeo_sec;
+	__s64 sndtimeo_sec;
+};
+
+/* ckpt_sock_pid.kind */
+#define CKPT_SOCK_PID_NONE	0U
+#define CKPT_SOCK_PID_TASK	1U	/* a process of the tree */
+#define CKPT_SOCK_PID_DEAD	2U	/* one that is no more */
+
+/**
+ * struct ckpt_sock_pid - a process that a socket knows
+ * @kind: CKPT_SOCK_PID_*
+ * @task: index of a process of the tree
+ * @pid: number that it had in the pid namespace of the root
+ * @__reserved: zero
+ * @id: with CKPT_SOCK_PID_DEAD: the same where the same process is meant
+ */
+struct ckpt_sock_pid {
+	__u32 kind;
+	__u32 task;
+	__u32 pid;
+	__u32 __reserved;
+	__u64 id;
+};
+
+#define CKPT_UNIX_CONNECTED	(1U << 0)	/* as socketpair() leaves it */
+#define CKPT_UNIX_PEER_CLOSED	(1U << 1)	/* its other end was closed */
+#define CKPT_UNIX_FLAGS_ALL	0x3U
+
+/**
+ * struct ckpt_rec_unix_sock - a socket of AF_UNIX without a name
+ * @h: header
+ * @file: objref of the open file
+ * @sock_type: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
+ * @flags: CKPT_UNIX_*
+ * @peer: objref of the open file of its other end, or 0
+ * @peer_cred: objref of the credentials that SO_PEERCRED tells, or 0
+ * @nr_msgs: number of UNIX_MSG records that wait in it
+ * @peer_pid: process that SO_PEERCRED tells
+ * @sock: what sockets of all families have
+ */
+struct ckpt_rec_unix_sock {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 sock_type;
+	__u32 flags;
+	__u32 peer;
+	__u32 peer_cred;
+	__u32 nr_msgs;
+	struct ckpt_sock_pid peer_pid;
+	struct ckpt_sock sock;
+};
+
+#define CKPT_UNIX_MSG_OOB	(1U << 0)	/* the out-of-band byte */
+/* What one message carries, SCM_MAX_FD. */
+#define CKPT_UNIX_MAX_FILES	253
+
+/**
+ * struct ckpt_rec_unix_msg - a message that waits in a socket of AF_UNIX
+ * @h: header
+ * @file: objref of the open file of the socket
+ * @flags: CKPT_UNIX_MSG_*
+ * @len: bytes of the message, with those that were read
+ * @consumed: bytes that were read, which do not follow
+ * @nr_files: open files on their way
+ * @var_len: bytes that follow: __u32 objrefs of the open files, then data
+ * @uid: of SCM_CREDENTIALS, -1: none
+ * @gid: likewise
+ * @pid: likewise
+ * @tstamp: CLOCK_REALTIME when it was sent, in ns, or 0
+ *
+ * The messages of a socket follow each other in their order.
+ */
+struct ckpt_rec_unix_msg {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 flags;
+	__u32 len;
+	__u32 consumed;
+	__u32 nr_files;
+	__u32 var_len;
+	__u32 uid;
+	__u32 gid;
+	struct ckpt_sock_pid pid;
+	__s64 tstamp;
 };
 
 #define CKPT_FD_CLOEXEC		(1U << 0)

@@ -55,6 +55,8 @@ static const struct rec_type types[] = {
 	REC(TIMERFD, timerfd, offset),
 	REC(SIGNALFD, signalfd, mask),
 	REC(PIDFD, pidfd, id),
+	REC(UNIX_SOCK, unix_sock, sock),
+	REC(UNIX_MSG, unix_msg, tstamp, COUNT(unix_msg, var_len, 1)),
 	REC(EPOLL, epoll, __reserved,
 	    COUNT(epoll, nr_items, sizeof(struct ckpt_epoll_item))),
 	REC(LOCKS, locks, nr_locks,

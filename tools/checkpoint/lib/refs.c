@@ -138,6 +138,23 @@ static int check_locks(struct ckpt_image *img, const struct ckpt_record *r)
 			  owner == CKPT_REC_FILES ? owner : CKPT_REC_FILE);
 }
 
+static int check_unix_msg(struct ckpt_image *img, const struct ckpt_record *r)
+{
+	const struct ckpt_rec_unix_msg *rec = r->fixed;
+	const __u32 *files = r->data;
+	__u32 i;
+
+	if (must_refer(img, rec->file, CKPT_REC_FILE))
+		return -1;
+	if (rec->nr_files > CKPT_UNIX_MAX_FILES ||
+	    rec->nr_files * sizeof(*files) > r->data_len)
+		return image_fail(img, EINVAL, "%u open files do not fit", rec->nr_files);
+	for (i = 0; i < rec->nr_files; i++)
+		if (must_refer(img, files[i], CKPT_REC_FILE))
+			return -1;
+	return 0;
+}
+
 static int check_mm(struct ckpt_image *img, const struct ckpt_record *r)
 {
 	const struct ckpt_rec_mm *rec = r->fixed;
@@ -222,6 +239,7 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	const struct ckpt_rec_pages *pages = r->fixed;
 	const struct ckpt_rec_seccomp *seccomp = r->fixed;
 	const struct ckpt_rec_eventfd *part = r->fixed;
+	const struct ckpt_rec_unix_sock *sock = r->fixed;
 
 	if (define(img, r))
 		return -1;
@@ -241,6 +259,13 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	case CKPT_REC_PROC:
 	case CKPT_REC_INOTIFY:
 		return must_refer(img, part->file, CKPT_REC_FILE);
+	case CKPT_REC_UNIX_SOCK:
+		/* Its other end may come later. */
+		if (refer(img, sock->peer_cred, CKPT_REC_CRED))
+			return -1;
+		return must_refer(img, part->file, CKPT_REC_FILE);
+	case CKPT_REC_UNIX_MSG:
+		return check_unix_msg(img, r);
 	case CKPT_REC_EPOLL:
 		return check_epoll(img, r);
 	case CKPT_REC_FOWNER:

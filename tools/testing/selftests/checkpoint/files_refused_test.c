@@ -69,16 +69,6 @@ static void reads_back(void)
 	MUST(read(10, buf, sizeof(buf)) == 4 && !memcmp(buf, "late", 4));
 }
 
-static void set_stream(void)
-{
-	int p[2];
-
-	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, p));
-	as(10, p[0]);
-	as(11, p[1]);
-	MUST(write(11, "early", 5) == 5);
-}
-
 static void set_datagram(void)
 {
 	struct sockaddr_in addr = {
@@ -435,9 +425,6 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 #define COVERED		"cannot be reached by its name: something is mounted over it"
 #define TOO_LONG	"has a path that is too long"
 
-KIND(stream, reads_back, "socket:[", "socket_file_ops");
-KIND(datagram, reads_back, "socket:[", "socket_file_ops");
-KIND(netlink, NULL, "socket:[", "socket_file_ops");
 KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
 KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
 KIND(huge, NULL, "/memfd:huge (deleted)", "hugetlbfs_file_operations");
@@ -471,6 +458,8 @@ FIXTURE_VARIANT_ADD(refused, perf)
 
 FILE_IS(path_of_pipe, NULL, NULL, "pipe:[", OUTSIDE);
 FILE_IS(deleted_name, NULL, NULL, A " (deleted)", RENAMED);
+FILE_IS(datagram, reads_back, NULL, "socket:[", "is a socket of family AF_INET, which cannot be saved yet");
+FILE_IS(netlink, NULL, NULL, "socket:[", "is a socket of family AF_NETLINK, which cannot be saved yet");
 FILE_IS(deleted_directory, NULL, NULL, DIRECTORY "/gone (deleted)", DELETED);
 FILE_IS(tmpfile_linked, NULL, NULL, DIRECTORY "/#", RENAMED);
 FILE_IS(mounted_over, NULL, NULL, MOUNT "/a", COVERED);

@@ -77,6 +77,8 @@ struct env {
 	int out;
 	pid_t child;
 	int fd[2];
+	int (*own)(struct env *e);
+	bool parted;
 	int id;
 	mqd_t mq;
 	aio_context_t aio;
@@ -613,6 +615,30 @@ static int make_unix_full(struct env *e)
 	return 0;
 }
 
+/*
+ * Sockets that two processes have are not saved, and it takes a while to be sure
+ * that both have them. So they are made by who uses them.
+ */
+#define OWN(name)					\
+static int own_##name(struct env *e)			\
+{							\
+	e->own = make_##name;				\
+	return 0;					\
+}
+
+OWN(stream)
+OWN(dgram)
+OWN(full_dgram)
+OWN(full_stream)
+OWN(unix_full)
+
+/* One end for each. */
+static int make_peers(struct env *e)
+{
+	e->parted = true;
+	return make_stream(e);
+}
+
 static long do_recv(struct env *e)
 {
 	char c;
@@ -908,10 +934,16 @@ static void begin_call(struct __test_metadata *_metadata, struct env *e,
 	e->child = fork();
 	ASSERT_LE(0, e->child);
 	if (!e->child) {
+		if (e->own && e->own(e))
+			_exit(1);
+		if (e->parted)
+			close(e->fd[0]);
 		if (catches)
 			catch_usr1(e, SA_RESTART);
 		run_child(e, call);
 	}
+	if (e->parted)
+		close(e->fd[1]);
 	while (!e->rep->started)
 		sleep_us(1000);
 	sleep_us(20000);
@@ -976,15 +1008,15 @@ BLOCKED(semop, do_semop, .make = make_sem, .release = raise_sem,
 BLOCKED(msgrcv, do_msgrcv, .make = make_msg, .release = send_msg,
 	.remove = remove_msg);
 BLOCKED(mq_timedreceive, do_mq_timedreceive, .make = make_mq, .err = ETIMEDOUT);
-BLOCKED(recv, do_recv, .make = make_stream, .err = EAGAIN);
-BLOCKED(socket_read, do_socket_read, .make = make_stream, .err = EAGAIN);
-BLOCKED(recv_signal, do_recv_signal, .make = make_stream, .release = send_usr1,
+BLOCKED(recv, do_recv, .make = own_stream, .err = EAGAIN);
+BLOCKED(socket_read, do_socket_read, .make = own_stream, .err = EAGAIN);
+BLOCKED(recv_signal, do_recv_signal, .make = own_stream, .release = send_usr1,
 	.err = EINTR, .handled = 1);
-BLOCKED(peer_recv, do_peer_recv, .make = make_stream, .release = peer_send);
-BLOCKED(send, do_send, .make = make_full_stream, .err = EAGAIN);
+BLOCKED(peer_recv, do_peer_recv, .make = make_peers, .release = peer_send);
+BLOCKED(send, do_send, .make = own_full_stream, .err = EAGAIN);
 BLOCKED(accept, do_accept, .make = make_tcp, .err = EAGAIN);
 BLOCKED(connect_tcp, do_connect_tcp, .make = make_tcp_full, .err = EINPROGRESS);
-BLOCKED(connect_unix, do_connect_unix, .make = make_unix_full, .err = EAGAIN);
+BLOCKED(connect_unix, do_connect_unix, .make = own_unix_full, .err = EAGAIN);
 BLOCKED(io_getevents, do_io_getevents);
 BLOCKED(io_pgetevents, do_io_pgetevents);
 BLOCKED(io_getevents_forever, do_io_getevents_forever, .make = make_pipe,
@@ -996,8 +1028,8 @@ BLOCKED(inotify, do_inotify, .make = make_inotify, .release = create_file);
 BLOCKED(flock, do_flock, .make = make_locked, .release = unlock);
 BLOCKED(setlkw, do_setlkw, .make = make_posix_locked, .release = posix_unlock);
 BLOCKED(wait4, do_wait4, .release = kill_grandchild);
-BLOCKED(recv_dgram, do_recv, .make = make_dgram, .err = EAGAIN);
-BLOCKED(send_dgram, do_send, .make = make_full_dgram, .err = EAGAIN);
+BLOCKED(recv_dgram, do_recv, .make = own_dgram, .err = EAGAIN);
+BLOCKED(send_dgram, do_send, .make = own_full_dgram, .err = EAGAIN);
 BLOCKED(recv_tcp, do_recv, .make = make_tcp_connected, .err = EAGAIN);
 
 FIXTURE_SETUP(transparent)
@@ -1081,7 +1113,7 @@ FIXTURE_VARIANT(signalled)
 SIGNALLED(epoll_wait, do_epoll_wait, .make = make_epoll);
 SIGNALLED(epoll_pwait, do_epoll_pwait, .make = make_epoll);
 SIGNALLED(ppoll, do_ppoll_mask, .make = make_pipe);
-SIGNALLED(recv, do_recv, .make = make_stream);
+SIGNALLED(recv, do_recv, .make = own_stream);
 SIGNALLED(semtimedop, do_semtimedop, .make = make_sem, .remove = remove_sem);
 SIGNALLED(io_getevents, do_io_getevents);
 
