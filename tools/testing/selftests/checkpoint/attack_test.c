@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 
 #define KILL_POINT	"/sys/kernel/debug/checkpoint/kill"
@@ -69,13 +70,41 @@ static void set_timers(void)
 	} while (it.it_value.tv_nsec);
 }
 
-static int ep, event, timer, fifo, zombie;
+static int ep, event, timer, fifo, zombie, sockets[2];
 
 static void watch(int fd)
 {
 	struct epoll_event e = { .events = EPOLLIN | EPOLLET, .data.fd = fd };
 
 	if (fd < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e))
+		_exit(6);
+}
+
+/* A pair that is on its way in itself, behind a few bytes. */
+static void open_sockets(void)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(sockets))];
+		struct cmsghdr align;
+	} u = {};
+	struct iovec iov = { "pair", 4 };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int closed[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) ||
+	    socketpair(AF_UNIX, SOCK_DGRAM, 0, closed) ||
+	    write(closed[1], "last", 4) != 4 || close(closed[1]) ||
+	    write(sockets[0], "data", 4) != 4)
+		_exit(6);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(sockets));
+	memcpy(CMSG_DATA(c), sockets, sizeof(sockets));
+	if (sendmsg(sockets[0], &m, 0) != 4)
 		_exit(6);
 }
 
@@ -109,6 +138,7 @@ static void open_fds(void)
 	if (epoll_wait(ep, e, 8, 0) != 2)
 		_exit(6);
 	watch(event);
+	open_sockets();
 }
 
 static bool fds_are_there(void)
@@ -121,6 +151,8 @@ static bool fds_are_there(void)
 	return epoll_wait(ep, e, 8, 0) == 1 && e[0].data.fd == event &&
 	       read(event, &n, 8) == 8 && n == 3 &&
 	       read(fifo, c, 4) == 4 && !memcmp(c, "fifo", 4) &&
+	       read(sockets[1], c, 4) == 4 && !memcmp(c, "data", 4) &&
+	       read(sockets[1], c, 4) == 4 && !memcmp(c, "pair", 4) &&
 	       !timerfd_gettime(timer, &it) && it.it_value.tv_sec > 900;
 }
 

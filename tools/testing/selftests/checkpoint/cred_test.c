@@ -15,6 +15,7 @@
 #include <grp.h>
 #include <linux/securebits.h>
 #include <sys/fsuid.h>
+#include <sys/socket.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -502,6 +503,97 @@ static void img_oom(void)
 	become(USER);
 }
 
+/* SO_PEERCRED would say that root made it. */
+static void img_peercred(void)
+{
+	int pair[2];
+
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	become(USER);
+}
+
+static void send_pair(int to)
+{
+	union {
+		char buf[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} u = {};
+	struct iovec iov = { "pair", 4 };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int pair[2];
+
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(pair));
+	memcpy(CMSG_DATA(c), pair, sizeof(pair));
+	MUST(sendmsg(to, &m, 0) == 4);
+}
+
+/* A pair that the user has made, in the hands of root. */
+static void take_pair(int *pair)
+{
+	union {
+		char buf[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} u = {};
+	char data[4];
+	struct iovec iov = { data, 4 };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
+	};
+	int way[2];
+	pid_t pid;
+
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, way));
+	pid = fork();
+	MUST(pid >= 0);
+	if (!pid) {
+		become(USER);
+		send_pair(way[0]);
+		_exit(0);
+	}
+	MUST(waitpid(pid, NULL, 0) == pid);
+	MUST(recvmsg(way[1], &m, 0) == 4);
+	memcpy(pair, CMSG_DATA(CMSG_FIRSTHDR(&m)), 2 * sizeof(int));
+	close(way[0]);
+	close(way[1]);
+}
+
+/* SCM_CREDENTIALS would say that root has sent it. */
+static void img_sender(void)
+{
+	int pair[2], one = 1;
+
+	take_pair(pair);
+	MUST(!setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)));
+	MUST(write(pair[0], "root", 4) == 4);
+	become(USER);
+}
+
+static void img_buffer(void)
+{
+	int pair[2], size = 1 << 24;
+
+	take_pair(pair);
+	MUST(!setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)));
+	become(USER);
+}
+
+static void img_mark(void)
+{
+	int pair[2], mark = 7;
+
+	take_pair(pair);
+	MUST(!setsockopt(pair[0], SOL_SOCKET, SO_MARK, &mark, sizeof(mark)));
+	become(USER);
+}
+
 PROGRAM_FIXTURE(denied, cred_begin, cred_end);
 
 FIXTURE_VARIANT(denied)
@@ -531,6 +623,10 @@ DENIED(limit, "is higher than yours, which takes CAP_SYS_RESOURCE");
 DENIED(nice, "nice -1 takes CAP_SYS_NICE or RLIMIT_NICE");
 DENIED(real_time, "a real-time priority takes CAP_SYS_NICE");
 DENIED(ioprio, "I/O priority 0x2004 is not permitted");
+DENIED(peercred, "you may not become user 0 ");
+DENIED(sender, "you may not send as user 0, group 0");
+DENIED(buffer, "take CAP_NET_ADMIN");
+DENIED(mark, "you may not set SO_MARK to 7");
 DENIED(oom, "oom_score_adj -1 takes CAP_SYS_RESOURCE");
 
 /* All that a failed restart must not have changed, beside the credentials. */

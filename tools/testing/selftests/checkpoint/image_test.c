@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/xattr.h>
 
@@ -131,11 +132,40 @@ static void set_memory(void)
 	mlock(p, PAGE);
 }
 
+/* A pair with a byte of which one was read before, and an end on its way in itself. */
+static void open_sockets(void)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} u = {};
+	struct iovec iov = { "fd", 2 };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	int s[2], one = 1;
+	char ch;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) ||
+	    setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) ||
+	    send(s[0], "ab", 2, 0) != 2 || recv(s[1], &ch, 1, 0) != 1)
+		_exit(44);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &s[1], sizeof(int));
+	if (sendmsg(s[0], &m, 0) != 2)
+		_exit(44);
+}
+
 static void saved_program(void *arg)
 {
 	set_memory();
 	open_fds();
 	open_memfd();
+	open_sockets();
 	pattern_fill();
 	set_timers();
 	ckpt_touch(READY);
@@ -804,6 +834,77 @@ static struct rec *file_of(const struct rec *r)
 		    AS(file, &recs[i])->objref == AS(eventfd, r)->file)
 			return &recs[i];
 	return NULL;
+}
+
+TEST_F_TIMEOUT(image, hostile_sockets, 120)
+{
+	struct rec *a = find(CKPT_REC_UNIX_SOCK, 0), *b = find(CKPT_REC_UNIX_SOCK, 1);
+	struct rec *m = find(CKPT_REC_UNIX_MSG, 0), *n = find(CKPT_REC_UNIX_MSG, 1);
+	uint32_t null = AS(file, &recs[self->devnull])->objref;
+	uint32_t event = AS(eventfd, find(CKPT_REC_EVENTFD, 0))->file;
+
+	ASSERT_TRUE(a && b && m && n);
+	ASSERT_EQ(2, AS(unix_msg, m)->len);
+	ASSERT_EQ(1, AS(unix_msg, m)->consumed);
+	ASSERT_EQ(1, AS(unix_msg, n)->nr_files);
+
+	FIELD(a, unix_sock, file, 0, EINVAL);
+	FIELD(a, unix_sock, file, 9999, EINVAL);
+	FIELD(a, unix_sock, file, event, EINVAL);
+	FIELD(a, unix_sock, file, AS(unix_sock, b)->file, EINVAL);
+	FIELD(a, unix_sock, sock_type, 0, EINVAL);
+	FIELD(a, unix_sock, sock_type, SOCK_RAW, EINVAL);
+	FIELD(a, unix_sock, sock_type, SOCK_DGRAM, EINVAL);
+	FIELD(a, unix_sock, sock_type, SOCK_STREAM | SOCK_NONBLOCK, EINVAL);
+	FIELD(a, unix_sock, flags, 4, EOPNOTSUPP);
+	FIELD(a, unix_sock, flags, 0, EINVAL);
+	FIELD(a, unix_sock, flags, CKPT_UNIX_PEER_CLOSED, EINVAL);
+	FIELD(a, unix_sock, flags, CKPT_UNIX_FLAGS_ALL, EINVAL);
+	FIELD(a, unix_sock, peer, 0, EINVAL);
+	FIELD(a, unix_sock, peer, 9999, EINVAL);
+	FIELD(a, unix_sock, peer, null, EINVAL);
+	FIELD(a, unix_sock, peer, event, EINVAL);
+	FIELD(a, unix_sock, peer, AS(unix_sock, a)->file, EINVAL);
+	FIELD(a, unix_sock, peer_cred, 0, EINVAL);
+	FIELD(a, unix_sock, peer_cred, 9999, EINVAL);
+	FIELD(a, unix_sock, peer_cred, null, EINVAL);
+	FIELD(a, unix_sock, nr_msgs, 77, EINVAL);
+	FIELD(a, unix_sock, peer_pid.kind, CKPT_SOCK_PID_NONE, EINVAL);
+	FIELD(a, unix_sock, peer_pid.kind, 3, EOPNOTSUPP);
+	FIELD(a, unix_sock, peer_pid.task, 1, EINVAL);
+	FIELD(a, unix_sock, peer_pid.__reserved, 1, EINVAL);
+	FIELD(a, unix_sock, sock.flags, 0x80000000, EOPNOTSUPP);
+	FIELD(a, unix_sock, sock.err, 4096, EINVAL);
+	FIELD(a, unix_sock, sock.err, 0xffffffff, EINVAL);
+	FIELD(a, unix_sock, sock.sndbuf, 0, EINVAL);
+	FIELD(a, unix_sock, sock.sndbuf, 0x80000000, EINVAL);
+	FIELD(a, unix_sock, sock.rcvbuf, 0xffffffff, EINVAL);
+	FIELD(a, unix_sock, sock.rcvlowat, 0, EINVAL);
+	FIELD(a, unix_sock, sock.rcvlowat, 0x80000000, EINVAL);
+	FIELD(a, unix_sock, sock.rcvtimeo_usec, 1000000, EINVAL);
+	FIELD(a, unix_sock, sock.sndtimeo_usec, 0xffffffff, EINVAL);
+	FIELD(a, unix_sock, sock.__reserved, 1, EOPNOTSUPP);
+
+	FIELD(m, unix_msg, file, 0, EINVAL);
+	FIELD(m, unix_msg, file, 9999, EINVAL);
+	FIELD(m, unix_msg, file, null, EINVAL);
+	FIELD(m, unix_msg, flags, 2, EOPNOTSUPP);
+	FIELD(m, unix_msg, flags, CKPT_UNIX_MSG_OOB, EINVAL);
+	FIELD(m, unix_msg, len, 0, EINVAL);
+	FIELD(m, unix_msg, len, 1, EINVAL);
+	FIELD(m, unix_msg, len, 0xffffffff, EINVAL);
+	FIELD(m, unix_msg, consumed, 0xffffffff, EINVAL);
+	FIELD(m, unix_msg, consumed, 2, EINVAL);
+	FIELD(m, unix_msg, nr_files, 1, EINVAL);
+	FIELD(m, unix_msg, nr_files, 254, EINVAL);
+	FIELD(m, unix_msg, nr_files, 0x40000001, EINVAL);
+	FIELD(m, unix_msg, var_len, 0, EINVAL);
+	FIELD(m, unix_msg, var_len, 0xffffffff, EINVAL);
+	FIELD(m, unix_msg, pid.kind, 3, EOPNOTSUPP);
+	FIELD(m, unix_msg, pid.task, 9999, EINVAL);
+	VAR(n, "file", 0, 4, 0, EINVAL);
+	VAR(n, "file", 0, 4, 9999, EINVAL);
+	EXPECT_CASES();
 }
 
 TEST_F_TIMEOUT(image, hostile_fds, 120)
