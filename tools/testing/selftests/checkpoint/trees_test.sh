@@ -8,7 +8,7 @@ DIR=/tmp/trees
 . "${0%/*}/program_lib.sh"
 
 export DIR LONG
-begin 6
+begin 7
 
 # Producers, filters and consumers; each line of steps stands for work done.
 cat >"$DIR/jobs.bash" <<'EOF'
@@ -184,6 +184,75 @@ with open("steps", "a", buffering=1) as log:
         log.write("%d\n" % p.exitcode)
 EOF
 
+# An event loop: pairs of sockets wake it, are the input of its children and a
+# connection; a thread and a child answer.
+cat >"$DIR/loop.py" <<'EOF'
+import asyncio, hashlib, multiprocessing, os, queue, socket, threading
+from asyncio.subprocess import PIPE
+
+def digest(n):
+    h = hashlib.sha256(b"%d" % n)
+    for i in range(500):
+        h.update(h.digest())
+    return h.hexdigest()[:16]
+
+def child(conn):
+    while (job := conn.recv()) is not None:
+        conn.send(digest(job + 1000))
+
+def work(loop, todo):
+    while (job := todo.get()) is not None:
+        n, future = job
+        loop.call_soon_threadsafe(future.set_result, digest(n))
+
+async def echo(sock):
+    reader, writer = await asyncio.open_connection(sock=sock)
+    while line := await reader.readline():
+        writer.write(line[::-1].strip() + b"\n")
+        await writer.drain()
+    writer.close()
+
+async def step(n, conn, todo, reader, writer):
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    todo.put((n, future))
+    conn.send(n)
+    writer.write(b"step %d\n" % n)
+    tr = await asyncio.create_subprocess_exec("tr", "a-f", "A-F", stdin=PIPE,
+                                              stdout=PIPE)
+    (out, _), mine, tick, line = await asyncio.gather(
+        tr.communicate(b"abcdefgh" * 5000), future,
+        asyncio.sleep(0.005, "tick"), reader.readline())
+    its = await loop.run_in_executor(None, conn.recv)
+    md5 = hashlib.md5(out).hexdigest()
+    return "%d %s %s %s %s %s %d" % (n, mine, its, tick, line, md5, tr.returncode)
+
+async def main(conn, log):
+    todo = queue.Queue()
+    thread = threading.Thread(target=work, args=(asyncio.get_running_loop(), todo))
+    thread.start()
+    here, there = socket.socketpair()
+    server = asyncio.create_task(echo(there))
+    reader, writer = await asyncio.open_connection(sock=here)
+    for n in range(25 * int(os.environ["LONG"])):
+        log.write(await step(n, conn, todo, reader, writer) + "\n")
+    todo.put(None)
+    thread.join()
+    writer.close()
+    await server
+
+ctx = multiprocessing.get_context("fork")
+conn, end = ctx.Pipe()
+process = ctx.Process(target=child, args=(end,))
+process.start()
+end.close()
+with open("steps", "a", buffering=1) as log:
+    asyncio.run(main(conn, log))
+    conn.send(None)
+    process.join()
+    log.write("%d\n" % process.exitcode)
+EOF
+
 # esbuild is written in Go: the runtime makes threads as it likes, lets them
 # signal each other, and collects garbage in the background.
 awk 'BEGIN {
@@ -212,5 +281,6 @@ program "python3 threads" $((5 * LONG)) steps.any-order \
 	/usr/bin/python3 "$DIR/threads.py"
 program "python3 children" $((5 * LONG)) steps \
 	/usr/bin/python3 "$DIR/children.py"
+program "python3 asyncio" $((5 * LONG)) steps /usr/bin/python3 "$DIR/loop.py"
 program "esbuild (Go)" $((5 * LONG)) steps /bin/busybox sh "$DIR/go.sh"
 end
