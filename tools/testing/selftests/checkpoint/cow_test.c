@@ -507,7 +507,7 @@ static void expect_pss(struct __test_metadata *_metadata, pid_t pid, long was)
 }
 
 /* What was restored is as good to be saved as what was not. */
-TEST_F(cow, comes_back)
+TEST_F_TIMEOUT(cow, comes_back, 120)
 {
 	long was;
 
@@ -527,7 +527,7 @@ TEST_F(cow, comes_back)
 PROGRAM_FIXTURE(cow_saved, begin_tree, end_tree);
 
 /* Of all that they have, as tools show it. */
-TEST_F(cow_saved, total)
+TEST_F_TIMEOUT(cow_saved, total, 120)
 {
 	long was, is;
 
@@ -663,7 +663,7 @@ VARIANT(cow_swap, moved_in_parts, 2);
  * A page in common goes to swap only if all mappings of it are found, and then
  * counts for each of them.
  */
-TEST_F(cow_swap, pushed_out_after)
+TEST_F_TIMEOUT(cow_swap, pushed_out_after, 120)
 {
 	long was;
 
@@ -677,7 +677,7 @@ TEST_F(cow_swap, pushed_out_after)
 }
 
 /* In swap when they are saved. */
-TEST_F(cow_swap, pushed_out_before)
+TEST_F_TIMEOUT(cow_swap, pushed_out_before, 120)
 {
 	long was;
 
@@ -792,7 +792,7 @@ static void expect_bad(struct __test_metadata *_metadata, const char *what,
 		TH_LOG("%s was taken", what);
 	}
 	ckpt_read_text(OUTPUT, text, sizeof(text));
-	EXPECT_TRUE(strstr(text, words)) {
+	EXPECT_TRUE(!!strstr(text, words)) {
 		TH_LOG("%s: no \"%s\" in: %s", what, words, text);
 	}
 	unlink(OUTPUT);
@@ -840,7 +840,7 @@ static struct ckpt_cow_run *biggest_run(struct ckpt_rec_cow *rec)
 	return best;
 }
 
-TEST_F(cow_bad, runs)
+TEST_F_TIMEOUT(cow_bad, runs, 120)
 {
 	const uint64_t file = 0x10000, shared = 0x10010, empty = 0x10020;
 	const uint64_t end = 1ULL << 44;
@@ -866,7 +866,7 @@ TEST_F(cow_bad, runs)
 	for (i = 0; (pages = find_record(CKPT_REC_PAGES, i)); i++)
 		if (pages->objref == second->objref)
 			break;
-	ASSERT_TRUE(pages);
+	ASSERT_TRUE(!!pages);
 	own = (void *)((char *)pages + pages->h.fixed);
 
 	const struct {
