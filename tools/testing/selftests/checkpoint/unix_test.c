@@ -8,7 +8,6 @@
 #include <linux/filter.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -1106,19 +1105,19 @@ static void set_family(void)
 	MUST(s[0] >= 0);
 }
 
-static void set_inotify_on_way(void)
+static void set_inet_on_way(void)
 {
-	int fd = inotify_init1(IN_NONBLOCK);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	make_pair(s, SOCK_STREAM);
 	MUST(fd >= 0);
-	send_fds(s[0], "watch", fd, -1);
+	send_fds(s[0], "inet", fd, -1);
 	close(fd);
 }
 
-static void use_inotify_on_way(void)
+static void use_inet_on_way(void)
 {
-	MUST(inotify_add_watch(get_fds(s[1], "watch", NULL), "/tmp", IN_CREATE) > 0);
+	MUST(option(get_fds(s[1], "inet", NULL), SO_DOMAIN) == AF_INET);
 	talk(s[0], s[1]);
 }
 
@@ -1165,7 +1164,7 @@ REFUSED(chmod, use_pair, " has got another owner or mode (fchown, fchmod)");
 REFUSED(one_way, NULL, " is connected to a socket that is not connected to it");
 REFUSED(inet, NULL, " is a socket of family AF_INET, which cannot be saved yet");
 REFUSED(family, NULL, " is a socket of family AF_NETLINK, which cannot be saved yet");
-REFUSED(inotify_on_way, use_inotify_on_way, " on its way in a socket -> anon_inode:inotify");
+REFUSED(inet_on_way, use_inet_on_way, " on its way in a socket -> socket:[");
 
 FIXTURE_VARIANT_ADD(refused, made_outside)
 {
