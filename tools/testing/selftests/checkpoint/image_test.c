@@ -1150,8 +1150,8 @@ TEST_F_TIMEOUT(image, hostile_task, 120)
 	FIELD(t, task, utime, 1ULL << 62, EINVAL);
 	FIELD(t, task, stime, ~0ULL, EINVAL);
 	FIELD(t, task, run_ns, ~0ULL, EINVAL);
-	FIELD(t, task, run_ns, 1ULL << 61, 0);
-	FIELD(t, task, min_flt, ~0ULL, 0);
+	FIELD(t, task, run_ns, 1ULL << 61, 0)->accept = true;
+	FIELD(t, task, min_flt, ~0ULL, 0)->accept = true;
 	FIELD(t, task, spec[0], 1, EINVAL);
 	FIELD(t, task, spec[0], 0x24, EINVAL);
 	FIELD(t, task, spec[0], 6, EINVAL);
