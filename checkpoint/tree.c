@@ -23,6 +23,17 @@
 
 #include "checkpoint.h"
 
+/* Is it of the tree, which is not known yet? */
+static bool ckpt_is_below(struct ckpt_ctx *ctx, struct task_struct *t)
+{
+	while (!same_thread_group(t, ctx->root_task)) {
+		if (t == &init_task)
+			return false;
+		t = rcu_dereference(t->real_parent);
+	}
+	return true;
+}
+
 /**
  * ckpt_refuse_traced - refuse a task that somebody traces
  * @ctx: the checkpoint
@@ -32,16 +43,31 @@
  */
 bool ckpt_refuse_traced(struct ckpt_ctx *ctx, struct task_struct *t)
 {
-	pid_t tracer = 0;
+	char comm[TASK_COMM_LEN];
+	bool traced, below = false;
+	struct task_struct *tracer;
+	pid_t pid;
 
 	rcu_read_lock();
-	if (t->ptrace)
-		tracer = task_pid_vnr(rcu_dereference(t->parent));
+	traced = t->ptrace;
+	if (traced) {
+		tracer = rcu_dereference(t->parent);
+		/* 0 if it is in none of our pid namespaces. */
+		pid = task_pid_vnr(tracer);
+		get_task_comm(comm, tracer);
+		below = ckpt_is_below(ctx, tracer);
+	}
 	rcu_read_unlock();
-	if (!t->ptrace)
+	if (!traced)
 		return false;
-	ckpt_refuse(ctx, t, "is traced by pid %d; detach the tracer first",
-		    tracer);
+	if (below)
+		ckpt_refuse(ctx, t,
+			    "is traced by pid %d (%s), which is in the tree: a tracer and its tracee cannot be saved yet",
+			    pid, comm);
+	else
+		ckpt_refuse(ctx, t,
+			    "is traced by pid %d (%s), which is outside; detach the tracer first",
+			    pid, comm);
 	return true;
 }
 
