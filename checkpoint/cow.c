@@ -7,7 +7,7 @@
  *	------				---------
  *	root of the mapping's		mappings of a family hang on one root, so
  *	anon_vma -> family		that rmap finds all of them from any page
- *	page met before? -> run		it is mapped in both, read-only
+ *	met before? -> run		it is mapped in both, read-only
  *	else remember it, write it	else, or where that cannot be, a copy
  *
  * fork() links the mappings of a child to all those of its ancestors. Here all

@@ -14,7 +14,7 @@
 #include "checkpoint.h"
 
 /* 73 years; sums of two, and of what comes on top, do not overflow. */
-#define CKPT_TIME_MAX	(1ULL << 61)
+#define CKPT_TIME_MAX	BIT_ULL(61)
 
 /**
  * checkpoint_thread_times - save what a thread has used

@@ -305,13 +305,14 @@ static const char *ckpt_lock_name(const struct ckpt_lock *l)
 static int restore_lock_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			      const struct ckpt_lock *l, bool of_table)
 {
+	bool posix = l->kind == CKPT_LOCK_POSIX;
 	struct ckpt_member *m;
 
 	if (l->kind < CKPT_LOCK_POSIX || l->kind > CKPT_LOCK_LEASE ||
 	    (l->type != F_RDLCK && l->type != F_WRLCK))
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of lock %u, type %u",
 				l->kind, l->type);
-	if (of_table != (l->kind == CKPT_LOCK_POSIX))
+	if (posix != of_table)
 		return ckpt_bad(rs, r, -EINVAL, "a %s of the wrong owner", ckpt_lock_name(l));
 	if (l->start < 0 || l->end < l->start ||
 	    (l->kind >= CKPT_LOCK_FLOCK && (l->start || l->end != OFFSET_MAX)) ||

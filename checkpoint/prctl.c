@@ -13,7 +13,7 @@
 
 #define CKPT_PF_IO_FLUSHER	(PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE)
 
-static_assert(CKPT_SPEC_NR == PR_SPEC_L1D_FLUSH + 1);
+static_assert(PR_SPEC_L1D_FLUSH + 1 == CKPT_SPEC_NR);
 
 /* ---- saving --------------------------------------------------------------- */
 

@@ -192,7 +192,7 @@ static const char *ckpt_unix_peer_problem(struct ckpt_ctx *ctx, struct sock *sk)
 
 	ckpt_unix_get_peer(sk, &peer);
 	if (peer.odd)
-		return "is connected to a socket that is not connected to it, which cannot be saved";
+		return "is connected to one that is not connected to it, which cannot be saved";
 	if (!peer.file)
 		return NULL;
 	obj = ckpt_obj_find(&ctx->objs, peer.file);
@@ -629,7 +629,8 @@ static int restore_unix_peercred(struct ckpt_restart *rs, const struct ckpt_rec 
 		return PTR_ERR(pid);
 	if (!pid != !cred) {
 		put_pid(pid);
-		return ckpt_bad(rs, r, -EINVAL, "a process without credentials, or the other way round");
+		return ckpt_bad(rs, r, -EINVAL, "credentials %u and no process, or the reverse",
+				rec->peer_cred);
 	}
 	spin_lock(&sk->sk_peer_lock);
 	swap(sk->sk_peer_pid, pid);
@@ -703,6 +704,22 @@ int restore_unix_links(struct ckpt_restart *rs)
 	return ret ?: ckpt_unix_each(rs, CKPT_REC_UNIX_SOCK, restore_unix_state);
 }
 
+/* The socket of a UNIX_SOCK record, if this restart has made it. */
+static struct socket *ckpt_unix_made(struct ckpt_restart *rs,
+				     const struct ckpt_rec *r)
+{
+	struct ckpt_robj *obj;
+
+	if (r->type != CKPT_REC_UNIX_SOCK)
+		return NULL;
+	obj = xa_load(&rs->objs, ckpt_rec_as(r, unix_sock)->file);
+	if (!obj || obj->state != CKPT_ROBJ_READY || obj->type != CKPT_OBJ_FILE ||
+	    !obj->ptr || !ckpt_is_unix(NULL, obj->ptr) ||
+	    ckpt_rec_as(obj->rec, file)->kind != CKPT_FILE_UNIX)
+		return NULL;
+	return sock_from_file(obj->ptr);
+}
+
 /**
  * restore_unix_done - let go of what is left of sockets
  * @rs: the restart
@@ -710,16 +727,14 @@ int restore_unix_links(struct ckpt_restart *rs)
 void restore_unix_done(struct ckpt_restart *rs)
 {
 	const struct ckpt_rec *r;
-	struct ckpt_robj *obj;
+	struct socket *sock;
 	unsigned long i;
 
 	xa_for_each(&rs->sockets, i, r) {
-		obj = xa_load(&rs->objs, ckpt_rec_as(r, unix_sock)->file);
 		/* Nobody but a restart that has failed has them. */
-		if (!rs->committed && r->type == CKPT_REC_UNIX_SOCK && obj &&
-		    obj->state == CKPT_ROBJ_READY && obj->type == CKPT_OBJ_FILE && obj->ptr &&
-		    ckpt_is_unix(NULL, obj->ptr) && ckpt_rec_as(obj->rec, file)->kind == CKPT_FILE_UNIX)
-			ckpt_unix_purge(sock_from_file(obj->ptr));
+		sock = rs->committed ? NULL : ckpt_unix_made(rs, r);
+		if (sock)
+			ckpt_unix_purge(sock);
 		cond_resched();
 	}
 	xa_destroy(&rs->sockets);

@@ -4,10 +4,10 @@
  * has allocated. The rights of a task, PKRU, are part of its XSAVE area.
  */
 #include <linux/mm.h>
+#include <linux/mmu_context.h>
 #include <linux/pkeys.h>
 
 #include <asm/checkpoint.h>
-#include <asm/mmu_context.h>
 #include <asm/pkru.h>
 
 #ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS

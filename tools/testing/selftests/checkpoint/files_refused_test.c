@@ -267,7 +267,6 @@ static void use_lock(void)
 	MUST(locked_for_others());
 }
 
-
 /* ---- directories that a program is in ---------------------------------------- */
 
 static void set_cwd_deleted(void)
@@ -424,6 +423,7 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 #define OUTSIDE		"lies outside the root directory of the process"
 #define COVERED		"cannot be reached by its name: something is mounted over it"
 #define TOO_LONG	"has a path that is too long"
+#define FAMILY(name)	"is a socket of family " name ", which cannot be saved yet"
 
 KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
 KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
@@ -458,8 +458,8 @@ FIXTURE_VARIANT_ADD(refused, perf)
 
 FILE_IS(path_of_pipe, NULL, NULL, "pipe:[", OUTSIDE);
 FILE_IS(deleted_name, NULL, NULL, A " (deleted)", RENAMED);
-FILE_IS(datagram, reads_back, NULL, "socket:[", "is a socket of family AF_INET, which cannot be saved yet");
-FILE_IS(netlink, NULL, NULL, "socket:[", "is a socket of family AF_NETLINK, which cannot be saved yet");
+FILE_IS(datagram, reads_back, NULL, "socket:[", FAMILY("AF_INET"));
+FILE_IS(netlink, NULL, NULL, "socket:[", FAMILY("AF_NETLINK"));
 FILE_IS(deleted_directory, NULL, NULL, DIRECTORY "/gone (deleted)", DELETED);
 FILE_IS(tmpfile_linked, NULL, NULL, DIRECTORY "/#", RENAMED);
 FILE_IS(mounted_over, NULL, NULL, MOUNT "/a", COVERED);

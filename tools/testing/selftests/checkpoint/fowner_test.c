@@ -463,11 +463,12 @@ static const struct program lease = { set_lease_write, check_lease_write };
 
 PROGRAM_FIXTURE(lease, fowner_begin, fowner_end);
 
+#define NOT_TO_BE_HAD	"record LOCKS: " A ": the lease for writing cannot be had: "
+
 TEST_F(lease, conflict)
 {
 	const char *const line[] = {
-		"record LOCKS: " A ": the lease for writing cannot be had: "
-		"somebody has opened the file", NULL
+		NOT_TO_BE_HAD "somebody has opened the file", NULL
 	};
 	int fd;
 

@@ -95,12 +95,13 @@ TRACED(syscall_stop, SYSCALL_STOP);
 static pid_t start_tracer(struct __test_metadata *_metadata, pid_t *pid,
 			  enum stop stop)
 {
-	int target = 0;
+	int target = 0, nr;
 
 	*pid = ckpt_spawn(tracer, (void *)stop, log_fd);
 	ASSERT_LT(0, *pid);
 	ASSERT_TRUE(ckpt_wait_size(LOG, 7, 10000));
-	ASSERT_EQ(1, sscanf(log_text(), "ready %d", &target)) {
+	nr = sscanf(log_text(), "ready %d", &target);
+	ASSERT_EQ(1, nr) {
 		TH_LOG("%s", log_text());
 	}
 	return target;

@@ -1447,11 +1447,6 @@ static void do_modify_ldt(void)
 	must(!syscall(__NR_modify_ldt, 1, &desc, sizeof(desc)));
 }
 
-static void do_pkey_alloc(void)
-{
-	must(pkey_alloc(0, 0) > 0);
-}
-
 /* A debugger sets a watchpoint and goes. */
 static bool do_debug_register(pid_t pid)
 {
@@ -1490,16 +1485,12 @@ ADD_X86(ioperm, "I/O port permissions (ioperm, iopl)",
 ADD_X86(iopl, "I/O port permissions (ioperm, iopl)", .in_program = do_iopl);
 ADD_X86(ldt, "local descriptor table (modify_ldt)",
 	.in_program = do_modify_ldt);
-ADD_X86(pkeys, "memory protection keys are allocated",
-	.in_program = do_pkey_alloc);
 ADD_X86(debug_register, "hardware breakpoints", .outside = do_debug_register);
 ADD_REFUSED(perf_breakpoint, "has performance events",
 	    .outside = do_perf_breakpoint);
 
 TEST_F(refused, goes_on)
 {
-	if (variant->in_program == do_pkey_alloc && !pkru_at)
-		SKIP(return, "no protection keys");
 	self->pid = start(entry_spin, -1);
 	ASSERT_LT(0, self->pid);
 	/* Its registers alone are no reason. */

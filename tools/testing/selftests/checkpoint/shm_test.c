@@ -452,7 +452,7 @@ static void set_script(void)
 
 static void check_script(void)
 {
-	char *argv[] = { "script", NULL }, *envp[] = { NULL };
+	static char *const argv[] = { "script", NULL }, *const envp[] = { NULL };
 	int status;
 
 	child = fork();

@@ -1161,7 +1161,7 @@ REFUSED(device, use_pair, " is bound to a device (SO_BINDTODEVICE), which cannot
 REFUSED(pacing, use_pair, " has SO_MAX_PACING_RATE, which cannot");
 REFUSED(netns, use_pair, " is of another network namespace than yours");
 REFUSED(chmod, use_pair, " has got another owner or mode (fchown, fchmod)");
-REFUSED(one_way, NULL, " is connected to a socket that is not connected to it");
+REFUSED(one_way, NULL, " is connected to one that is not connected to it");
 REFUSED(inet, NULL, " is a socket of family AF_INET, which cannot be saved yet");
 REFUSED(family, NULL, " is a socket of family AF_NETLINK, which cannot be saved yet");
 REFUSED(inet_on_way, use_inet_on_way, " on its way in a socket -> socket:[");
