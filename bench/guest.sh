@@ -7,6 +7,8 @@
 #
 # CLOCK=icount	one CPU, time is instructions executed: repeatable (default)
 # CLOCK=wall	two CPUs, wall time
+# IMAGES=tmpfs	images go to memory (default)
+# IMAGES=ext4	images go to a disk
 # MEM=		memory of the guest (8G)
 # CPU=		its CPU model (max)
 # EXTRA=	programs to be in the guest as well (perf)
@@ -69,7 +71,7 @@ make_root()
 	local f
 
 	rm -rf "$root"
-	mkdir -p "$root"/{bin,dev,proc,sys,bench,tmp}
+	mkdir -p "$root"/{bin,dev,proc,sys,usr,bench,tmp}
 	cp "$(command -v busybox)" "$root/bin/"
 	for f in $("$root/bin/busybox" --list); do
 		[ "$f" = busybox ] || ln -s busybox "$root/bin/$f"
@@ -94,8 +96,16 @@ make_root()
 
 boot()
 {
-	local clock
+	local clock disk=()
 
+	case ${IMAGES:-tmpfs} in
+	tmpfs)	;;
+	ext4)	rm -f "$out/disk"
+		truncate -s 6G "$out/disk"
+		mke2fs -q -t ext4 "$out/disk" || die "mke2fs"
+		disk=(-drive "file=$out/disk,if=virtio,format=raw,cache=unsafe") ;;
+	*)	die "IMAGES=$IMAGES" ;;
+	esac
 	case ${CLOCK:-icount} in
 	icount)	clock="-accel tcg,thread=single -icount shift=1,sleep=off -smp 1" ;;
 	wall)	clock="-accel tcg,thread=multi -smp 2" ;;
@@ -106,8 +116,11 @@ boot()
 		-display none -machine q35 -cpu "${CPU:-max}" -m "${MEM:-8G}" \
 		$clock -kernel "${K:-$KERNEL/vmlinux}" -initrd "$out/initrd" \
 		-append "console=ttyS0 panic=-1 ignore_loglevel random.trust_cpu=on" \
+		-drive "file=$B/programs.img,if=virtio,format=raw,readonly=on" \
+		"${disk[@]}" \
 		-serial "file:$out/kernel.log" -serial stdio </dev/null |
 		sed -u 's/\r$//' | tee "$out/results"
+	rm -f "$out/disk"
 	tail -n 1 "$out/results" | grep -q '^# end$' || {
 		tail -n 20 "$out/kernel.log" >&2
 		die "the guest did not reach the end"
@@ -115,16 +128,13 @@ boot()
 }
 
 mkdir -p "$out" "$B/bench"
-[ -n "${NOBUILD:-}" ] || {
-	"$QEMU_DIR/build.sh" tools
-	"$QEMU_DIR/kernel.sh" "$KERNEL" "$SELFTESTS/config" "$BENCH/config"
-} >&2 || exit 1
+[ -n "${NOBUILD:-}" ] || "$QEMU_DIR/build.sh" bench >&2 || exit 1
 get_criu >&2
 make_root
 {
 	git -C "$TOP" log -1 --format='# commit %h'
 	git -C "$TOP" diff --quiet HEAD || echo "# with changes"
-	echo "# clock ${CLOCK:-icount}, cpu ${CPU:-max}, linux $(cat "$TOP/kernel.version")"
+	echo "# clock ${CLOCK:-icount}, cpu ${CPU:-max}, images on ${IMAGES:-tmpfs}, linux $(cat "$TOP/kernel.version")"
 	date '+# date %F'
 } >"$out/about"
 boot

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,11 +43,20 @@ static void say(const struct job *j, const char *figure, double value)
 
 /* ---- programs ----------------------------------------------------------------- */
 
-/* Runs a command, returns its status. What it says is in OUTPUT. */
-static int command(char *const argv[], double *us)
+static double in_us(const struct timeval *t)
+{
+	return t->tv_sec * 1e6 + t->tv_usec;
+}
+
+/*
+ * Runs a command, returns its status. What it says is in OUTPUT. CPU time is that
+ * of the command and of whom it has waited for.
+ */
+static int command(char *const argv[], double *us, double *cpu_us)
 {
 	double start = now_us();
 	pid_t pid = fork();
+	struct rusage ru;
 	int status;
 
 	if (!pid) {
@@ -58,9 +68,10 @@ static int command(char *const argv[], double *us)
 		execvp(argv[0], argv);
 		_exit(127);
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+	if (pid < 0 || wait4(pid, &status, 0, &ru) != pid)
 		DIE("%s", argv[0]);
 	*us = now_us() - start;
+	*cpu_us = in_us(&ru.ru_utime) + in_us(&ru.ru_stime);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -97,6 +108,34 @@ static unsigned int count_tasks(pid_t pid)
 	return nr;
 }
 
+static unsigned long cpu_time(pid_t pid)
+{
+	unsigned long user = 0, system = 0;
+	char path[32];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (f) {
+		fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+		       &user, &system);
+		fclose(f);
+	}
+	return user + system;
+}
+
+/* All are asleep, and a program that cannot say that it is ready is so. */
+static void wait_for_rest(pid_t pid)
+{
+	unsigned long before, now = cpu_time(pid);
+
+	do {
+		before = now;
+		usleep(50000);
+		now = cpu_time(pid);
+	} while (now != before);
+}
+
 static void start_work(struct job *j)
 {
 	int ready[2];
@@ -121,8 +160,7 @@ static void start_work(struct job *j)
 	while (read(ready[0], &byte, 1) > 0)
 		;
 	close(ready[0]);
-	/* All are asleep. */
-	usleep(50000);
+	wait_for_rest(j->pid);
 	j->tasks = count_tasks(j->pid);
 }
 
@@ -244,12 +282,14 @@ static bool ours_save(struct job *j, double *us)
 {
 	char pid[16];
 	char *argv[] = { "checkpoint", "-v", "--kill", "-o", IMAGE, pid, NULL };
+	double cpu;
 
 	snprintf(pid, sizeof(pid), "%d", j->pid);
-	if (command(argv, us)) {
+	if (command(argv, us, &cpu)) {
 		show_output(j, OUTPUT);
 		return false;
 	}
+	say(j, "save cpu", cpu);
 	say(j, "frozen", time_said("frozen for "));
 	return true;
 }
@@ -257,8 +297,9 @@ static bool ours_save(struct job *j, double *us)
 static bool ours_restore(struct job *j, double *us)
 {
 	char *argv[] = { "restart", "-v", "--detach", "-i", IMAGE, NULL };
+	double cpu;
 
-	if (command(argv, us)) {
+	if (command(argv, us, &cpu)) {
 		show_output(j, OUTPUT);
 		return false;
 	}
@@ -271,13 +312,15 @@ static bool criu_save(struct job *j, double *us)
 	char pid[16];
 	char *argv[] = { "criu", "dump", "-v1", "-D", IMAGES, "-o", "dump.log",
 			 "-t", pid, NULL };
+	double cpu;
 
 	snprintf(pid, sizeof(pid), "%d", j->pid);
-	if (command(argv, us)) {
+	if (command(argv, us, &cpu)) {
 		show_output(j, OUTPUT);
 		show_output(j, IMAGES "/dump.log");
 		return false;
 	}
+	say(j, "save cpu", cpu);
 	say(j, "frozen", criu_frozen());
 	return true;
 }
@@ -286,8 +329,9 @@ static bool criu_restore(struct job *j, double *us)
 {
 	char *argv[] = { "criu", "restore", "-v1", "-d", "-D", IMAGES, "-o",
 			 "restore.log", NULL };
+	double cpu;
 
-	if (command(argv, us)) {
+	if (command(argv, us, &cpu)) {
 		show_output(j, OUTPUT);
 		show_output(j, IMAGES "/restore.log");
 		return false;

@@ -8,13 +8,17 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <nmmintrin.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "work.h"
@@ -25,6 +29,7 @@
 #define STACK		(32UL << 10)
 #define SMALL		(16UL << 10)
 #define LARGE		(256UL << 10)
+#define COMMON		(64 * MIB)
 
 static const char *what;
 static unsigned long count;
@@ -74,6 +79,20 @@ static void set_huge_pages(void)
 	get_memory(count * MIB, MADV_HUGEPAGE);
 }
 
+/* A page in each MiB, of N MiB. */
+static void set_sparse(void)
+{
+	unsigned long i;
+	char *p = mmap(NULL, count * MIB, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		DIE("mmap of %lu MiB", count);
+	madvise(p, count * MIB, MADV_NOHUGEPAGE);
+	for (i = 0; i < count; i++)
+		dirty(p + i * MIB, PAGE);
+}
+
 static void wait_for_ever(void)
 {
 	for (;;)
@@ -90,7 +109,8 @@ static void make_children(size_t len)
 		if (pid < 0)
 			DIE("fork %lu", i);
 		if (!pid) {
-			get_memory(len, MADV_NOHUGEPAGE);
+			if (len)
+				get_memory(len, MADV_NOHUGEPAGE);
 			/* The end of descriptor 3 says that all are ready. */
 			close(READY_FD);
 			wait_for_ever();
@@ -106,6 +126,13 @@ static void set_processes(void)
 static void set_large_processes(void)
 {
 	make_children(LARGE);
+}
+
+/* All of them have the memory of their parent, copy-on-write. */
+static void set_cow(void)
+{
+	get_memory(COMMON, MADV_NOHUGEPAGE);
+	make_children(0);
 }
 
 static void *thread(void *arg)
@@ -172,6 +199,48 @@ static void set_pipes(void)
 			DIE("pipe %lu", i);
 }
 
+static void set_eventfds(void)
+{
+	unsigned long i;
+
+	more_files();
+	for (i = 0; i < count; i++)
+		if (eventfd(i, 0) < 0)
+			DIE("eventfd %lu", i);
+}
+
+/* One that watches N descriptors. */
+static void set_epoll(void)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	int ep = epoll_create1(0), fd;
+	unsigned long i;
+
+	more_files();
+	for (i = 0; i < count; i++) {
+		fd = eventfd(0, 0);
+		e.data.u64 = i;
+		if (fd < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e))
+			DIE("item %lu", i);
+	}
+}
+
+static void set_timers(void)
+{
+	struct rlimit r = { count + 64, count + 64 };
+	struct itimerspec when = { .it_value.tv_sec = 100000 };
+	struct sigevent e = { .sigev_notify = SIGEV_NONE };
+	unsigned long i;
+	timer_t t;
+
+	if (setrlimit(RLIMIT_SIGPENDING, &r))
+		DIE("RLIMIT_SIGPENDING");
+	for (i = 0; i < count; i++)
+		if (timer_create(CLOCK_MONOTONIC, &e, &t) ||
+		    timer_settime(t, 0, &when, NULL))
+			DIE("timer %lu", i);
+}
+
 static void set_signals(void)
 {
 	struct rlimit r = { count + 64, count + 64 };
@@ -191,7 +260,57 @@ static void set_signals(void)
 	}
 }
 
+/* ---- programs that nobody here wrote -------------------------------------------- */
+
+/* N thousand strings in a list. Descriptor 3 ends with the exec. */
+static void set_python(void)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text),
+		 "import signal; l = [str(i) * 20 for i in range(%lu000)]; signal.pause()",
+		 count);
+	fcntl(READY_FD, F_SETFD, FD_CLOEXEC);
+	execl("/usr/bin/python3", "python3", "-IS", "-c", text, NULL);
+	DIE("python3");
+}
+
+/* A table of N thousand rows. The pipe has no end, so it waits for more. */
+static void set_sqlite(void)
+{
+	int fd[2];
+
+	if (pipe(fd))
+		DIE("pipe");
+	dprintf(fd[1], "create table t(a integer primary key, b text);\n"
+		"with recursive n(i) as (select 1 union all select i + 1 from n where i < %lu000)\n"
+		"insert into t select i, hex(randomblob(20)) from n;\n", count);
+	dup2(fd[0], STDIN_FILENO);
+	close(fd[0]);
+	fcntl(READY_FD, F_SETFD, FD_CLOEXEC);
+	execl("/usr/bin/sqlite3", "sqlite3", "-batch", ":memory:", NULL);
+	DIE("sqlite3");
+}
+
 /* ---- the same by other calls -------------------------------------------------- */
+
+/* CRC32C of the memory, in three chains as the kernel does it. */
+__attribute__((target("sse4.2")))
+static void time_crc(void)
+{
+	const unsigned long *p = (void *)memory, third = memory_len / 24, *end = p + third;
+	unsigned long a = ~0U, b = ~0U, c = ~0U;
+	double start = now_us();
+
+#pragma GCC unroll 16
+	for (; p < end; p++) {
+		a = _mm_crc32_u64(a, p[0]);
+		b = _mm_crc32_u64(b, p[third]);
+		c = _mm_crc32_u64(c, p[2 * third]);
+	}
+	asm volatile("" : : "r" (a ^ b ^ c));
+	bound("crc32c", now_us() - start);
+}
 
 static void time_fork(void)
 {
@@ -228,6 +347,7 @@ static void time_write(void)
 	bound("read", now_us() - start);
 	close(fd);
 	unlink(IMAGES "/bytes");
+	time_crc();
 }
 
 static void time_processes(void)
@@ -260,6 +380,12 @@ static void time_set(void)
 		set_files();
 	else if (!strcmp(what, "pipes"))
 		set_pipes();
+	else if (!strcmp(what, "eventfds"))
+		set_eventfds();
+	else if (!strcmp(what, "epoll"))
+		set_epoll();
+	else if (!strcmp(what, "timers"))
+		set_timers();
 	else
 		return;
 	bound("create", now_us() - start);
@@ -277,11 +403,18 @@ static const struct kind {
 	{ "anon-thp", set_huge_pages, time_write },
 	{ "processes", set_processes, time_processes },
 	{ "processes-256k", set_large_processes, time_processes },
+	{ "processes-cow", set_cow, time_processes },
 	{ "threads", set_threads, time_set },
 	{ "mappings", set_mappings, time_fork },
+	{ "sparse", set_sparse, time_fork },
 	{ "files", set_files, time_set },
 	{ "pipes", set_pipes, time_set },
+	{ "eventfds", set_eventfds, time_set },
+	{ "epoll", set_epoll, time_set },
+	{ "timers", set_timers, time_set },
 	{ "signals", set_signals, NULL },
+	{ "python3", set_python, NULL },
+	{ "sqlite3", set_sqlite, NULL },
 };
 
 static bool starts_itself(const struct kind *k)

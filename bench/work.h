@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Where images go: a tmpfs. */
+/* Where images go: a tmpfs or a disk. */
 #define IMAGES	"/tmp/images"
 
 /* Ends the program. */

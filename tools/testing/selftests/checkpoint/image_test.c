@@ -1418,7 +1418,7 @@ TEST_F_TIMEOUT(image, hostile_inode, 120)
 	struct rec *p = find(CKPT_REC_PAGES, 0);
 	int i;
 
-	ASSERT_TRUE(n);
+	ASSERT_TRUE(!!n);
 	for (i = 0; i < nr_recs; i++) {
 		if (recs[i].h->type != CKPT_REC_FILE)
 			continue;

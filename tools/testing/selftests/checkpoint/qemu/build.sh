@@ -6,6 +6,7 @@
 #   build.sh kernel	source and kernel
 #   build.sh tools	user tools
 #   build.sh guest	these, the tests and the initramfs
+#   build.sh bench	what the benchmark boots
 #
 # CONFIG=FILE	kernel: of that configuration instead of the tests' own
 # O=DIR		kernel, tools: build there
@@ -140,5 +141,11 @@ guest)	source_
 	selftests
 	"$QEMU_DIR/initramfs.sh" 9>&- || exit 1
 	;;
-*)	die "usage: build.sh kernel|tools|guest" ;;
+bench)	source_
+	"$QEMU_DIR/kernel.sh" "$B/kernel-bench" "$SELFTESTS/config" \
+		"$TOP/bench/config" 9>&- || exit 1
+	tools
+	"$QEMU_DIR/initramfs.sh" programs 9>&- || exit 1
+	;;
+*)	die "usage: build.sh kernel|tools|guest|bench" ;;
 esac

@@ -10,6 +10,8 @@
 #
 # The two archives are handed to QEMU one after the other, so the kernel does
 # not depend on them.
+#
+# usage: initramfs.sh [programs]	all, or only programs.img
 
 . "${0%/*}/lib.sh"
 
@@ -202,6 +204,8 @@ make_programs()
 	rm -rf "$root"
 }
 
-make_busybox
-make_tests
 make_programs
+[ "${1:-}" = programs ] || {
+	make_busybox
+	make_tests
+}
