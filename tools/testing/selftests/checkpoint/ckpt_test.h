@@ -445,9 +445,12 @@ static inline bool ckpt_wait_syscall(pid_t pid, long nr)
 {
 	int i;
 
-	for (i = 0; i < 2500 && ckpt_syscall(pid) != nr; i++)
+	for (i = 0; i < 2500; i++) {
+		if (ckpt_syscall(pid) == nr)
+			return true;
 		ckpt_sleep_ms(2);
-	return ckpt_syscall(pid) == nr;
+	}
+	return false;
 }
 
 /* The first lines that differ, "" if there are none. */
