@@ -202,6 +202,9 @@ void ckpt_objhash_destroy(struct ckpt_objhash *hash);
 struct ckpt_obj *ckpt_obj_find(struct ckpt_objhash *hash, const void *ptr);
 struct ckpt_obj *ckpt_obj_find_typed(struct ckpt_ctx *ctx, const void *ptr,
 				     enum ckpt_obj_type type);
+bool ckpt_first_look(struct ckpt_ctx *ctx, const void *ptr);
+int ckpt_each_file(struct ckpt_ctx *ctx,
+		   int (*fn)(struct ckpt_ctx *ctx, struct file *file, u32 objref));
 struct ckpt_obj *ckpt_obj_get(struct ckpt_objhash *hash,
 			      enum ckpt_obj_type type, void *ptr, bool *fresh);
 struct ckpt_obj *ckpt_obj_collect(struct ckpt_ctx *ctx,
@@ -633,13 +636,9 @@ enum ckpt_phase {
  * @pipes: objref to a file that keeps the pipe
  * @inodes: objref to a file that keeps the inode
  * @dead: processes that are no more: number in the image to struct pid
- * @links: EPOLL records
- * @nr_links: their number
- * @late: other records that are for when all objects are there: LOCKS,
- *	FOWNER
+ * @late: records that are for when all objects are there: EPOLL, FOWNER,
+ *	LOCKS, UNIX_MSG, UNIX_SOCK
  * @nr_late: their number
- * @sockets: UNIX_SOCK and UNIX_MSG records
- * @nr_sockets: their number
  * @stand_ins: objref of a socket to who is its other end for the time being
  * @pids: pid in the image to index, of leaders
  * @ghosts: ids whose leader is gone: number in the image to struct pid
@@ -688,12 +687,8 @@ struct ckpt_restart {
 	struct xarray pipes;
 	struct xarray inodes;
 	struct xarray dead;
-	struct xarray links;
-	unsigned long nr_links;
 	struct xarray late;
 	unsigned long nr_late;
-	struct xarray sockets;
-	unsigned long nr_sockets;
 	struct xarray stand_ins;
 	struct xarray pids;
 	struct xarray ghosts;
@@ -736,6 +731,9 @@ void ckpt_robj_free(struct ckpt_robj *obj);
 
 /* ---- restart_image.c: the metadata -------------------------------------- */
 
+typedef int ckpt_late_fn(struct ckpt_restart *rs, const struct ckpt_rec *r);
+
+int ckpt_late_each(struct ckpt_restart *rs, u32 type, ckpt_late_fn *fn);
 int ckpt_read_meta(struct ckpt_restart *rs);
 int ckpt_check_image(struct ckpt_restart *rs);
 int ckpt_check_records(struct ckpt_member *m);

@@ -73,11 +73,8 @@ static int ckpt_check_epitem(void *arg, const struct ckpt_epitem *item)
  */
 const char *ckpt_epoll_problem(struct ckpt_ctx *ctx, struct file *file)
 {
-	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, file);
-
-	if (!obj || obj->checked)
+	if (!ckpt_first_look(ctx, file))
 		return NULL;
-	obj->checked = true;
 	return ckpt_epoll_walk(file, ckpt_check_epitem, ctx) ? ctx->why : NULL;
 }
 
@@ -153,6 +150,8 @@ static int checkpoint_epoll(struct ckpt_ctx *ctx, struct file *file, u32 objref)
 	struct ckpt_epoll_out out = { .ctx = ctx, .objref = objref };
 	int ret;
 
+	if (!ckpt_is_epoll(ctx, file))
+		return 0;
 	ckpt_epoll_get(file, &out.state);
 	out.room = clamp_t(unsigned long, out.state.nr_items, 1, CKPT_EPOLL_MAX_ITEMS);
 	out.items = kvcalloc(out.room, sizeof(*out.items), GFP_KERNEL_ACCOUNT);
@@ -173,22 +172,7 @@ static int checkpoint_epoll(struct ckpt_ctx *ctx, struct file *file, u32 objref)
  */
 int checkpoint_epolls(struct ckpt_ctx *ctx)
 {
-	struct ckpt_obj *obj;
-	unsigned long i;
-	int ret;
-
-	xa_for_each(&ctx->objs.list, i, obj) {
-		if (obj->type != CKPT_OBJ_FILE || !obj->written ||
-		    !ckpt_is_epoll(ctx, obj->ptr))
-			continue;
-		ret = checkpoint_epoll(ctx, obj->ptr, obj->objref);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		if (ret)
-			return ret;
-		cond_resched();
-	}
-	return 0;
+	return ckpt_each_file(ctx, checkpoint_epoll);
 }
 
 /* ---- restoring -------------------------------------------------------------- */
@@ -355,16 +339,7 @@ static int restore_epoll_items(struct ckpt_restart *rs, const struct ckpt_rec *r
  */
 int restore_epolls(struct ckpt_restart *rs)
 {
-	struct ckpt_rec *r;
-	unsigned long i;
-	int ret;
-
-	xa_for_each(&rs->links, i, r) {
-		ret = restore_epoll_items(rs, r);
-		if (ret)
-			return ret;
-	}
-	return 0;
+	return ckpt_late_each(rs, CKPT_REC_EPOLL, restore_epoll_items);
 }
 
 static void ckpt_start_epoll(struct ckpt_restart *rs, const struct ckpt_rec *r,
@@ -399,8 +374,10 @@ void restore_epolls_start(struct ckpt_restart *rs)
 	struct ckpt_rec *r;
 	unsigned long i;
 
-	xa_for_each(&rs->links, i, r)
-		ckpt_start_epoll(rs, r, false);
-	xa_for_each(&rs->links, i, r)
-		ckpt_start_epoll(rs, r, true);
+	xa_for_each(&rs->late, i, r)
+		if (r->type == CKPT_REC_EPOLL)
+			ckpt_start_epoll(rs, r, false);
+	xa_for_each(&rs->late, i, r)
+		if (r->type == CKPT_REC_EPOLL)
+			ckpt_start_epoll(rs, r, true);
 }

@@ -117,7 +117,7 @@ static int checkpoint_fowner(struct ckpt_ctx *ctx, struct file *file, u32 objref
 	pid_t outside;
 	int index, fd;
 
-	if (!owner && !(file->f_flags & FASYNC))
+	if (ckpt_is_output(ctx, file) || (!owner && !(file->f_flags & FASYNC)))
 		return 0;
 	rec = ckpt_rec_new(ctx, fowner, CKPT_REC_FOWNER, 0);
 	if (!rec)
@@ -157,20 +157,7 @@ static int checkpoint_fowner(struct ckpt_ctx *ctx, struct file *file, u32 objref
  */
 int checkpoint_fowners(struct ckpt_ctx *ctx)
 {
-	struct ckpt_obj *obj;
-	unsigned long i;
-	int ret;
-
-	xa_for_each(&ctx->objs.list, i, obj) {
-		if (obj->type != CKPT_OBJ_FILE || !obj->written ||
-		    ckpt_is_output(ctx, obj->ptr))
-			continue;
-		ret = checkpoint_fowner(ctx, obj->ptr, obj->objref);
-		if (ret)
-			return ret;
-		cond_resched();
-	}
-	return 0;
+	return ckpt_each_file(ctx, checkpoint_fowner);
 }
 
 /* ---- restoring -------------------------------------------------------------- */
@@ -250,19 +237,7 @@ static int restore_fowner(struct ckpt_restart *rs, const struct ckpt_rec *r)
  */
 int restore_fowners(struct ckpt_restart *rs)
 {
-	struct ckpt_rec *r;
-	unsigned long i;
-	int ret;
-
-	xa_for_each(&rs->late, i, r) {
-		if (r->type != CKPT_REC_FOWNER)
-			continue;
-		ret = restore_fowner(rs, r);
-		if (ret)
-			return ret;
-		cond_resched();
-	}
-	return 0;
+	return ckpt_late_each(rs, CKPT_REC_FOWNER, restore_fowner);
 }
 
 /* Whom a signal may reach: never more than who began the restart could. */

@@ -578,18 +578,7 @@ static int restore_lock_record(struct ckpt_restart *rs, const struct ckpt_rec *r
  */
 int restore_locks(struct ckpt_restart *rs)
 {
-	struct ckpt_rec *r;
-	unsigned long i;
-	int ret;
-
-	xa_for_each(&rs->late, i, r) {
-		if (r->type != CKPT_REC_LOCKS)
-			continue;
-		ret = restore_lock_record(rs, r);
-		if (ret)
-			return ret;
-	}
-	return 0;
+	return ckpt_late_each(rs, CKPT_REC_LOCKS, restore_lock_record);
 }
 
 /* All of one kind that the open file has. */

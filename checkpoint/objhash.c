@@ -114,6 +114,51 @@ struct ckpt_obj *ckpt_obj_find_typed(struct ckpt_ctx *ctx, const void *ptr,
 }
 
 /**
+ * ckpt_first_look - whether the check stage meets an object for the first time
+ * @ctx: the checkpoint
+ * @ptr: the object, which tasks or files may have in common; may be NULL
+ *
+ * Return: true for one that is collected and was not asked for before.
+ */
+bool ckpt_first_look(struct ckpt_ctx *ctx, const void *ptr)
+{
+	struct ckpt_obj *obj = ptr ? ckpt_obj_find(&ctx->objs, ptr) : NULL;
+
+	if (!obj || obj->checked)
+		return false;
+	obj->checked = true;
+	return true;
+}
+
+/**
+ * ckpt_each_file - do something with every open file that is written
+ * @ctx: the checkpoint
+ * @fn: what, with the file and its objref
+ *
+ * Context: may sleep.
+ * Return: 0, what @fn has failed with, or -EINTR.
+ */
+int ckpt_each_file(struct ckpt_ctx *ctx,
+		   int (*fn)(struct ckpt_ctx *ctx, struct file *file, u32 objref))
+{
+	struct ckpt_obj *obj;
+	unsigned long i;
+	int ret;
+
+	xa_for_each(&ctx->objs.list, i, obj) {
+		if (obj->type != CKPT_OBJ_FILE || !obj->written)
+			continue;
+		ret = fn(ctx, obj->ptr, obj->objref);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
  * ckpt_obj_get - look up an object, add it if it is new
  * @hash: the hash
  * @type: type of the object

@@ -64,9 +64,7 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 	xa_init_flags(&rs->pipes, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->inodes, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->dead, XA_FLAGS_ACCOUNT);
-	xa_init_flags(&rs->links, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->late, XA_FLAGS_ACCOUNT);
-	xa_init_flags(&rs->sockets, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->stand_ins, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pids, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->ghosts, XA_FLAGS_ACCOUNT);
@@ -120,7 +118,6 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	xa_destroy(&rs->recs);
 	restore_pidfds_done(rs);
 	restore_cow_done(rs);
-	xa_destroy(&rs->links);
 	xa_destroy(&rs->late);
 	xa_destroy(&rs->pids);
 	xa_destroy(&rs->ghosts);

@@ -277,8 +277,41 @@ static int ckpt_add_file_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return obj ? ckpt_set_once(rs, &obj->part, r) : -EINVAL;
 }
 
-/* What can only be done when all objects are there. A file may have several. */
-static int ckpt_add_link(struct ckpt_restart *rs, const struct ckpt_rec *r)
+/* What can only be done when all objects are there. */
+static int ckpt_add_late(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	return xa_err(xa_store(&rs->late, rs->nr_late++, (void *)r,
+			       GFP_KERNEL_ACCOUNT));
+}
+
+/**
+ * ckpt_late_each - do what waits until all objects are there
+ * @rs: the restart
+ * @type: of the records, that are taken in the order of the image
+ * @fn: what to do with each
+ *
+ * Context: may sleep.
+ * Return: 0, what @fn has failed with, or -EINTR.
+ */
+int ckpt_late_each(struct ckpt_restart *rs, u32 type, ckpt_late_fn *fn)
+{
+	const struct ckpt_rec *r;
+	unsigned long i;
+	int ret;
+
+	xa_for_each(&rs->late, i, r) {
+		ret = r->type == type ? fn(rs, r) : 0;
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* A file may have several. */
+static int ckpt_add_epoll(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	struct ckpt_robj *obj = ckpt_part_of(rs, r);
 
@@ -287,12 +320,11 @@ static int ckpt_add_link(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (obj->part && obj->part->type != r->type)
 		return ckpt_bad(rs, r, -EINVAL, "belongs to a file of another kind");
 	obj->part = r;
-	return xa_err(xa_store(&rs->links, rs->nr_links++, (void *)r,
-			       GFP_KERNEL_ACCOUNT));
+	return ckpt_add_late(rs, r);
 }
 
-/* The same of which an object may have several, whatever its type. */
-static int ckpt_add_late(struct ckpt_restart *rs, const struct ckpt_rec *r)
+/* What an object of any type may have. */
+static int ckpt_add_owned(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	/* All such records start alike. */
 	u32 objref = ckpt_rec_as(r, locks)->owner;
@@ -303,11 +335,10 @@ static int ckpt_add_late(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EINVAL, "belongs to object %u, which is not there", objref);
 	if (r->type == CKPT_REC_FOWNER)
 		ret = ckpt_set_once(rs, &obj->fowner, r);
-	return ret ?: xa_err(xa_store(&rs->late, rs->nr_late++, (void *)r,
-				      GFP_KERNEL_ACCOUNT));
+	return ret ?: ckpt_add_late(rs, r);
 }
 
-/* Sockets and what waits in them, for when all objects are there. */
+/* Sockets and what waits in them. */
 static int ckpt_add_socket(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	struct ckpt_robj *obj = ckpt_part_of(rs, r);
@@ -319,8 +350,7 @@ static int ckpt_add_socket(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		ret = ckpt_set_once(rs, &obj->part, r);
 	else if (!obj->part || obj->part->type != CKPT_REC_UNIX_SOCK)
 		ret = ckpt_bad(rs, r, -EINVAL, "belongs to a file of another kind");
-	return ret ?: xa_err(xa_store(&rs->sockets, rs->nr_sockets++, (void *)r,
-				      GFP_KERNEL_ACCOUNT));
+	return ret ?: ckpt_add_late(rs, r);
 }
 
 static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
@@ -367,10 +397,10 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_UNIX_MSG:
 		return ckpt_add_socket(rs, r);
 	case CKPT_REC_EPOLL:
-		return ckpt_add_link(rs, r);
+		return ckpt_add_epoll(rs, r);
 	case CKPT_REC_LOCKS:
 	case CKPT_REC_FOWNER:
-		return ckpt_add_late(rs, r);
+		return ckpt_add_owned(rs, r);
 	case CKPT_REC_VMA:
 		rs->nr_vmas++;
 		return 0; /* found behind their MM record */

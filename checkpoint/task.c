@@ -291,17 +291,6 @@ out:
 	put_cred(cred);
 }
 
-/* What tasks have in common is looked at with the first of them. */
-static bool ckpt_first_look(struct ckpt_ctx *ctx, const void *ptr)
-{
-	struct ckpt_obj *obj = ptr ? ckpt_obj_find(&ctx->objs, ptr) : NULL;
-
-	if (!obj || obj->checked)
-		return false;
-	obj->checked = true;
-	return true;
-}
-
 /* The first that lives of a process speaks for it. */
 static bool ckpt_writes_process(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 {

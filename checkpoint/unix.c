@@ -88,6 +88,27 @@ static void ckpt_unix_get_peer(struct sock *sk, struct ckpt_unix_peer *p)
 
 /* ---- open files on their way ----------------------------------------------- */
 
+/* What waits in all sockets, in those that @fn finds meanwhile, too. */
+static int ckpt_walk_in_flight(struct ckpt_ctx *ctx,
+			       int (*fn)(void *arg, const struct ckpt_unix_msg *msg))
+{
+	struct socket *sock;
+	struct ckpt_obj *obj;
+	unsigned long i;
+	int ret;
+
+	xa_for_each(&ctx->objs.list, i, obj) {
+		sock = ckpt_saved_unix(ctx, obj);
+		if (!sock || READ_ONCE(sock->sk->sk_state) == TCP_LISTEN)
+			continue;
+		ret = ckpt_unix_walk(sock, fn, ctx);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
 static int ckpt_collect_msg(void *arg, const struct ckpt_unix_msg *msg)
 {
 	struct ckpt_ctx *ctx = arg;
@@ -113,21 +134,7 @@ static int ckpt_collect_msg(void *arg, const struct ckpt_unix_msg *msg)
  */
 int ckpt_collect_in_flight(struct ckpt_ctx *ctx)
 {
-	struct socket *sock;
-	struct ckpt_obj *obj;
-	unsigned long i;
-	int ret;
-
-	xa_for_each(&ctx->objs.list, i, obj) {
-		sock = ckpt_saved_unix(ctx, obj);
-		if (!sock || READ_ONCE(sock->sk->sk_state) == TCP_LISTEN)
-			continue;
-		ret = ckpt_unix_walk(sock, ckpt_collect_msg, ctx);
-		if (ret)
-			return ret;
-		cond_resched();
-	}
-	return 0;
+	return ckpt_walk_in_flight(ctx, ckpt_collect_msg);
 }
 
 static int ckpt_check_msg(void *arg, const struct ckpt_unix_msg *msg)
@@ -149,21 +156,7 @@ static int ckpt_check_msg(void *arg, const struct ckpt_unix_msg *msg)
  */
 int ckpt_check_in_flight(struct ckpt_ctx *ctx)
 {
-	struct socket *sock;
-	struct ckpt_obj *obj;
-	unsigned long i;
-	int ret;
-
-	xa_for_each(&ctx->objs.list, i, obj) {
-		sock = ckpt_saved_unix(ctx, obj);
-		if (!sock || READ_ONCE(sock->sk->sk_state) == TCP_LISTEN)
-			continue;
-		ret = ckpt_unix_walk(sock, ckpt_check_msg, ctx);
-		if (ret)
-			return ret;
-		cond_resched();
-	}
-	return 0;
+	return ckpt_walk_in_flight(ctx, ckpt_check_msg);
 }
 
 /* ---- what refuses ----------------------------------------------------------- */
@@ -237,14 +230,12 @@ static const char *ckpt_unix_cred_problem(struct ckpt_ctx *ctx, struct sock *sk)
  */
 const char *ckpt_unix_problem(struct ckpt_ctx *ctx, struct file *file)
 {
-	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, file);
 	struct socket *sock = sock_from_file(file);
 	struct sock *sk = sock->sk;
 	const char *why;
 
-	if (!obj || obj->checked)
+	if (!ckpt_first_look(ctx, file))
 		return NULL;
-	obj->checked = true;
 	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
 		return "listens for connections, which cannot be saved yet";
 	/* See unix_bind(). */
@@ -668,24 +659,6 @@ static void ckpt_unix_close_stand_ins(struct ckpt_restart *rs)
 	xa_destroy(&rs->stand_ins);
 }
 
-static int ckpt_unix_each(struct ckpt_restart *rs, u32 type,
-			  int (*fn)(struct ckpt_restart *rs, const struct ckpt_rec *r))
-{
-	const struct ckpt_rec *r;
-	unsigned long i;
-	int ret;
-
-	xa_for_each(&rs->sockets, i, r) {
-		ret = r->type == type ? fn(rs, r) : 0;
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		if (ret)
-			return ret;
-		cond_resched();
-	}
-	return 0;
-}
-
 /**
  * restore_unix_links - connect sockets, and put into them what waits there
  * @rs: the restart; the files of all members are there
@@ -696,12 +669,12 @@ int restore_unix_links(struct ckpt_restart *rs)
 {
 	int ret;
 
-	ret = ckpt_unix_each(rs, CKPT_REC_UNIX_SOCK, restore_unix_pair);
+	ret = ckpt_late_each(rs, CKPT_REC_UNIX_SOCK, restore_unix_pair);
 	if (!ret)
-		ret = ckpt_unix_each(rs, CKPT_REC_UNIX_MSG, restore_unix_msg);
+		ret = ckpt_late_each(rs, CKPT_REC_UNIX_MSG, restore_unix_msg);
 	/* Which tells the other end; it may have read that long ago. */
 	ckpt_unix_close_stand_ins(rs);
-	return ret ?: ckpt_unix_each(rs, CKPT_REC_UNIX_SOCK, restore_unix_state);
+	return ret ?: ckpt_late_each(rs, CKPT_REC_UNIX_SOCK, restore_unix_state);
 }
 
 /* The socket of a UNIX_SOCK record, if this restart has made it. */
@@ -730,12 +703,11 @@ void restore_unix_done(struct ckpt_restart *rs)
 	struct socket *sock;
 	unsigned long i;
 
-	xa_for_each(&rs->sockets, i, r) {
+	xa_for_each(&rs->late, i, r) {
 		/* Nobody but a restart that has failed has them. */
 		sock = rs->committed ? NULL : ckpt_unix_made(rs, r);
 		if (sock)
 			ckpt_unix_purge(sock);
 		cond_resched();
 	}
-	xa_destroy(&rs->sockets);
 }

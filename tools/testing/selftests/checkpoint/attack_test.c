@@ -19,7 +19,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 
 #define KILL_POINT	"/sys/kernel/debug/checkpoint/kill"
@@ -55,7 +54,7 @@ static bool filter(void)
 static void set_timers(void)
 {
 	struct sigevent ev = { .sigev_signo = SIGRTMIN };
-	struct itimerspec it = { .it_value.tv_sec = 1000 };
+	struct itimerspec it = { .it_value.tv_sec = 1000000 };
 	int i, id;
 
 	for (i = 0; i < 2; i++) {
@@ -83,35 +82,20 @@ static void watch(int fd)
 /* A pair that is on its way in itself, behind a few bytes. */
 static void open_sockets(void)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(sockets))];
-		struct cmsghdr align;
-	} u = {};
-	struct iovec iov = { "pair", 4 };
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	int closed[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) ||
 	    socketpair(AF_UNIX, SOCK_DGRAM, 0, closed) ||
 	    write(closed[1], "last", 4) != 4 || close(closed[1]) ||
-	    write(sockets[0], "data", 4) != 4)
-		_exit(6);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(sockets));
-	memcpy(CMSG_DATA(c), sockets, sizeof(sockets));
-	if (sendmsg(sockets[0], &m, 0) != 4)
+	    write(sockets[0], "data", 4) != 4 ||
+	    !ckpt_send_fds(sockets[0], "pair", sockets, 2))
 		_exit(6);
 }
 
 /* One of each kind of descriptor, all watched, one with an edge to come. */
 static void open_fds(void)
 {
-	struct itimerspec it = { .it_value.tv_sec = 1000 };
+	struct itimerspec it = { .it_value.tv_sec = 1000000 };
 	struct epoll_event e[8];
 	sigset_t set;
 	int fds[2];
@@ -153,7 +137,7 @@ static bool fds_are_there(void)
 	       read(fifo, c, 4) == 4 && !memcmp(c, "fifo", 4) &&
 	       read(sockets[1], c, 4) == 4 && !memcmp(c, "data", 4) &&
 	       read(sockets[1], c, 4) == 4 && !memcmp(c, "pair", 4) &&
-	       !timerfd_gettime(timer, &it) && it.it_value.tv_sec > 900;
+	       !timerfd_gettime(timer, &it) && it.it_value.tv_sec > 900000;
 }
 
 /* Waits for SIGUSR1; exits with 42 if all that it has is there. */

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -515,6 +516,29 @@ static inline int ckpt_hold(struct __test_metadata *_metadata, pid_t pid)
 				    &args, sizeof(args)));
 	close(out);
 	return args.context_fd;
+}
+
+/* Sends open files along with @text. */
+static inline bool ckpt_send_fds(int to, const char *text, const int *fds,
+				 int nr)
+{
+	union {
+		char buf[CMSG_SPACE(8 * sizeof(int))];
+		struct cmsghdr align;
+	} u = {};
+	struct iovec iov = { (void *)text, strlen(text) };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = u.buf,
+		.msg_controllen = CMSG_SPACE(nr * sizeof(int)),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(nr * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, nr * sizeof(int));
+	return sendmsg(to, &m, 0) == (ssize_t)strlen(text);
 }
 
 /* Nothing is written, and asking finds the same. ckpt_log_text says why. */

@@ -15,7 +15,6 @@
 #include <grp.h>
 #include <linux/securebits.h>
 #include <sys/fsuid.h>
-#include <sys/socket.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -514,24 +513,10 @@ static void img_peercred(void)
 
 static void send_pair(int to)
 {
-	union {
-		char buf[CMSG_SPACE(2 * sizeof(int))];
-		struct cmsghdr align;
-	} u = {};
-	struct iovec iov = { "pair", 4 };
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	int pair[2];
 
 	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(pair));
-	memcpy(CMSG_DATA(c), pair, sizeof(pair));
-	MUST(sendmsg(to, &m, 0) == 4);
+	MUST(ckpt_send_fds(to, "pair", pair, 2));
 }
 
 /* A pair that the user has made, in the hands of root. */

@@ -50,15 +50,10 @@ static bool reads(int fd, const char *text, off_t at)
 
 static bool fd_is(int fd, const char *name)
 {
-	char path[64], text[512];
-	ssize_t n;
+	const char *text = fd_name(fd);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, text, sizeof(text) - 1);
-	MUST(n > 0);
-	text[n] = 0;
 	return !strncmp(text, name, strlen(name)) &&
-	       strstr(text, " (deleted)") == text + n - 10;
+	       strstr(text, " (deleted)") == text + strlen(text) - 10;
 }
 
 static int give_name(int fd, const char *name)
@@ -473,12 +468,7 @@ REFUSED(covered, "/d/f (deleted)", "its directory cannot be found again by its n
 TEST_F(refused, by_name)
 {
 	ASSERT_TRUE(mount_files("tmpfs"));
-	self->pid = start_program(_metadata, &variant->program);
-	ckpt_expect_refused(_metadata, self->pid, EOPNOTSUPP);
-	EXPECT_TRUE(ckpt_log_says(variant->words)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ends_well(_metadata, &self->pid);
+	is_refused(_metadata, &self->pid, &variant->program, variant->words);
 }
 
 PROGRAM_FIXTURE(restart, begin, end_deleted);

@@ -438,7 +438,7 @@ TEST_F_TIMEOUT(epoll, comes_back, 120)
 	program_comes_back(_metadata, &self->pid, &variant->program);
 }
 
-TEST_F(epoll, goes_on)
+TEST_F_TIMEOUT(epoll, goes_on, 120)
 {
 	program_goes_on(_metadata, &self->pid, &variant->program);
 }

@@ -450,12 +450,7 @@ TEST_F(refused, by_name)
 {
 	const char *const line[] = { " fd 10 -> ", variant->words, NULL };
 
-	self->pid = start_program(_metadata, &variant->program);
-	ckpt_expect_refused(_metadata, self->pid, EOPNOTSUPP);
-	EXPECT_TRUE(ckpt_log_says(line)) {
-		TH_LOG("%s", ckpt_log_text);
-	}
-	ends_well(_metadata, &self->pid);
+	is_refused(_metadata, &self->pid, &variant->program, line);
 }
 
 /* Somebody has opened the file: a lease says that nobody has. */

@@ -16,7 +16,6 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/xattr.h>
 
@@ -135,28 +134,13 @@ static void set_memory(void)
 /* A pair with a byte of which one was read before, and an end on its way in itself. */
 static void open_sockets(void)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} u = {};
-	struct iovec iov = { "fd", 2 };
-	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = u.buf, .msg_controllen = sizeof(u.buf),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	int s[2], one = 1;
 	char ch;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, s) ||
 	    setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) ||
-	    send(s[0], "ab", 2, 0) != 2 || recv(s[1], &ch, 1, 0) != 1)
-		_exit(44);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &s[1], sizeof(int));
-	if (sendmsg(s[0], &m, 0) != 2)
+	    send(s[0], "ab", 2, 0) != 2 || recv(s[1], &ch, 1, 0) != 1 ||
+	    !ckpt_send_fds(s[0], "fd", &s[1], 1))
 		_exit(44);
 }
 

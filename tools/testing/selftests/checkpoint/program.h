@@ -52,6 +52,20 @@ static inline void ready(void)
 	MUST(write(log_fd, "ready\n", 6) == 6);
 }
 
+/* The name that /proc has for an open file. */
+static inline const char *fd_name(int fd)
+{
+	static char text[PATH_MAX];
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, text, sizeof(text) - 1);
+	MUST(n > 0);
+	text[n] = 0;
+	return text;
+}
+
 static inline void wait_for(const char *path)
 {
 	while (access(path, F_OK))
@@ -195,7 +209,7 @@ static inline void umount_files(void)
 
 static inline bool wait_ready(void)
 {
-	return ckpt_wait_size(LOG, 6, 10000) && !strcmp("ready\n", log_text());
+	return ckpt_wait_size(LOG, 6, 60000) && !strcmp("ready\n", log_text());
 }
 
 /* What the program gave to skip_program(), or NULL. */
@@ -286,12 +300,25 @@ static inline void ends_well(struct __test_metadata *_metadata, pid_t *pid)
 
 	strcpy(was, log_text());
 	go();
-	code = ckpt_wait(*pid, 10000);
+	code = ckpt_wait(*pid, 60000);
 	EXPECT_EQ(GOOD, code);
 	EXPECT_STREQ(was, log_text());
 	/* Else end() kills it. */
 	if (code != -1)
 		*pid = 0;
+}
+
+/* @words: what one line of the log says; the program is as it was. */
+static inline void is_refused(struct __test_metadata *_metadata, pid_t *pid,
+			      const struct program *program,
+			      const char *const *words)
+{
+	*pid = start_program(_metadata, program);
+	ckpt_expect_refused(_metadata, *pid, EOPNOTSUPP);
+	EXPECT_TRUE(ckpt_log_says(words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ends_well(_metadata, pid);
 }
 
 #endif /* _CKPT_TEST_PROGRAM_H */

@@ -526,7 +526,7 @@ static int check_regs(struct __test_metadata *_metadata, const char *where,
 static alignas(64) unsigned char scratch[65536];
 static alignas(64) unsigned char altstack[65536];
 static unsigned long tls_area = 0x13579bdf;
-static struct { long long sec, nsec; } half_s = { 0, 500000000 }, minute = { 60 };
+static struct { long long sec, nsec; } a_while = { 1, 500000000 }, minute = { 60 };
 static __u64 usr1 = 1 << (SIGUSR1 - 1), usr2 = 1 << (SIGUSR2 - 1);
 static unsigned int tls_first;
 
@@ -900,7 +900,7 @@ static void call32(unsigned long nr, unsigned long bx, unsigned long cx,
 
 static void sleep32(void)
 {
-	call32(NR32_CLOCK_NANOSLEEP, CLOCK_MONOTONIC, 0, (long)&half_s, 0);
+	call32(NR32_CLOCK_NANOSLEEP, CLOCK_MONOTONIC, 0, (long)&a_while, 0);
 }
 
 static void sigwait32(void)
@@ -944,7 +944,7 @@ static void base_and_selector(void)
 static void sleep64(void)
 {
 	want[AX] = __NR_nanosleep;
-	want[DI] = (long)&half_s;
+	want[DI] = (long)&a_while;
 	want[SI] = 0;
 }
 

@@ -87,14 +87,7 @@ static bool maps_say(void *p, const char *text)
 
 static bool fd_is(int fd, const char *name)
 {
-	char path[64], text[512];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, text, sizeof(text) - 1);
-	MUST(n > 0);
-	text[n] = 0;
-	return !strcmp(text, name);
+	return !strcmp(fd_name(fd), name);
 }
 
 static off_t size_of(int fd)
