@@ -679,7 +679,7 @@ static int save_to_reader(pid_t pid, off_t limit)
 	return ckpt_wait(child, 20000);
 }
 
-TEST_F_TIMEOUT(attack, output_fails_at_each_record, 120)
+TEST_F(attack, output_fails_at_each_record)
 {
 	static off_t bounds[MAX_BOUNDS];
 	int i, nr, ret;
@@ -711,7 +711,7 @@ TEST_F_TIMEOUT(attack, output_fails_at_each_record, 120)
 	EXPECT_TRUE(ends_well(self->pid));
 }
 
-TEST_F_TIMEOUT(attack, no_space_left, 120)
+TEST_F(attack, no_space_left)
 {
 	char opts[64];
 	struct stat st;

@@ -35,6 +35,10 @@
 #include "../../../../include/uapi/linux/checkpoint_image.h"
 #include "../kselftest_harness.h"
 
+/* For kernels with all checks, on busy machines. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 240 /* seconds */
+
 static inline long sys_checkpoint(pid_t pid, int fd, unsigned long flags,
 				  void *args, size_t size)
 {

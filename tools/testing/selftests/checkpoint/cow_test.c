@@ -515,7 +515,7 @@ static void expect_pss(struct __test_metadata *_metadata, pid_t pid, long was)
 }
 
 /* What was restored is as good to be saved as what was not. */
-TEST_F_TIMEOUT(cow, comes_back, 120)
+TEST_F(cow, comes_back)
 {
 	long was;
 
@@ -535,7 +535,7 @@ TEST_F_TIMEOUT(cow, comes_back, 120)
 PROGRAM_FIXTURE(cow_saved, begin_tree, end_tree);
 
 /* Of all that they have, as tools show it. */
-TEST_F_TIMEOUT(cow_saved, total, 120)
+TEST_F(cow_saved, total)
 {
 	long was, is;
 
@@ -671,7 +671,7 @@ VARIANT(cow_swap, moved_in_parts, 2);
  * A page in common goes to swap only if all mappings of it are found, and then
  * counts for each of them.
  */
-TEST_F_TIMEOUT(cow_swap, pushed_out_after, 120)
+TEST_F(cow_swap, pushed_out_after)
 {
 	long was;
 
@@ -685,7 +685,7 @@ TEST_F_TIMEOUT(cow_swap, pushed_out_after, 120)
 }
 
 /* In swap when they are saved. */
-TEST_F_TIMEOUT(cow_swap, pushed_out_before, 120)
+TEST_F(cow_swap, pushed_out_before)
 {
 	long was;
 
@@ -848,7 +848,7 @@ static struct ckpt_cow_run *biggest_run(struct ckpt_rec_cow *rec)
 	return best;
 }
 
-TEST_F_TIMEOUT(cow_bad, runs, 120)
+TEST_F(cow_bad, runs)
 {
 	const uint64_t file = 0x10000, shared = 0x10010, empty = 0x10020;
 	const uint64_t end = 1ULL << 44;

@@ -433,12 +433,12 @@ PROGRAM(timeout);
 PROGRAM(signals);
 PROGRAM(many);
 
-TEST_F_TIMEOUT(epoll, comes_back, 120)
+TEST_F(epoll, comes_back)
 {
 	program_comes_back(_metadata, &self->pid, &variant->program);
 }
 
-TEST_F_TIMEOUT(epoll, goes_on, 120)
+TEST_F(epoll, goes_on)
 {
 	program_goes_on(_metadata, &self->pid, &variant->program);
 }
@@ -526,7 +526,7 @@ static void talk(void *arg)
 
 PROGRAM_FIXTURE(talk, begin_tree, all_end);
 
-TEST_F_TIMEOUT(talk, no_edge_is_lost, 60)
+TEST_F(talk, no_edge_is_lost)
 {
 	int i;
 

@@ -617,7 +617,7 @@ TEST_F(image, checksums_agree)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, cut_short, 120)
+TEST_F(image, cut_short)
 {
 	int i;
 
@@ -636,7 +636,7 @@ TEST_F_TIMEOUT(image, cut_short, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, headers_flipped, 120)
+TEST_F(image, headers_flipped)
 {
 	int i;
 
@@ -667,7 +667,7 @@ TEST_F_TIMEOUT(image, headers_flipped, 120)
 }
 
 /* No byte is without a checksum or a rule. */
-TEST_F_TIMEOUT(image, random_flips, 120)
+TEST_F(image, random_flips)
 {
 	size_t meta = find(CKPT_REC_META_END, 0)->off, off;
 	struct rec *r = find(CKPT_REC_PAGES, 0);
@@ -689,7 +689,7 @@ TEST_F_TIMEOUT(image, random_flips, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, hostile_head, 120)
+TEST_F(image, hostile_head)
 {
 	struct rec *h = find(CKPT_REC_HEADER, 0);
 	struct rec *t = find(CKPT_REC_TREE_TASK, 0);
@@ -753,7 +753,7 @@ TEST_F_TIMEOUT(image, hostile_head, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, hostile_files, 120)
+TEST_F(image, hostile_files)
 {
 	struct rec *exe = &recs[self->exe], *null = &recs[self->devnull];
 	struct rec *fs = find(CKPT_REC_FS, 0), *fds = find(CKPT_REC_FILES, 0);
@@ -820,7 +820,7 @@ static struct rec *file_of(const struct rec *r)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(image, hostile_sockets, 120)
+TEST_F(image, hostile_sockets)
 {
 	struct rec *a = find(CKPT_REC_UNIX_SOCK, 0), *b = find(CKPT_REC_UNIX_SOCK, 1);
 	struct rec *m = find(CKPT_REC_UNIX_MSG, 0), *n = find(CKPT_REC_UNIX_MSG, 1);
@@ -891,7 +891,7 @@ TEST_F_TIMEOUT(image, hostile_sockets, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, hostile_fds, 120)
+TEST_F(image, hostile_fds)
 {
 	struct rec *e = find(CKPT_REC_EVENTFD, 0), *t = find(CKPT_REC_TIMERFD, 0);
 	struct rec *s = find(CKPT_REC_SIGNALFD, 0), *p = find(CKPT_REC_PIDFD, 0);
@@ -965,7 +965,7 @@ TEST_F_TIMEOUT(image, hostile_fds, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, hostile_locks, 120)
+TEST_F(image, hostile_locks)
 {
 	struct rec *e = find(CKPT_REC_EVENTFD, 0);
 	struct rec *x = find(CKPT_REC_LOCKS, 0), *y = find(CKPT_REC_LOCKS, 1);
@@ -1006,7 +1006,7 @@ TEST_F_TIMEOUT(image, hostile_locks, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, hostile_owners, 120)
+TEST_F(image, hostile_owners)
 {
 	struct rec *o = find(CKPT_REC_FOWNER, 0);
 	struct rec *p = find(CKPT_REC_PROC, 0), *q = find(CKPT_REC_PROC, 1);
@@ -1044,7 +1044,7 @@ TEST_F_TIMEOUT(image, hostile_owners, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, hostile_inotify, 120)
+TEST_F(image, hostile_inotify)
 {
 	uint32_t null = AS(file, &recs[self->devnull])->objref;
 	struct rec *r = find(CKPT_REC_INOTIFY, 0);
@@ -1093,7 +1093,7 @@ TEST_F_TIMEOUT(image, hostile_inotify, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, hostile_task, 120)
+TEST_F(image, hostile_task)
 {
 	struct rec *t = find(CKPT_REC_TASK, 0), *g = find(CKPT_REC_SIGNAL, 0);
 	struct rec *s = find(CKPT_REC_SIGHAND, 0), *c = find(CKPT_REC_X86_CPU, 0);
@@ -1241,7 +1241,7 @@ static void for_thread(const struct rec *r, uint32_t thread)
 }
 
 /* The list begins with the last made: the one whose signal is queued. */
-TEST_F_TIMEOUT(image, hostile_timers, 120)
+TEST_F(image, hostile_timers)
 {
 	struct rec *r = find(CKPT_REC_TIMERS, 0);
 	struct ckpt_timer *t = var_of(r);
@@ -1307,7 +1307,7 @@ TEST_F_TIMEOUT(image, hostile_timers, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, hostile_memory, 120)
+TEST_F(image, hostile_memory)
 {
 	struct rec *m = find(CKPT_REC_MM, 0), *v0 = find(CKPT_REC_VMA, 0);
 	struct rec *v1 = find(CKPT_REC_VMA, 1), *a = NULL, *fv = NULL, *r;
@@ -1395,7 +1395,7 @@ TEST_F_TIMEOUT(image, hostile_memory, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, hostile_inode, 120)
+TEST_F(image, hostile_inode)
 {
 	struct rec *n = find(CKPT_REC_INODE, 0), *f = NULL, *exe = NULL;
 	uint32_t mm = AS(mm, find(CKPT_REC_MM, 0))->objref, at;
@@ -1468,7 +1468,7 @@ TEST_F_TIMEOUT(image, hostile_inode, 120)
 	EXPECT_CASES();
 }
 
-TEST_F_TIMEOUT(image, hostile_payload, 120)
+TEST_F(image, hostile_payload)
 {
 	struct rec *p = find_memory(), *i = find(CKPT_REC_INDEX, 0);
 	struct rec *t = find(CKPT_REC_TAIL, 0);
@@ -1527,7 +1527,7 @@ static bool may_come_twice(uint32_t type)
 	return type == CKPT_REC_LOCKS;
 }
 
-TEST_F_TIMEOUT(image, records_missing_or_twice, 120)
+TEST_F(image, records_missing_or_twice)
 {
 	struct rec list[MAX_RECS];
 	int i, meta = find(CKPT_REC_META_END, 0) - recs;
@@ -1563,7 +1563,7 @@ TEST_F_TIMEOUT(image, records_missing_or_twice, 120)
 #define TASK_VERSION_1	248
 #define VMA_VERSION_1	64
 
-TEST_F_TIMEOUT(image, newer_writers, 120)
+TEST_F(image, newer_writers)
 {
 	int meta = find(CKPT_REC_META_END, 0) - recs, i;
 	struct rec list[MAX_RECS], r;

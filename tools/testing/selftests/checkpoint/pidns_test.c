@@ -446,7 +446,7 @@ FIXTURE_TEARDOWN(pidns)
 	end_tree(self->pid);
 }
 
-TEST_F_TIMEOUT(pidns, comes_back, 100)
+TEST_F(pidns, comes_back)
 {
 	char was[4096] = "", is[4096] = "";
 	pid_t pid;

@@ -300,7 +300,7 @@ FIXTURE_TEARDOWN(talk)
 	end(self->pid);
 }
 
-TEST_F_TIMEOUT(talk, no_number_is_lost, 240)
+TEST_F(talk, no_number_is_lost)
 {
 	const char *line;
 	int i;

@@ -422,7 +422,7 @@ TEST_F_TIMEOUT(tree_attack, faults_in_members, 900)
 	faults(_metadata, &self->crew, 2);
 }
 
-TEST_F_TIMEOUT(tree_attack, one_does_not_come, 60)
+TEST_F(tree_attack, one_does_not_come)
 {
 	char words[64];
 
@@ -438,7 +438,7 @@ TEST_F_TIMEOUT(tree_attack, one_does_not_come, 60)
 	EXPECT_TRUE(nothing_left(&self->crew));
 }
 
-TEST_F_TIMEOUT(tree_attack, one_comes_twice, 60)
+TEST_F(tree_attack, one_comes_twice)
 {
 	self->crew.doubled = 2;
 	ASSERT_TRUE(crew_make(&self->crew));

@@ -662,7 +662,7 @@ static void still_right(struct __test_metadata *_metadata, int round)
 		TH_LOG("round %d: %s", round, log_text());
 }
 
-TEST_F_TIMEOUT(churn, again_and_again, 60)
+TEST_F(churn, again_and_again)
 {
 	int i;
 

@@ -247,7 +247,7 @@ static int restart_before(pid_t root)
  * As after a reboot: the next pids that the command would get are those of the
  * tree. Whoever else starts a process meanwhile may take one, hence the tries.
  */
-TEST_F_TIMEOUT(pids, of_tree_are_next, 120)
+TEST_F(pids, of_tree_are_next)
 {
 	struct body b = { processes, 200 };
 	int i, code = -1;

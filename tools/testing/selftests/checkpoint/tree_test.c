@@ -796,13 +796,13 @@ static void comes_back(struct __test_metadata *_metadata, pid_t *pid,
 	tree_ends_well(_metadata, pid);
 }
 
-TEST_F_TIMEOUT(tree, comes_back, 200)
+TEST_F(tree, comes_back)
 {
 	comes_back(_metadata, &self->pid, variant->program, variant->ready, false);
 }
 
 /* The root is the init of a pid namespace. */
-TEST_F_TIMEOUT(tree, container, 200)
+TEST_F(tree, container)
 {
 	comes_back(_metadata, &self->pid, variant->program, variant->ready, true);
 }
