@@ -350,6 +350,8 @@ struct ckpt_task {
  * @outer: sessions and process groups that were looked at, see tree.c
  * @io_seen: I/O context in common to how many tasks of the tree have it
  * @io_first: likewise to the index of the first of them, plus one
+ * @core_first: core scheduling cookie to the index, plus one, of the first task
+ *	that has it
  * @task: the one whose records are being written
  * @timers: POSIX timers of its process whose signal is queued, by id
  * @inodes: objref of an inode to &struct ckpt_reader
@@ -378,6 +380,7 @@ struct ckpt_ctx {
 	struct xarray outer;
 	struct xarray io_seen;
 	struct xarray io_first;
+	struct xarray core_first;
 	const struct ckpt_task *task;
 	struct xarray timers;
 	struct xarray inodes;
@@ -997,6 +1000,9 @@ int checkpoint_io(struct ckpt_ctx *ctx, struct task_struct *t,
 int restore_check_sched(struct ckpt_member *m);
 int restore_io(struct ckpt_member *m);
 int restore_sched_build(struct ckpt_member *m);
+int checkpoint_core(struct ckpt_ctx *ctx, struct task_struct *t,
+		    struct ckpt_rec_task *rec);
+int restore_core(struct ckpt_member *m);
 void restore_sched_abort(struct ckpt_member *m);
 void restore_sched_commit(struct ckpt_member *m);
 

@@ -175,9 +175,6 @@ int restore_check_prctl(struct ckpt_member *m)
 	if ((rec->flags & CKPT_TASK_IO_FLUSHER) && !capable(CAP_SYS_RESOURCE))
 		return ckpt_bad(m->rs, m->task, -EPERM,
 				"PR_SET_IO_FLUSHER takes CAP_SYS_RESOURCE");
-	if (rec->__reserved2)
-		return ckpt_bad(m->rs, m->task, -EPROTONOSUPPORT,
-				"a reserved field is not zero");
 	ret = restore_check_speculation(m, rec);
 	return ret ?: restore_check_dispatch(m, rec);
 }

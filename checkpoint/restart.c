@@ -450,7 +450,7 @@ static int ckpt_self_build(struct ckpt_restart *rs, struct ckpt_member *m)
 		trace_restart_stage(current, CKPT_STAGE_VERIFIED);
 	if (!ret && fatal_signal_pending(current))
 		ret = -EINTR;
-	return ret;
+	return ret ?: restore_core(m);
 }
 
 /**

@@ -164,6 +164,8 @@ static int ckpt_take_turn(struct ckpt_member *m)
 	if (ckpt_phase(rs) == CKPT_PHASE_FAILED)
 		return -ECANCELED;
 	ret = ckpt_member_build(m);
+	if (!ret && !ckpt_is_zombie(m))
+		ret = restore_core(m);
 	if (!ret) {
 		restore_thread_times(m);
 		ckpt_pass_turn(m);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * How a task is scheduled: policy, priority, time slice, utilisation clamps,
- * CPU affinity, I/O priority, and with whom it has its I/O context in common.
+ * CPU affinity, I/O priority, and with whom it has its I/O context and its core
+ * scheduling cookie in common.
  */
 #include <linux/capability.h>
 #include <linux/cpumask.h>
 #include <linux/iocontext.h>
 #include <linux/ioprio.h>
+#include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/sched/prio.h>
 #include <linux/sched/task.h>
@@ -109,14 +111,14 @@ static unsigned long ckpt_io(struct task_struct *t, long *users)
 	return id;
 }
 
-static unsigned long ckpt_io_value(struct xarray *xa, unsigned long id)
+static unsigned long ckpt_first_value(struct xarray *xa, unsigned long id)
 {
 	void *entry = xa_load(xa, id);
 
 	return entry ? xa_to_value(entry) : 0;
 }
 
-static int ckpt_io_store(struct xarray *xa, unsigned long id, unsigned long v)
+static int ckpt_first_store(struct xarray *xa, unsigned long id, unsigned long v)
 {
 	return xa_err(xa_store(xa, id, xa_mk_value(v), GFP_KERNEL_ACCOUNT));
 }
@@ -152,8 +154,8 @@ int ckpt_collect_io(struct ckpt_ctx *ctx, struct task_struct *t)
 	id = ckpt_io(t, &users);
 	if (users < 2)
 		return 0;
-	return ckpt_io_store(&ctx->io_seen, id,
-			     ckpt_io_value(&ctx->io_seen, id) + 1);
+	return ckpt_first_store(&ctx->io_seen, id,
+			     ckpt_first_value(&ctx->io_seen, id) + 1);
 }
 
 /**
@@ -167,7 +169,7 @@ void ckpt_check_io(struct ckpt_ctx *ctx, struct task_struct *t)
 	long users;
 
 	id = ckpt_io(t, &users);
-	if (users > 1 && users > ckpt_io_value(&ctx->io_seen, id))
+	if (users > 1 && users > ckpt_first_value(&ctx->io_seen, id))
 		ckpt_refuse(ctx, t,
 			    "shares its I/O context (CLONE_IO) with somebody outside");
 }
@@ -189,8 +191,8 @@ int checkpoint_io(struct ckpt_ctx *ctx, struct task_struct *t,
 	id = ckpt_io(t, &users);
 	if (users < 2)
 		return 0;
-	rec->io = ckpt_io_value(&ctx->io_first, id);
-	return rec->io ? 0 : ckpt_io_store(&ctx->io_first, id, rec->index + 1);
+	rec->io = ckpt_first_value(&ctx->io_first, id);
+	return rec->io ? 0 : ckpt_first_store(&ctx->io_first, id, rec->index + 1);
 }
 
 /**
@@ -252,6 +254,66 @@ static void restore_io_commit(struct ckpt_member *m)
 #endif
 }
 
+/* ---- core scheduling --------------------------------------------------------- */
+
+/**
+ * checkpoint_core - save with whom a task has its core scheduling cookie
+ * @ctx: the checkpoint
+ * @t: the task, frozen
+ * @rec: its record, with its index
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int checkpoint_core(struct ckpt_ctx *ctx, struct task_struct *t,
+		    struct ckpt_rec_task *rec)
+{
+#ifdef CONFIG_SCHED_CORE
+	unsigned long cookie = t->core_cookie;
+
+	if (!cookie)
+		return 0;
+	rec->core = ckpt_first_value(&ctx->core_first, cookie);
+	if (rec->core)
+		return 0;
+	rec->core = rec->index + 1;
+	return ckpt_first_store(&ctx->core_first, cookie, rec->core);
+#else
+	return 0;
+#endif
+}
+
+/**
+ * restore_core - have a new cookie, or that of another task
+ * @m: the task, built
+ *
+ * Who shared a cookie shares one again. A task without one keeps what the
+ * restarter has: it is kept apart from others as that is. Nothing takes a
+ * cookie back, so this is the last that can fail.
+ *
+ * Context: before the point of no return.
+ * Return: 0 or a negative errno, with the reason logged.
+ */
+int restore_core(struct ckpt_member *m)
+{
+	const struct ckpt_rec_task *rec = ckpt_rec_as(m->task, task);
+	int ret = -EOPNOTSUPP;
+
+	if (!rec->core)
+		return 0;
+#ifdef CONFIG_SCHED_CORE
+	if (rec->core == m->index + 1)
+		ret = sched_core_share_pid(PR_SCHED_CORE_CREATE, 0, PIDTYPE_PID, 0);
+	else
+		ret = sched_core_share_pid(PR_SCHED_CORE_SHARE_FROM,
+					   task_pid_vnr(ckpt_member(m->rs, rec->core - 1)->t),
+					   PIDTYPE_PID, 0);
+#endif
+	if (ret)
+		return ckpt_bad(m->rs, m->task, ret,
+				"a core scheduling cookie cannot be had");
+	return 0;
+}
+
 /* ---- restoring -------------------------------------------------------------- */
 
 static int restore_check_clamps(struct ckpt_member *m,
@@ -269,6 +331,23 @@ static int restore_check_clamps(struct ckpt_member *m,
 	if (max > SCHED_CAPACITY_SCALE || min > max)
 		return ckpt_bad(m->rs, m->task, -EINVAL,
 				"impossible utilisation clamps %u, %u", min, max);
+	return 0;
+}
+
+/* The first of those that share a cookie has its own. */
+static int restore_check_core(struct ckpt_member *m,
+			      const struct ckpt_rec_task *rec)
+{
+	struct ckpt_member *first;
+
+	if (!rec->core || rec->core == m->index + 1)
+		return 0;
+	first = rec->core <= m->index ? ckpt_member(m->rs, rec->core - 1) : NULL;
+	if (!first || ckpt_is_zombie(first) ||
+	    ckpt_rec_as(first->task, task)->core != rec->core)
+		return ckpt_bad(m->rs, m->task, -EINVAL,
+				"no task before it has the core scheduling cookie of task %u",
+				rec->core - 1);
 	return 0;
 }
 
@@ -313,6 +392,8 @@ int restore_check_sched(struct ckpt_member *m)
 	ret = restore_check_policy(m, rec);
 	if (!ret)
 		ret = restore_check_clamps(m, rec);
+	if (!ret)
+		ret = restore_check_core(m, rec);
 	if (ret)
 		return ret;
 	if (rec->nice < task_nice(current) && !can_nice(current, rec->nice))

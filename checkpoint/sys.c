@@ -230,6 +230,7 @@ static long checkpoint_run(struct ckpt_ctx *ctx, pid_t pid,
 	xa_init_flags(&ctx->outer, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ctx->io_seen, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ctx->io_first, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&ctx->core_first, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ctx->timers, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ctx->inodes, XA_FLAGS_ACCOUNT);
 	if (ctx->flags & CHECKPOINT_HOLD) {
@@ -266,6 +267,7 @@ out:
 	xa_destroy(&ctx->outer);
 	xa_destroy(&ctx->io_seen);
 	xa_destroy(&ctx->io_first);
+	xa_destroy(&ctx->core_first);
 	xa_destroy(&ctx->timers);
 	ckpt_put_tasks(ctx->tasks, ctx->nr_tasks);
 	ckpt_meta_free(&ctx->meta);

@@ -112,14 +112,6 @@ static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 		ckpt_refuse(ctx, t, "is the init of the machine");
 }
 
-static bool ckpt_has_core_cookie(struct task_struct *t)
-{
-#ifdef CONFIG_SCHED_CORE
-	return t->core_cookie;
-#endif
-	return false;
-}
-
 static bool ckpt_has_mempolicy(struct task_struct *t)
 {
 #ifdef CONFIG_NUMA
@@ -198,7 +190,6 @@ static const struct {
 	const char *what;
 } ckpt_task_problems[] = {
 	{ ckpt_has_policy,	"has scheduling policy SCHED_EXT" },
-	{ ckpt_has_core_cookie,	"has a core scheduling cookie" },
 	{ ckpt_has_mempolicy,	"has a memory policy" },
 	{ ckpt_has_io_uring,	"uses io_uring" },
 	{ ckpt_has_pi_state,	"owns a priority-inheritance futex that others wait for" },
@@ -605,7 +596,7 @@ int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 	ckpt_task_fill(t, rec);
 	checkpoint_prctl(t, rec);
 	checkpoint_sched(t, rec);
-	ret = checkpoint_io(ctx, t, rec);
+	ret = checkpoint_io(ctx, t, rec) ?: checkpoint_core(ctx, t, rec);
 	if (ret)
 		return ret;
 	rec->cpus_len = cpus_len;

@@ -1473,7 +1473,8 @@ struct ckpt_rec_seccomp {
  * @util_min: utilisation clamp, 0 to 1024
  * @util_max: likewise
  * @spec: PR_SET_SPECULATION_CTRL, by kind: PR_SPEC_*, 0: not a matter of the task
- * @__reserved2: zero
+ * @core: index, plus one, of the first task that has the same core scheduling
+ *	cookie, which may be itself; 0: it has none
  * @dispatch_selector: with CKPT_TASK_USER_DISPATCH: address of the selector, or 0
  * @dispatch_offset: addresses whose calls are not dispatched
  * @dispatch_len: their length
@@ -1532,7 +1533,7 @@ struct ckpt_rec_task {
 	__u32 util_min;
 	__u32 util_max;
 	__u32 spec[CKPT_SPEC_NR];
-	__u32 __reserved2;
+	__u32 core;
 	__u64 dispatch_selector;
 	__u64 dispatch_offset;
 	__u64 dispatch_len;

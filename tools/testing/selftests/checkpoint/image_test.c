@@ -1130,7 +1130,7 @@ TEST_F(image, hostile_task)
 	FIELD(t, task, dl_deadline, 1, EINVAL);
 	FIELD(t, task, dl_period, 1, EINVAL);
 	FIELD(t, task, __reserved, 1, EPROTONOSUPPORT);
-	FIELD(t, task, __reserved2, 1, EPROTONOSUPPORT);
+	FIELD(t, task, core, 2, EINVAL);
 	FIELD(t, task, utime, 1ULL << 62, EINVAL);
 	FIELD(t, task, stime, ~0ULL, EINVAL);
 	FIELD(t, task, run_ns, ~0ULL, EINVAL);

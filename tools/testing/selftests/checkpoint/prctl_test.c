@@ -299,4 +299,81 @@ TEST_F(prctl, speculation_off_stays_if_forced)
 		SKIP(return, "%s", why_skipped());
 }
 
+/* ---- core scheduling ------------------------------------------------------------ */
+
+#define FAMILY	5
+
+static unsigned long long core_cookie(pid_t pid)
+{
+	unsigned long long cookie = 0;
+
+	MUST(!prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, pid, 0, &cookie));
+	return cookie;
+}
+
+static void core_child(int nr)
+{
+	/* 0: none, 1 and 2 share, 3: that of the root, 4: one of its own. */
+	if (nr == 1 || nr == 4)
+		MUST(!prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0));
+	if (nr == 3)
+		MUST(!prctl(PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM, getppid(),
+			    0, 0));
+}
+
+static void core_family(void)
+{
+	bool same[FAMILY + 1][FAMILY + 1];
+	pid_t pids[FAMILY + 1];
+	int i, j;
+
+	pids[FAMILY] = getpid();
+	for (i = 0; i < FAMILY; i++) {
+		if (i == 3)
+			MUST(!prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0));
+		pids[i] = fork();
+		MUST(pids[i] >= 0);
+		if (!pids[i]) {
+			if (i == 2)
+				MUST(!prctl(PR_SCHED_CORE, PR_SCHED_CORE_SHARE_FROM,
+					    pids[1], 0, 0));
+			else
+				core_child(i);
+			ready();
+			wait_go();
+			_exit(GOOD);
+		}
+		while (!all_ready(i + 1))
+			ckpt_sleep_ms(1);
+	}
+	for (i = 0; i <= FAMILY; i++)
+		for (j = 0; j <= FAMILY; j++)
+			same[i][j] = core_cookie(pids[i]) == core_cookie(pids[j]);
+	MUST(same[1][2] && same[3][FAMILY] && !same[1][3] && !same[4][3]);
+	MUST(!core_cookie(pids[0]) && core_cookie(pids[4]));
+	ready();
+	wait_go();
+	for (i = 0; i <= FAMILY; i++)
+		for (j = 0; j <= FAMILY; j++)
+			MUST(same[i][j] == (core_cookie(pids[i]) ==
+					    core_cookie(pids[j])));
+	MUST(!core_cookie(pids[0]) && core_cookie(pids[1]) &&
+	     core_cookie(pids[FAMILY]));
+	for (i = 0; i < FAMILY; i++)
+		collect(pids[i], GOOD);
+}
+
+TEST_F(prctl, core_cookies)
+{
+	unsigned long long cookie;
+
+	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie))
+		SKIP(return, "no core scheduling");
+	self->pid = start_tree(_metadata, core_family, FAMILY + 1, false);
+	kill_and_restart(_metadata, &self->pid, false);
+	restart_again(_metadata, &self->pid);
+	kill_and_restart(_metadata, &self->pid, false);
+	tree_ends_well(_metadata, &self->pid);
+}
+
 TEST_HARNESS_MAIN

@@ -1350,13 +1350,6 @@ static void sem_undo(void *arg)
 	_exit(GOOD);
 }
 
-static void core_cookie(void *arg)
-{
-	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0))
-		skip_program("no core scheduling");
-	idle_program(arg);
-}
-
 static void mempolicy(void *arg)
 {
 	unsigned long node = 1;
@@ -1519,8 +1512,6 @@ REFUSED(pi_owner, EOPNOTSUPP,
 	"owns a priority-inheritance futex that others wait for, which cannot be saved yet");
 REFUSED(sem_undo, EOPNOTSUPP,
 	"has SysV semaphores with SEM_UNDO, which cannot be saved yet");
-REFUSED(core_cookie, EOPNOTSUPP,
-	"has a core scheduling cookie, which cannot be saved yet");
 REFUSED(mempolicy, EOPNOTSUPP,
 	"has a memory policy, which cannot be saved yet");
 REFUSED(shared_io, EOPNOTSUPP,
