@@ -14,7 +14,6 @@
 #define RW		(PROT_READ | PROT_WRITE)
 #define A		DIRECTORY "/a"
 #define B		DIRECTORY "/b"
-#define DISK		"/tmp/disk"
 #define DATA		"/data/deleted"
 #define FAR		(1LL << 33)
 #define NOBODY		1000
@@ -285,36 +284,23 @@ static void check_long_name(void)
 
 /* ---- in the test ---------------------------------------------------------------- */
 
-static bool run(const char *cmd)
-{
-	return !system(cmd);
-}
-
-/* A disk in a file: the kernel's ext4 with what busybox makes. */
 /* The disk of the guest, or one that is made for it. */
 static bool mount_disk(void)
 {
 	struct stat data, root;
-	int disk;
-	bool ok;
 
 	mkdir(DIRECTORY, 0755);
 	if (!stat("/data", &data) && !stat("/", &root) && data.st_dev != root.st_dev) {
 		mkdir(DATA, 0755);
 		return !mount(DATA, DIRECTORY, NULL, MS_BIND, NULL);
 	}
-	disk = open(DISK, O_RDWR | O_CREAT | O_TRUNC, 0600);
-	ok = !ftruncate(disk, 8 << 20);
-	close(disk);
-	return ok && run("busybox mke2fs -F -b 4096 " DISK " >/dev/null 2>&1") &&
-	       run("busybox mount -o loop,user_xattr -t ext2 " DISK " " DIRECTORY);
+	return mount_loop();
 }
 
 static void end_deleted(pid_t pid)
 {
 	end_tree(pid);
 	umount_files();
-	unlink(DISK);
 	rmdir(DATA);
 }
 
