@@ -522,6 +522,12 @@ static inline int ckpt_hold(struct __test_metadata *_metadata, pid_t pid)
 	return args.context_fd;
 }
 
+/* One with all checks, see config.debug: it does less in the same time. */
+static inline bool ckpt_slow_kernel(void)
+{
+	return !access("/sys/kernel/debug/kmemleak", F_OK);
+}
+
 /* Sends open files along with @text. */
 static inline bool ckpt_send_fds(int to, const char *text, const int *fds,
 				 int nr)
