@@ -34,6 +34,7 @@ struct cred;
 struct files_struct;
 struct fs_struct;
 struct k_itimer;
+struct mempolicy;
 struct nsproxy;
 struct pid_namespace;
 struct seccomp_filter;
@@ -520,6 +521,9 @@ struct ckpt_times {
  * @io: who has the I/O context that it is to have, NULL: itself
  * @old_sched: how the restarter was scheduled, when it is no more, or NULL
  * @seccomp: newest of its filters, which the restart keeps, or NULL
+ * @policy: its MEMPOLICY record, or NULL
+ * @old_policy: the restarter's memory policy, with @has_policy
+ * @has_policy: the policy of the image is in force
  * @block_copy: contents of @block, for after the records are gone
  * @turn: completed when it is to restore its part
  */
@@ -555,6 +559,9 @@ struct ckpt_member {
 	struct ckpt_member *io;
 	struct ckpt_rec_task *old_sched;
 	struct seccomp_filter *seccomp;
+	const struct ckpt_rec *policy;
+	struct mempolicy *old_policy;
+	bool has_policy;
 	struct ckpt_rec_restart_block block_copy;
 	struct completion turn;
 };
@@ -1012,10 +1019,26 @@ void ckpt_check_vma(struct ckpt_ctx *ctx, struct task_struct *t,
 		    struct vm_area_struct *vma);
 int checkpoint_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 mm_ref,
 		    struct ckpt_rec_mm *rec);
+const struct ckpt_rec *ckpt_next_vma(struct ckpt_restart *rs,
+				     unsigned long *index,
+				     const struct ckpt_rec **policy);
 int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		 unsigned long index);
 int restore_vmas_late(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		      unsigned long index);
+
+/* ---- mempolicy.c --------------------------------------------------------- */
+
+int checkpoint_vma_policy(struct ckpt_ctx *ctx, const struct mempolicy *pol,
+			  u32 mm_ref);
+int checkpoint_task_policy(struct ckpt_ctx *ctx, struct task_struct *t);
+int restore_vma_policy(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		       const struct ckpt_rec_vma *vma);
+int restore_vma_home_node(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			  const struct ckpt_rec_vma *vma);
+int restore_task_policy(struct ckpt_member *m);
+void restore_task_policy_abort(struct ckpt_member *m);
+void restore_task_policy_commit(struct ckpt_member *m);
 
 /* ---- cputime.c ------------------------------------------------------------- */
 

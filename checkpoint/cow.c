@@ -442,12 +442,13 @@ int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		     unsigned long index)
 {
 	u32 i, nr = ckpt_rec_as(r, mm)->nr_vmas;
+	const struct ckpt_rec *vma, *policy;
 	const struct ckpt_rec_vma *rec;
-	const struct ckpt_rec *vma;
 	int ret = 0;
 
+	index++;
 	for (i = 0; i < nr && !ret; i++) {
-		vma = xa_load(&rs->recs, index + 1 + i);
+		vma = ckpt_next_vma(rs, &index, &policy);
 		rec = ckpt_rec_as(vma, vma);
 		if (rec->kind == CKPT_VMA_ANON)
 			ret = restore_family(rs, vma);

@@ -54,6 +54,7 @@
 	x(SIGNAL, signal, 160, none)				\
 	x(MM, mm, 208, zeros)					\
 	x(VMA, vma, 64, none)					\
+	x(MEMPOLICY, mempolicy, 160, zeros)			\
 	x(TASK, task, 248, zeros)				\
 	x(SIGPENDING, sigpending, 32, none)			\
 	x(TIMERS, timers, 24, none)				\

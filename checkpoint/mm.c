@@ -657,6 +657,9 @@ int restore_mm(struct ckpt_member *m)
 
 	if (IS_ERR(r))
 		return PTR_ERR(r);
+	ret = restore_task_policy(m);
+	if (ret)
+		return ret;
 	obj = xa_load(&m->rs->objs, objref);
 	if (obj->state == CKPT_ROBJ_READY) {
 		m->adopts = obj->ptr;
@@ -682,6 +685,7 @@ int restore_mm(struct ckpt_member *m)
  */
 void restore_mm_abort(struct ckpt_member *m)
 {
+	restore_task_policy_abort(m);
 	if (m->adopts)
 		mmput(m->adopts);
 	m->adopts = NULL;
@@ -717,6 +721,7 @@ void restore_mm_commit(struct ckpt_member *m)
 	mmput(old);
 	m->old_mm = NULL;
 	m->adopts = NULL;
+	restore_task_policy_commit(m);
 }
 
 /**

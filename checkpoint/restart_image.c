@@ -249,6 +249,8 @@ static int ckpt_add_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_set_once(rs, &m->timers, r);
 	case CKPT_REC_RESTART_BLOCK:
 		return ckpt_set_once(rs, &m->block, r);
+	case CKPT_REC_MEMPOLICY:
+		return ckpt_set_once(rs, &m->policy, r);
 	case CKPT_REC_X86_CPU:
 		return ckpt_set_once(rs, &m->cpu, r);
 	}
@@ -353,6 +355,20 @@ static int ckpt_add_socket(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return ret ?: ckpt_add_late(rs, r);
 }
 
+/* That of a mapping is found behind its VMA record. */
+static int ckpt_add_policy(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	const struct ckpt_rec *prev;
+	u32 mm = ckpt_rec_as(r, mempolicy)->mm;
+
+	if (!mm)
+		return ckpt_add_part(rs, r);
+	prev = rs->nr_recs > 1 ? xa_load(&rs->recs, rs->nr_recs - 2) : NULL;
+	if (!prev || prev->type != CKPT_REC_VMA || ckpt_rec_as(prev, vma)->mm != mm)
+		return ckpt_bad(rs, r, -EINVAL, "follows no mapping of address space %u", mm);
+	return 0;
+}
+
 static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	switch (r->type) {
@@ -401,6 +417,8 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_LOCKS:
 	case CKPT_REC_FOWNER:
 		return ckpt_add_owned(rs, r);
+	case CKPT_REC_MEMPOLICY:
+		return ckpt_add_policy(rs, r);
 	case CKPT_REC_VMA:
 		rs->nr_vmas++;
 		return 0; /* found behind their MM record */

@@ -112,14 +112,6 @@ static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 		ckpt_refuse(ctx, t, "is the init of the machine");
 }
 
-static bool ckpt_has_mempolicy(struct task_struct *t)
-{
-#ifdef CONFIG_NUMA
-	return t->mempolicy;
-#endif
-	return false;
-}
-
 static bool ckpt_has_io_uring(struct task_struct *t)
 {
 #ifdef CONFIG_IO_URING
@@ -190,7 +182,6 @@ static const struct {
 	const char *what;
 } ckpt_task_problems[] = {
 	{ ckpt_has_policy,	"has scheduling policy SCHED_EXT" },
-	{ ckpt_has_mempolicy,	"has a memory policy" },
 	{ ckpt_has_io_uring,	"uses io_uring" },
 	{ ckpt_has_pi_state,	"owns a priority-inheritance futex that others wait for" },
 #ifdef CONFIG_SYSVIPC
@@ -614,6 +605,8 @@ int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 		ret = checkpoint_restart_block(ctx, t);
 	if (!ret)
 		ret = checkpoint_cpu(ctx, t);
+	if (!ret)
+		ret = checkpoint_task_policy(ctx, t);
 	return ret;
 }
 

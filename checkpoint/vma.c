@@ -4,6 +4,7 @@
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/mempolicy.h>
 #include <linux/mm_ckpt.h>
 #include <linux/mm_inline.h>
 #include <linux/mman.h>
@@ -115,13 +116,13 @@ static void ckpt_check_vma_flags(struct ckpt_ctx *ctx, struct task_struct *t,
 void ckpt_check_vma(struct ckpt_ctx *ctx, struct task_struct *t,
 		    struct vm_area_struct *vma)
 {
-	if (arch_ckpt_vma_is_vdso(vma) || arch_ckpt_vma_is_vvar(vma))
+	if (arch_ckpt_vma_is_vdso(vma) || arch_ckpt_vma_is_vvar(vma)) {
+		if (vma_policy(vma))
+			ckpt_refuse_vma(ctx, t, vma,
+					"is part of the vdso and has a memory policy");
 		return;
+	}
 	ckpt_check_vma_flags(ctx, t, vma);
-#ifdef CONFIG_NUMA
-	if (vma->vm_policy)
-		ckpt_refuse_vma(ctx, t, vma, "has a memory policy");
-#endif
 	if (vma->vm_file) {
 		if (vma_is_anonymous(vma) ||
 		    !S_ISREG(file_inode(vma->vm_file)->i_mode))
@@ -173,7 +174,7 @@ static int checkpoint_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 		rec->kind = CKPT_VMA_VVAR;
 	else
 		rec->kind = file ? CKPT_VMA_FILE : CKPT_VMA_ANON;
-	return 0;
+	return checkpoint_vma_policy(ctx, vma_policy(vma), mm_ref);
 }
 
 /**
@@ -509,6 +510,29 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 }
 
 /**
+ * ckpt_next_vma - the next VMA record of an address space
+ * @rs: the restart
+ * @index: in and out: index of the record
+ * @policy: out: the MEMPOLICY record that stands behind it, or NULL
+ *
+ * Return: the record, which may be of any type before it was checked, or NULL
+ * at the end of the metadata.
+ */
+const struct ckpt_rec *ckpt_next_vma(struct ckpt_restart *rs,
+				     unsigned long *index,
+				     const struct ckpt_rec **policy)
+{
+	const struct ckpt_rec *r = xa_load(&rs->recs, (*index)++);
+
+	*policy = xa_load(&rs->recs, *index);
+	if (*policy && (*policy)->type == CKPT_REC_MEMPOLICY)
+		(*index)++;
+	else
+		*policy = NULL;
+	return r;
+}
+
+/**
  * restore_vmas - make the mappings of an address space
  * @rs: the restart; current runs on the address space
  * @r: its MM record
@@ -520,13 +544,14 @@ int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		 unsigned long index)
 {
 	const struct ckpt_rec_mm *rec = ckpt_rec_as(r, mm);
-	const struct ckpt_rec *vma;
+	const struct ckpt_rec *vma, *policy;
 	u64 end = 0;
 	int ret;
 	u32 i;
 
+	index++;
 	for (i = 0; i < rec->nr_vmas; i++) {
-		vma = xa_load(&rs->recs, index + 1 + i);
+		vma = ckpt_next_vma(rs, &index, &policy);
 		if (!vma)
 			return ckpt_bad(rs, r, -EINVAL,
 					"%u mappings are announced, %u are there",
@@ -595,14 +620,22 @@ static int restore_vma_seal(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return 0;
 }
 
-static int restore_vma_late(struct ckpt_restart *rs, const struct ckpt_rec *r)
+static int restore_vma_late(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			    const struct ckpt_rec *policy)
 {
 	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
 	int ret = 0;
 
 	if (rec->kind == CKPT_VMA_VDSO || rec->kind == CKPT_VMA_VVAR)
 		return 0;
-	if (rec->flags & CKPT_VMA_LOCKED) {
+	if (policy) {
+		ret = restore_vma_policy(rs, policy, rec);
+		if (!ret)
+			ret = restore_vma_apart(rs, r);
+		if (!ret)
+			ret = restore_vma_home_node(rs, policy, rec);
+	}
+	if (!ret && (rec->flags & CKPT_VMA_LOCKED)) {
 		ret = restore_vma_lock(rs, r);
 		if (!ret)
 			ret = restore_vma_apart(rs, r);
@@ -623,11 +656,14 @@ static int restore_vma_late(struct ckpt_restart *rs, const struct ckpt_rec *r)
 int restore_vmas_late(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		      unsigned long index)
 {
+	const struct ckpt_rec *vma, *policy;
 	int ret = 0;
 	u32 i;
 
+	index++;
 	for (i = 0; i < ckpt_rec_as(r, mm)->nr_vmas && !ret; i++) {
-		ret = restore_vma_late(rs, xa_load(&rs->recs, index + 1 + i));
+		vma = ckpt_next_vma(rs, &index, &policy);
+		ret = restore_vma_late(rs, vma, policy);
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 		cond_resched();

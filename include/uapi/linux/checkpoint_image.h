@@ -100,6 +100,8 @@ struct ckpt_hdr {
  * @CKPT_REC_UNIX_SOCK: &struct ckpt_rec_unix_sock, follows FILE
  * @CKPT_REC_UNIX_MSG: &struct ckpt_rec_unix_msg, behind all tasks
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
+ * @CKPT_REC_MEMPOLICY: &struct ckpt_rec_mempolicy, follows the VMA or, as one of
+ *	its parts, the TASK that has it
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
  * @CKPT_REC_X86_FEATURES: &struct ckpt_rec_x86_features, follows HEADER
@@ -142,6 +144,8 @@ enum ckpt_rec_type {
 	CKPT_REC_PROC		= 47,
 	CKPT_REC_INOTIFY	= 48,
 	CKPT_REC_COW		= 55,
+
+	CKPT_REC_MEMPOLICY	= 42,
 
 	CKPT_REC_X86_CPU	= 64,
 	CKPT_REC_X86_XSTATE	= 65,
@@ -1380,6 +1384,28 @@ struct ckpt_rec_vma {
 	__u32 name_len;
 	__u32 family;
 	__u32 pkey;
+};
+
+#define CKPT_MAX_NODES		1024
+
+/**
+ * struct ckpt_rec_mempolicy - where memory is to come from
+ * @h: header
+ * @mm: objref of the address space of the mapping; 0: the policy of a task
+ * @mode: as set_mempolicy() and mbind() take it: MPOL_* and MPOL_F_*
+ * @home_node: node to begin with (set_mempolicy_home_node()), plus one; 0: none;
+ *	of a mapping
+ * @__reserved: zero
+ * @nodes: bit n: node n; those that were asked for with MPOL_F_STATIC_NODES or
+ *	MPOL_F_RELATIVE_NODES, else those that were in use
+ */
+struct ckpt_rec_mempolicy {
+	struct ckpt_hdr h;
+	__u32 mm;
+	__u32 mode;
+	__u32 home_node;
+	__u32 __reserved;
+	__u64 nodes[CKPT_MAX_NODES / 64];
 };
 
 /* ckpt_rec_seccomp.flags */

@@ -73,6 +73,7 @@ static const struct rec_type types[] = {
 	    COUNT(signal, nr_rlimits, sizeof(struct ckpt_rlimit))),
 	REC(MM, mm, id, OBJ(mm), COUNT(mm, auxv_len, 1)),
 	REC(VMA, vma, name_len, COUNT(vma, name_len, 1)),
+	REC(MEMPOLICY, mempolicy, nodes),
 	REC(TASK, task, start_time, COUNT(task, cpus_len, 1)),
 	REC(SIGPENDING, sigpending, set,
 	    COUNT(sigpending, nr, CKPT_SIGINFO_LEN)),

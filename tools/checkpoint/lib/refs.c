@@ -193,6 +193,13 @@ static int check_vma(struct ckpt_image *img, const struct ckpt_record *r)
 	return check_string(img, r, CKPT_PATH_MAX);
 }
 
+static int check_mempolicy(struct ckpt_image *img, const struct ckpt_record *r)
+{
+	const struct ckpt_rec_mempolicy *rec = r->fixed;
+
+	return refer(img, rec->mm, CKPT_REC_MM);
+}
+
 static int check_task(struct ckpt_image *img, const struct ckpt_record *r)
 {
 	const struct ckpt_rec_task *rec = r->fixed;
@@ -282,6 +289,8 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 		return check_mm(img, r);
 	case CKPT_REC_VMA:
 		return check_vma(img, r);
+	case CKPT_REC_MEMPOLICY:
+		return check_mempolicy(img, r);
 	case CKPT_REC_TASK:
 		return check_task(img, r);
 	case CKPT_REC_PAGES:

@@ -10,6 +10,7 @@
 #include "ckpt_test.h"
 
 #include <dirent.h>
+#include <linux/mempolicy.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -122,13 +123,16 @@ static void open_memfd(void)
 		_exit(45);
 }
 
-/* Memory that is locked. */
+/* Memory that is locked; policies, of both kinds, where there are any. */
 static void set_memory(void)
 {
 	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned long nodes = 1;
 
 	mlock(p, PAGE);
+	syscall(SYS_mbind, p + 2 * PAGE, PAGE, MPOL_BIND, &nodes, 64, 0);
+	syscall(SYS_set_mempolicy, MPOL_INTERLEAVE, &nodes, 64);
 }
 
 /* A pair with a byte of which one was read before, and an end on its way in itself. */
@@ -1468,6 +1472,50 @@ TEST_F(image, hostile_inode)
 	EXPECT_CASES();
 }
 
+#define POLICY(r, field, value, err) FIELD(r, mempolicy, field, value, err)
+
+TEST_F(image, hostile_policies)
+{
+	struct rec *v = find(CKPT_REC_MEMPOLICY, 0);
+	struct rec *t = find(CKPT_REC_MEMPOLICY, 1), *r[2] = { v, t };
+	uint32_t mm = AS(mm, find(CKPT_REC_MM, 0))->objref;
+	const size_t nodes = offsetof(struct ckpt_rec_mempolicy, nodes);
+	int i;
+
+	if (!v)
+		SKIP(return, "no memory policies");
+	ASSERT_NE(NULL, t);
+	ASSERT_EQ(mm, AS(mempolicy, v)->mm);
+	ASSERT_EQ(0, AS(mempolicy, t)->mm);
+	POLICY(v, mm, 0, EINVAL);
+	POLICY(v, mm, 9999, EINVAL);
+	POLICY(v, mm, AS(file, &recs[self->devnull])->objref, EINVAL);
+	POLICY(t, mm, mm, EINVAL);
+	for (i = 0; i < 2; i++) {
+		POLICY(r[i], mode, MPOL_DEFAULT, EINVAL);
+		POLICY(r[i], mode, MPOL_MAX, EINVAL);
+		POLICY(r[i], mode, 0xffffffff, EINVAL);
+		POLICY(r[i], mode, MPOL_BIND | 1 << 16, EINVAL);
+		POLICY(r[i], mode, MPOL_LOCAL, EINVAL);
+		POLICY(r[i], mode, MPOL_BIND | MPOL_F_STATIC_NODES |
+		       MPOL_F_RELATIVE_NODES, EINVAL);
+		POLICY(r[i], mode, MPOL_INTERLEAVE | MPOL_F_NUMA_BALANCING,
+		       EINVAL);
+		POLICY(r[i], __reserved, 1, EPROTONOSUPPORT);
+		field_at("no nodes", r[i], nodes, 8, 0, EINVAL);
+		field_at("node 63", r[i], nodes, 8, 1ULL << 63 | 1, EPERM);
+		field_at("node 64", r[i], nodes + 8, 8, 1, EINVAL);
+		field_at("node 1023", r[i], nodes + 15 * 8, 8, 1ULL << 63,
+			 EINVAL);
+	}
+	POLICY(v, home_node, 65, EINVAL);
+	POLICY(v, home_node, 64, EINVAL);
+	POLICY(v, home_node, 0xffffffff, EINVAL);
+	POLICY(v, home_node, 1, 0)->accept = true;
+	POLICY(t, home_node, 1, EINVAL);
+	EXPECT_CASES();
+}
+
 TEST_F(image, hostile_payload)
 {
 	struct rec *p = find_memory(), *i = find(CKPT_REC_INDEX, 0);
@@ -1518,7 +1566,8 @@ static bool may_be_left_out(uint32_t type)
 {
 	return type == CKPT_REC_X86_FEATURES || type == CKPT_REC_SIGPENDING ||
 	       type == CKPT_REC_RESTART_BLOCK || type == CKPT_REC_TIMERS ||
-	       type == CKPT_REC_LOCKS || type == CKPT_REC_FOWNER;
+	       type == CKPT_REC_LOCKS || type == CKPT_REC_FOWNER ||
+	       type == CKPT_REC_MEMPOLICY;
 }
 
 /* The same locks once more make no difference. */

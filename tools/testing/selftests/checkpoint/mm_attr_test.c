@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What else memory has than contents and protection: that it is locked, sealed,
- * droppable or has a key; and what a process has registered with
+ * droppable, has a key or a policy; and what a process has registered with
  * membarrier(). See mm_test.c for how it is looked at.
  */
 /* Addresses are offsets in /proc/PID/mem. */
 #define _FILE_OFFSET_BITS 64
 #include "maps.h"
 #include "caps.h"
+#include "tree_program.h"
 
 #include <linux/membarrier.h>
+#include <linux/mempolicy.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -379,6 +382,162 @@ static void membarrier_core_verify(void)
 	MUST(membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) && errno == EPERM);
 }
 
+/* ---- policies ------------------------------------------------------------- */
+
+/* Of a mapping, or of the task (0). */
+struct policy {
+	int mode;
+	unsigned long nodes;
+	unsigned long more;	/* 64 bits are written to 32-bit programs, too */
+};
+
+static struct policy policy_of(const char *at)
+{
+	struct policy p = {};
+
+	MUST(!syscall(SYS_get_mempolicy, &p.mode, &p.nodes,
+		      8 * sizeof(p.nodes), at, at ? MPOL_F_ADDR : 0));
+	return p;
+}
+
+static bool has_policy(const char *at, int mode, unsigned long nodes)
+{
+	struct policy p = policy_of(at);
+
+	return p.mode == mode && p.nodes == nodes;
+}
+
+static unsigned long all_nodes(void)
+{
+	struct policy p = {};
+
+	if (syscall(SYS_get_mempolicy, NULL, &p.nodes, 8 * sizeof(p.nodes),
+		    NULL, MPOL_F_MEMS_ALLOWED))
+		skip_program("no memory policies");
+	return p.nodes;
+}
+
+static int node_of(char *page)
+{
+	int node = -1;
+
+	MUST(!syscall(SYS_get_mempolicy, &node, NULL, 0, page,
+		      MPOL_F_NODE | MPOL_F_ADDR));
+	return node;
+}
+
+/* For pages 2 * i and 2 * i + 1, the last of them where there are two nodes. */
+static const struct policy policies[] = {
+	{ MPOL_BIND, 1 },
+	{ MPOL_PREFERRED, 1 },
+	{ MPOL_LOCAL, 0 },
+	{ MPOL_PREFERRED_MANY, 1 },
+	{ MPOL_INTERLEAVE, 1 },
+	{ MPOL_WEIGHTED_INTERLEAVE, 1 },
+	{ MPOL_BIND | MPOL_F_STATIC_NODES, 1 },
+	{ MPOL_BIND | MPOL_F_RELATIVE_NODES, 4 },
+	{ MPOL_BIND | MPOL_F_NUMA_BALANCING, 1 },
+	/* Some are asked for that are not there. */
+	{ MPOL_INTERLEAVE | MPOL_F_STATIC_NODES, 0x7 },
+	{ MPOL_BIND, 2 },
+	{ MPOL_INTERLEAVE, 3 },
+	{ MPOL_PREFERRED_MANY, 3 },
+};
+
+#define POLICIES	ARRAY_SIZE(policies)
+
+static size_t nr_policies(void)
+{
+	return all_nodes() == 3 ? POLICIES : POLICIES - 3;
+}
+
+static long bind_page(char *at, const struct policy *p)
+{
+	return syscall(SYS_mbind, at, 2 * PAGE, p->mode, &p->nodes,
+		       8 * sizeof(p->nodes), 0);
+}
+
+static void policy_make(void)
+{
+	size_t i, nr = nr_policies();
+
+	mem = mm_anon(2 * POLICIES + 4);
+	for (i = 0; i < nr; i++)
+		MUST(!bind_page(mem + 2 * i * PAGE, &policies[i]));
+	mm_put(mem, 2 * POLICIES);
+	/* Alike but for the node to begin with. */
+	mem2 = mem + 2 * POLICIES * PAGE;
+	MUST(!bind_page(mem2, &policies[0]) &&
+	     !bind_page(mem2 + 2 * PAGE, &policies[0]));
+	MUST(!syscall(__NR_set_mempolicy_home_node, mem2, 2 * PAGE, 0, 0));
+	mm_put(mem2, 4);
+	MUST(mm_count(mem2, mem2 + 4 * PAGE) == 2);
+}
+
+static void policy_verify(void)
+{
+	size_t i, nr = nr_policies();
+
+	for (i = 0; i < nr; i++)
+		MUST(has_policy(mem + 2 * i * PAGE, policies[i].mode,
+				policies[i].nodes));
+	if (nr == POLICIES)
+		/* Bound to the second node, and there it is. */
+		MUST(node_of(mem + 2 * 10 * PAGE) == 1 &&
+		     node_of(mem + 21 * PAGE) == 1 && node_of(mem) == 0);
+	MUST(mm_is_put(mem, 2 * POLICIES + 4));
+	MUST(has_policy(NULL, MPOL_DEFAULT, 0));
+	/* They can be one again. */
+	MUST(mm_count(mem2, mem2 + 4 * PAGE) == 2);
+	MUST(!syscall(__NR_set_mempolicy_home_node, mem2 + 2 * PAGE, 2 * PAGE,
+		      0, 0));
+	MUST(mm_count(mem2, mem2 + 4 * PAGE) == 1);
+}
+
+static void set_policy(const struct policy *p)
+{
+	MUST(!syscall(SYS_set_mempolicy, p->mode, &p->nodes,
+		      8 * sizeof(p->nodes)));
+}
+
+static const struct policy task_policies[] = {
+	{ MPOL_INTERLEAVE | MPOL_F_STATIC_NODES, 0x5 },
+	{ MPOL_BIND | MPOL_F_RELATIVE_NODES, 1 },
+};
+
+static void *thread_policy(void *arg)
+{
+	set_policy(&task_policies[1]);
+	__atomic_store_n(&mem, mm_anon(1), __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&mem2, __ATOMIC_SEQ_CST))
+		ckpt_sleep_ms(2);
+	MUST(has_policy(NULL, task_policies[1].mode, task_policies[1].nodes));
+	return NULL;
+}
+
+static pthread_t thread;
+
+/* Each thread has its own. */
+static void task_policy_make(void)
+{
+	all_nodes();
+	MUST(!pthread_create(&thread, NULL, thread_policy, NULL));
+	while (!__atomic_load_n(&mem, __ATOMIC_SEQ_CST))
+		ckpt_sleep_ms(2);
+	set_policy(&task_policies[0]);
+}
+
+static void task_policy_verify(void)
+{
+	MUST(has_policy(NULL, task_policies[0].mode, task_policies[0].nodes));
+	__atomic_store_n(&mem2, mem, __ATOMIC_SEQ_CST);
+	MUST(!pthread_join(thread, NULL));
+}
+
+static const struct program task_policies_program = {
+	task_policy_make, task_policy_verify,
+};
+
 /* ---- the cases ------------------------------------------------------------ */
 
 FIXTURE(attr)
@@ -410,6 +569,7 @@ ATTR(keys);
 ATTR(exec_only);
 ATTR(membarrier);
 ATTR(membarrier_core);
+ATTR(policy);
 
 FIXTURE_SETUP(attr)
 {
@@ -429,6 +589,15 @@ TEST_F(attr, comes_back)
 
 	mm_round_trip(_metadata, self->pid, &stats);
 	mm_ends_well(_metadata, &self->pid);
+}
+
+PROGRAM_FIXTURE(threads, begin_tree, end_tree);
+
+TEST_F(threads, policies_come_back)
+{
+	if (access("/proc/self/numa_maps", F_OK))
+		SKIP(return, "no memory policies");
+	program_comes_back(_metadata, &self->pid, &task_policies_program);
 }
 
 /* ---- what the restarter may not have --------------------------------------- */
@@ -567,6 +736,8 @@ static void much_make(void)
 	lock_make();
 	membarrier_core_make();
 	exec_only_make();
+	if (!access("/proc/self/numa_maps", F_OK))
+		set_policy(&task_policies[0]);
 }
 
 static uint32_t rights(void)
@@ -581,14 +752,19 @@ static uint32_t rights(void)
 
 static void failing_restarter(void *arg)
 {
+	bool numa = !access("/proc/self/numa_maps", F_OK);
+	struct policy mine = task_policies[1];
 	uint32_t pkru;
 	int in = *(int *)arg;
 
 	membarrier_make();
+	if (numa)
+		set_policy(&mine);
 	pkru = rights();
 	MUST(sys_restart(0, in, RESTART_TASKSELF | RESTART_NO_PIDS, NULL, 0) &&
 	     errno == EBADMSG);
 	membarrier_verify();
+	MUST(!numa || has_policy(NULL, mine.mode, mine.nodes));
 	MUST(rights() == pkru);
 	MUST(!mm_value("/proc/self/status", "VmLck:"));
 	_exit(GOOD);

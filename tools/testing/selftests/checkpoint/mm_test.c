@@ -1009,8 +1009,6 @@ static bool vdso(const char *name)
 	return mem;
 }
 
-REFUSED(policy, "has a memory policy, which cannot be saved yet",
-	!syscall(SYS_mbind, mem, PAGE, MPOL_BIND, &(unsigned long){ 1 }, 8, 0));
 REFUSED(hugetlb, "is of huge pages (hugetlb)",
 	map(HUGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1));
 REFUSED(uffd_missing, "is watched by a userfaultfd",
@@ -1037,6 +1035,10 @@ REFUSED_ALL(vdso_no_text, PARTS, vdso("[vdso]") && !munmap(mem, nr));
 REFUSED_ALL(vdso_no_data, PARTS, vdso("[vvar]") && !munmap(mem, nr));
 REFUSED_ALL(vdso_sealed, PARTS, vdso("[vdso]") &&
 	    !syscall(__NR_mseal, mem, nr, 0));
+REFUSED_AS(vdso_policy, true,
+	   "is part of the vdso and has a memory policy, which cannot be saved yet",
+	   vdso("[vdso]") && !syscall(SYS_mbind, mem, nr, MPOL_BIND,
+				      &(unsigned long){ 1 }, 8, 0));
 REFUSED_ALL(vdso_other_flags, PARTS, vdso("[vdso]") &&
 	    !mprotect(mem, nr, RW | PROT_EXEC));
 REFUSED_ALL(vdso_written, PARTS, vdso("[vdso]") && mm_poke(mem));

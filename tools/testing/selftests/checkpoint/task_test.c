@@ -1350,15 +1350,6 @@ static void sem_undo(void *arg)
 	_exit(GOOD);
 }
 
-static void mempolicy(void *arg)
-{
-	unsigned long node = 1;
-
-	if (syscall(SYS_set_mempolicy, 2, &node, 8))
-		skip_program("no memory policies");
-	idle_program(arg);
-}
-
 static void thread_keyring(void *arg)
 {
 	if (syscall(SYS_keyctl, 0, -1, 1) < 0)
@@ -1512,8 +1503,6 @@ REFUSED(pi_owner, EOPNOTSUPP,
 	"owns a priority-inheritance futex that others wait for, which cannot be saved yet");
 REFUSED(sem_undo, EOPNOTSUPP,
 	"has SysV semaphores with SEM_UNDO, which cannot be saved yet");
-REFUSED(mempolicy, EOPNOTSUPP,
-	"has a memory policy, which cannot be saved yet");
 REFUSED(shared_io, EOPNOTSUPP,
 	"shares its I/O context (CLONE_IO) with somebody outside");
 REFUSED(thread_keyring, EOPNOTSUPP,

@@ -53,7 +53,8 @@ guest()
 	*)	accel=$ACCEL ;;
 	esac
 	append="console=ttyS0 panic=-1 printk.time=1 log_buf_len=4M"
-	append="$append ignore_loglevel random.trust_cpu=on ${APPEND:-}"
+	# Two memory nodes, for policies that are about one of them.
+	append="$append ignore_loglevel random.trust_cpu=on numa=fake=2 ${APPEND:-}"
 	[ -z "${DEBUG:-}" ] || append="$append panic_on_warn=1"
 	qemu-system-x86_64 -nodefaults -no-user-config -no-reboot \
 		-display none -machine q35 -accel "$accel" \
