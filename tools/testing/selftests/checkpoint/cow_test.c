@@ -9,9 +9,7 @@
  * page must hold.
  */
 #include "tree_program.h"
-
-#include <linux/loop.h>
-#include <sys/swap.h>
+#include "pressure.h"
 
 #define SLOTS		64
 #define PAGE		4096UL
@@ -566,68 +564,7 @@ TEST_F(cow_saved, goes_on)
 
 /* ---- reclaim and migration --------------------------------------------------------- */
 
-#define SWAP_DIR	"/tmp/swap"
 #define SWAP_MIB	96
-#define CGROUP		"/tmp/cgroup"
-#define GROUP		CGROUP "/cow"
-
-static char loop_path[32];
-static int loop_fd = -1;
-
-/* Swap on a loop device: a file on ramfs holds it, which is never swapped. */
-static bool swap_on(void)
-{
-	static uint32_t header[PAGE / 4];
-	int file, ctl, nr;
-
-	mkdir(SWAP_DIR, 0700);
-	if (mount("r", SWAP_DIR, "ramfs", 0, NULL))
-		return false;
-	file = open(SWAP_DIR "/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	nr = ioctl(ctl, LOOP_CTL_GET_FREE);
-	snprintf(loop_path, sizeof(loop_path), "/dev/loop%d", nr);
-	loop_fd = open(loop_path, O_RDWR | O_CLOEXEC);
-	close(ctl);
-	/* See union swap_header. */
-	header[256] = 1;
-	header[257] = SWAP_MIB * MIB / PAGE - 1;
-	memcpy((char *)header + PAGE - 10, "SWAPSPACE2", 10);
-	if (ftruncate(file, SWAP_MIB * MIB) ||
-	    pwrite(file, header, PAGE, 0) != PAGE ||
-	    ioctl(loop_fd, LOOP_SET_FD, file))
-		return false;
-	close(file);
-	return !swapon(loop_path, 0);
-}
-
-static void swap_off(void)
-{
-	swapoff(loop_path);
-	ioctl(loop_fd, LOOP_CLR_FD, 0);
-	close(loop_fd);
-	umount2(SWAP_DIR, MNT_DETACH);
-	rmdir(SWAP_DIR);
-}
-
-/* This process, and all that it starts, in a group of its own. */
-static bool enter_group(void)
-{
-	mkdir(CGROUP, 0700);
-	if (mount("c", CGROUP, "cgroup2", 0, NULL))
-		return false;
-	ckpt_write_text(CGROUP "/cgroup.subtree_control", "+memory");
-	mkdir(GROUP, 0700);
-	return ckpt_write_text(GROUP "/cgroup.procs", "0");
-}
-
-static void leave_group(void)
-{
-	ckpt_write_text(CGROUP "/cgroup.procs", "0");
-	rmdir(GROUP);
-	umount2(CGROUP, MNT_DETACH);
-	rmdir(CGROUP);
-}
 
 /* Until so much of the tree is in swap; it may take more than one look at it. */
 static bool push_out(pid_t pid, long kib)
@@ -646,7 +583,7 @@ static void begin_swap(struct __test_metadata *_metadata)
 {
 	begin_tree(_metadata);
 	ASSERT_TRUE(enter_group());
-	ASSERT_TRUE(swap_on());
+	ASSERT_TRUE(swap_on(SWAP_MIB));
 }
 
 static void end_swap(pid_t pid)

@@ -16,11 +16,10 @@
 
 #include <ctype.h>
 #include <glob.h>
-#include <linux/loop.h>
+#include <inttypes.h>
 #include <linux/userfaultfd.h>
 #include <setjmp.h>
 #include <sys/shm.h>
-#include <sys/swap.h>
 #include <sys/uio.h>
 
 #ifndef MAP_DROPPABLE
@@ -677,41 +676,6 @@ static inline bool mm_poke(char *at)
 
 	close(fd);
 	return ok;
-}
-
-#define SWAP_FILE	"/tmp/mm.swap"
-#define SWAP_PAGES	2048
-
-/* Swap on a loop device; @dev is its name. */
-static inline bool mm_swap_begin(char *dev, size_t size)
-{
-	uint32_t head[PAGE / 4] = { [256] = 1, [257] = SWAP_PAGES - 1 };
-	int ctl, loop, n, fd;
-	bool ok;
-
-	fd = open(SWAP_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	memcpy((char *)head + PAGE - 10, "SWAPSPACE2", 10);
-	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	n = ioctl(ctl, LOOP_CTL_GET_FREE);
-	snprintf(dev, size, "/dev/loop%d", n);
-	loop = open(dev, O_RDWR | O_CLOEXEC);
-	ok = !ftruncate(fd, SWAP_PAGES * PAGE) &&
-	     pwrite(fd, head, PAGE, 0) == PAGE && n >= 0 &&
-	     !ioctl(loop, LOOP_SET_FD, fd) && !swapon(dev, 0);
-	close(loop);
-	close(ctl);
-	close(fd);
-	return ok;
-}
-
-static inline void mm_swap_end(const char *dev)
-{
-	int loop = open(dev, O_RDWR | O_CLOEXEC);
-
-	swapoff(dev);
-	ioctl(loop, LOOP_CLR_FD);
-	close(loop);
-	unlink(SWAP_FILE);
 }
 
 /* ---- the test ------------------------------------------------------------ */

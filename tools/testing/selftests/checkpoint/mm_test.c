@@ -7,6 +7,7 @@
  * and after a checkpoint and after a restart; then it goes on and looks itself.
  */
 #include "maps.h"
+#include "pressure.h"
 
 #include <asm/prctl.h>
 #include <linux/mempolicy.h>
@@ -873,6 +874,8 @@ TEST(only_what_must_be_written)
 
 /* ---- swap ---------------------------------------------------------------- */
 
+#define SWAP_MIB	8
+
 static void swap_make(void)
 {
 	mem = mm_anon(256);
@@ -891,7 +894,6 @@ static void swap_verify(void)
 
 FIXTURE(swap)
 {
-	char dev[32];
 	pid_t pid;
 };
 
@@ -899,8 +901,8 @@ FIXTURE_SETUP(swap)
 {
 	static const struct mm_case c = { swap_make, swap_verify };
 
-	if (!mm_swap_begin(self->dev, sizeof(self->dev))) {
-		mm_swap_end(self->dev);
+	if (!swap_on(SWAP_MIB)) {
+		swap_off();
 		SKIP(return, "no swap");
 	}
 	self->pid = mm_start(_metadata, &c);
@@ -909,7 +911,7 @@ FIXTURE_SETUP(swap)
 FIXTURE_TEARDOWN(swap)
 {
 	mm_tidy(self->pid);
-	mm_swap_end(self->dev);
+	swap_off();
 }
 
 TEST_F(swap, comes_back)

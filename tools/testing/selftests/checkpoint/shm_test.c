@@ -6,6 +6,7 @@
 #define _FILE_OFFSET_BITS 64
 #include "tree_program.h"
 #include "maps.h"
+#include "pressure.h"
 
 #define RW		(PROT_READ | PROT_WRITE)
 #define TERA		(1LL << 40)
@@ -535,20 +536,19 @@ TEST_F(shm, goes_on)
 
 FIXTURE(swap)
 {
-	char dev[32];
 	pid_t pid;
 };
 
 FIXTURE_SETUP(swap)
 {
 	begin_tree(_metadata);
-	ASSERT_TRUE(mm_swap_begin(self->dev, sizeof(self->dev)));
+	ASSERT_TRUE(swap_on(8));
 }
 
 FIXTURE_TEARDOWN(swap)
 {
 	end_tree(self->pid);
-	mm_swap_end(self->dev);
+	swap_off();
 }
 
 /* How much of the mapping at @p is in swap, in KiB. */

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Much memory, and little of it to be had: what saving and restarting take
+ * themselves, under a limit with swap, with many mappings, and when the saver
+ * is stopped in the middle of it.
+ */
+#include "maps.h"
+#include "pressure.h"
+
+#include <sys/resource.h>
+
+#define MIB		(1UL << 20)
+#define MIB_PAGES	(MIB / PAGE)
+
+/* What a call may take beside what is charged for the program. */
+#define EXTRA		(4 * MIB)
+
+/* ---- in the program -------------------------------------------------------------- */
+
+static char *mem;
+static size_t nr;
+
+/* All of a page is too much for that many. */
+static void bulk_set(void)
+{
+	size_t i;
+
+	mem = mm_anon(nr);
+	MUST(!madvise(mem, nr * PAGE, MADV_NOHUGEPAGE));
+	for (i = 0; i < nr; i++)
+		*(size_t *)(mem + i * PAGE + i % 500 * 8) = i + 1;
+}
+
+static void bulk_check(void)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		MUST(*(size_t *)(mem + i * PAGE + i % 500 * 8) == i + 1);
+}
+
+static const struct program bulk = { bulk_set, bulk_check };
+
+static void limited_set(void)
+{
+	MUST(join_group());
+	bulk_set();
+}
+
+static const struct program limited = { limited_set, bulk_check };
+
+/* Every other page of a place: no two mappings are neighbours. */
+static void mappings_set(void)
+{
+	size_t i;
+
+	mem = mm_place(2 * nr);
+	for (i = 0; i < nr; i++)
+		MUST(mmap(mem + 2 * i * PAGE, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE |
+			  MAP_NORESERVE, -1, 0) != MAP_FAILED);
+	for (i = 0; i < nr; i += 100)
+		mm_put(mem + 2 * i * PAGE, 1);
+}
+
+static void mappings_check(void)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i += 100)
+		MUST(mm_is_put(mem + 2 * i * PAGE, 1));
+	MUST(mm_count(mem, mem + 2 * nr * PAGE) == nr);
+}
+
+static const struct program mappings = { mappings_set, mappings_check };
+
+/* ---- in the test ------------------------------------------------------------------ */
+
+/* Reads at most @max bytes of the image, into @path if it is given. */
+static uint64_t take_image(int in, const char *path, uint64_t max)
+{
+	static char buf[64 << 10];
+	uint64_t len = 0;
+	int out = -1;
+	ssize_t n;
+
+	if (path)
+		out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	while (len < max && (n = read(in, buf, sizeof(buf))) > 0) {
+		len += n;
+		if (path && write(out, buf, n) != n)
+			break;
+	}
+	if (path)
+		close(out);
+	return len;
+}
+
+/* The caller that saves to a pipe, after it did @prepare, and exits with errno. */
+struct saver {
+	pid_t pid;
+	int in;
+	struct ckpt_stats *stats;	/* in common */
+};
+
+static bool start_saver(struct saver *s, pid_t pid, unsigned long flags,
+			bool (*prepare)(void))
+{
+	int fds[2];
+	long ret;
+
+	s->stats = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s->stats == MAP_FAILED || pipe2(fds, O_CLOEXEC))
+		return false;
+	s->in = fds[0];
+	s->pid = fork();
+	if (s->pid) {
+		close(fds[1]);
+		return s->pid > 0;
+	}
+	if (prepare && !prepare())
+		_exit(200);
+	ret = ckpt_save_fd(pid, fds[1], flags, s->stats);
+	_exit(ret > 0 ? 0 : -ret);
+}
+
+static int end_saver(struct saver *s)
+{
+	int code = ckpt_wait(s->pid, 60000);
+
+	close(s->in);
+	munmap(s->stats, PAGE);
+	return code;
+}
+
+static void begin_load(struct __test_metadata *_metadata)
+{
+	begin(_metadata);
+	ASSERT_TRUE(make_group());
+	if (group_value("memory.current", NULL) < 0)
+		SKIP(return, "no memory cgroups");
+}
+
+static void end_load(pid_t pid)
+{
+	end(pid);
+	leave_group();
+}
+
+PROGRAM_FIXTURE(load, begin_load, end_load);
+
+static void restarter_joins(void)
+{
+	if (!join_group())
+		_exit(201);
+}
+
+/* The group is the saver's, then the restarter's. */
+TEST_F(load, takes_little)
+{
+	struct saver s;
+	long peak;
+
+	nr = 256 * MIB_PAGES;
+	self->pid = start_program(_metadata, &bulk);
+	ASSERT_TRUE(start_saver(&s, self->pid, CHECKPOINT_KILL, join_group));
+	EXPECT_LT(256 * MIB, take_image(s.in, CKPT_IMG, UINT64_MAX));
+	EXPECT_LT(256 * MIB_PAGES, s.stats->pages_written);
+	peak = group_value("memory.peak", NULL);
+	EXPECT_LT(0, peak);
+	EXPECT_GT(s.stats->meta_bytes + EXTRA, peak);
+	TH_LOG("saving takes %ld KiB", peak >> 10);
+	ASSERT_EQ(0, end_saver(&s));
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+
+	ASSERT_EQ(0, rmdir(GROUP));
+	ASSERT_EQ(0, mkdir(GROUP, 0700));
+	bring_back_after(_metadata, self->pid, restarter_joins);
+	peak = group_value("memory.peak", NULL);
+	EXPECT_LE(256 * MIB, peak);
+	EXPECT_GT(256 * MIB + 256 * MIB / 512 + EXTRA, peak);
+	TH_LOG("restarting takes %ld KiB", (peak >> 10) - (256 << 10));
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- under a limit ------------------------------------------------------------ */
+
+#define LIMITED_MIB	24
+
+static void begin_limited(struct __test_metadata *_metadata)
+{
+	begin_load(_metadata);
+	if (!swap_on(3 * LIMITED_MIB))
+		SKIP(return, "no swap");
+	/* Swap takes its time, which the kernel does not wait for at the max. */
+	ASSERT_TRUE(ckpt_write_text(GROUP "/memory.high", "12M"));
+	ASSERT_TRUE(ckpt_write_text(GROUP "/memory.max", "18M"));
+	nr = LIMITED_MIB * MIB_PAGES;
+}
+
+static void end_limited(pid_t pid)
+{
+	end_load(pid);
+	swap_off();
+}
+
+PROGRAM_FIXTURE(limited, begin_limited, end_limited);
+
+static bool is_swapped(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	return mm_value(path, "VmSwap:") * 1024 >= LIMITED_MIB * MIB / 3;
+}
+
+/* All who are in it share the limit: what one reads in pushes out the other's. */
+TEST_F(limited, goes_on)
+{
+	struct saver s;
+
+	self->pid = start_program(_metadata, &limited);
+	EXPECT_TRUE(is_swapped(self->pid));
+	ASSERT_TRUE(start_saver(&s, self->pid, 0, join_group));
+	EXPECT_LT(LIMITED_MIB * MIB, take_image(s.in, NULL, UINT64_MAX));
+	ASSERT_EQ(0, end_saver(&s));
+	ends_well(_metadata, &self->pid);
+	EXPECT_EQ(0, group_value("memory.events", "oom_kill "));
+}
+
+TEST_F(limited, comes_back)
+{
+	struct saver s;
+
+	self->pid = start_program(_metadata, &limited);
+	ASSERT_TRUE(start_saver(&s, self->pid, CHECKPOINT_KILL, join_group));
+	EXPECT_LT(LIMITED_MIB * MIB, take_image(s.in, CKPT_IMG, UINT64_MAX));
+	ASSERT_EQ(0, end_saver(&s));
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	bring_back_after(_metadata, self->pid, restarter_joins);
+	EXPECT_TRUE(is_swapped(self->pid));
+	ends_well(_metadata, &self->pid);
+	EXPECT_EQ(0, group_value("memory.events", "oom_kill "));
+}
+
+/* Nothing stays charged of a restart that failed with its last record. */
+TEST_F(load, nothing_is_left)
+{
+	long left = -1;
+	struct stat st;
+	int i;
+
+	nr = 16 * MIB_PAGES;
+	self->pid = start_program(_metadata, &bulk);
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_EQ(0, stat(CKPT_IMG, &st));
+	ASSERT_EQ(0, truncate(CKPT_IMG, st.st_size - 8));
+	ASSERT_EQ(-EBADMSG, ckpt_restart_after(CKPT_IMG, self->pid,
+					       restarter_joins));
+	EXPECT_LT(16 * MIB, group_value("memory.peak", NULL));
+	/* So that what is charged in advance is given back. */
+	for (i = 0; i < 500 && left; i++) {
+		ckpt_write_text(GROUP "/memory.high", i % 2 ? "1" : "0");
+		ckpt_sleep_ms(10);
+		left = group_value("memory.current", NULL);
+	}
+	EXPECT_EQ(0, left);
+	self->pid = 0;
+}
+
+/* ---- many mappings ------------------------------------------------------------- */
+
+#define MAX_MAP_COUNT	"/proc/sys/vm/max_map_count"
+
+static char map_count[16];
+
+static void begin_mappings(struct __test_metadata *_metadata)
+{
+	begin(_metadata);
+	ASSERT_LT(0, ckpt_read_text(MAX_MAP_COUNT, map_count, sizeof(map_count)));
+	ASSERT_TRUE(ckpt_write_text(MAX_MAP_COUNT, "200000"));
+}
+
+static void end_mappings(pid_t pid)
+{
+	end(pid);
+	ckpt_write_text(MAX_MAP_COUNT, map_count);
+}
+
+PROGRAM_FIXTURE(mappings, begin_mappings, end_mappings);
+
+/* How long it takes to save and to restart, in ms. */
+static void time_mappings(struct __test_metadata *_metadata, pid_t *pid,
+			  size_t count, long long *save, long long *restart)
+{
+	nr = count;
+	*pid = start_program(_metadata, &mappings);
+	*save = ckpt_now_ms();
+	ckpt_save_and_kill(_metadata, *pid);
+	*save = ckpt_now_ms() - *save;
+	*restart = ckpt_now_ms();
+	bring_back(_metadata, *pid);
+	*restart = ckpt_now_ms() - *restart;
+	ends_well(_metadata, pid);
+	end(*pid);
+	begin(_metadata);
+}
+
+/* Ten times as many take ten times as long: not a hundred times. */
+TEST_F(mappings, linear)
+{
+	long long save[2], restart[2];
+
+	time_mappings(_metadata, &self->pid, 10000, &save[0], &restart[0]);
+	time_mappings(_metadata, &self->pid, 100000, &save[1], &restart[1]);
+	EXPECT_GT(25 * (save[0] + 10), save[1]);
+	EXPECT_GT(25 * (restart[0] + 10), restart[1]);
+	TH_LOG("10000: %lld and %lld ms, 100000: %lld and %lld ms", save[0],
+	       restart[0], save[1], restart[1]);
+}
+
+/* ---- stopped in the middle --------------------------------------------------------- */
+
+static void on_signal(int sig)
+{
+}
+
+static bool catch_signal(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	return !sigaction(SIGUSR1, &sa, NULL);
+}
+
+FIXTURE(middle)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(middle)
+{
+	unsigned long flags;
+	int sig;
+	int code;
+};
+
+#define MIDDLE(name, how, what, ends)					\
+	FIXTURE_VARIANT_ADD(middle, name)				\
+	{								\
+		.flags = how,						\
+		.sig = what,						\
+		.code = ends,						\
+	}
+
+MIDDLE(killed, 0, SIGKILL, 256 + SIGKILL);
+MIDDLE(killed_in_kill, CHECKPOINT_KILL, SIGKILL, 256 + SIGKILL);
+MIDDLE(interrupted, 0, SIGINT, 256 + SIGINT);
+MIDDLE(interrupted_in_kill, CHECKPOINT_KILL, SIGINT, 256 + SIGINT);
+/* Half an image cannot be begun again, whatever the handler says. */
+MIDDLE(handled, 0, SIGUSR1, EINTR);
+MIDDLE(handled_in_kill, CHECKPOINT_KILL, SIGUSR1, EINTR);
+
+FIXTURE_SETUP(middle)
+{
+	begin(_metadata);
+	nr = 4 * MIB_PAGES;
+	self->pid = start_program(_metadata, &bulk);
+}
+
+FIXTURE_TEARDOWN(middle)
+{
+	end(self->pid);
+}
+
+TEST_F(middle, of_the_payload)
+{
+	char c;
+	struct saver s;
+
+	ASSERT_TRUE(start_saver(&s, self->pid, variant->flags, catch_signal));
+	/* Then it waits for somebody to read on. */
+	ASSERT_LE(2 * MIB, take_image(s.in, NULL, 2 * MIB));
+	ASSERT_TRUE(ckpt_wait_syscall(s.pid, __NR_checkpoint));
+	ASSERT_EQ('I', ckpt_state(self->pid));
+	ASSERT_EQ(0, kill(s.pid, variant->sig));
+	ASSERT_EQ(variant->code, ckpt_wait(s.pid, 10000));
+	ASSERT_TRUE(ckpt_wait_state(self->pid, 'S'));
+	/* What is in the pipe, and then nothing. */
+	EXPECT_GT(MIB, take_image(s.in, NULL, UINT64_MAX));
+	EXPECT_EQ(0, read(s.in, &c, 1));
+	close(s.in);
+	ends_well(_metadata, &self->pid);
+}
+
+TEST_HARNESS_MAIN
