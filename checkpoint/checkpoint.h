@@ -235,6 +235,7 @@ struct ckpt_meta {
  * @offset: bytes of the image written
  * @records: records written
  * @pages: pages of payload written
+ * @page_flags: CKPT_PAGES_* of the PAGES records that come
  * @index: entries for the INDEX records
  * @index_nr: number of entries
  * @index_size: entries allocated
@@ -245,6 +246,7 @@ struct ckpt_out {
 	u64 offset;
 	u64 records;
 	u64 pages;
+	u32 page_flags;
 	struct ckpt_index_entry *index;
 	size_t index_nr;
 	size_t index_size;
@@ -603,6 +605,20 @@ enum ckpt_phase {
 };
 
 /**
+ * struct ckpt_huge - a huge page that is being read, see huge.c
+ * @begun: there is one
+ * @addr: its address
+ * @folio: the page, or NULL: it becomes small pages
+ * @there: which of its pages have their contents
+ */
+struct ckpt_huge {
+	bool begun;
+	unsigned long addr;
+	struct folio *folio;
+	DECLARE_BITMAP(there, CKPT_HUGE_NR);
+};
+
+/**
  * struct ckpt_restart - one restart
  * @ref: references: the coordinator's and one of each member
  * @flags: RESTART_*
@@ -621,6 +637,7 @@ enum ckpt_phase {
  * @me: the member that restores its part
  * @next: a record that was read and not used, or NULL
  * @tally: what was read of the payload
+ * @huge: huge page that is being read
  * @done_file: gets a byte at commit, or NULL
  * @inherit: files of the restarter
  * @nr_inherit: their number
@@ -672,6 +689,7 @@ struct ckpt_restart {
 	struct ckpt_member *me;
 	struct ckpt_rec *next;
 	struct ckpt_tally tally;
+	struct ckpt_huge huge;
 	struct file *done_file;
 	struct ckpt_inherit *inherit;
 	unsigned int nr_inherit;
@@ -1089,7 +1107,8 @@ int restore_mm(struct ckpt_member *m);
  * @put: takes over the contents of a run of pages, which are verified; where it
  *	keeps a page it sets its entry to NULL
  * @file: for @put
- * @has_cow: COW records may stand among its PAGES
+ * @has_cow: it is an address space: COW records may stand among its PAGES, and
+ *	some of these may be about huge pages
  */
 struct ckpt_sink {
 	u32 objref;
@@ -1123,10 +1142,45 @@ bool ckpt_cow_maybe(const struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 		    struct page *page);
 int checkpoint_cow_page(struct ckpt_ctx *ctx, struct page *page, u32 objref,
 			u64 at);
+bool ckpt_cow_known(const struct ckpt_ctx *ctx, struct page *page);
 int checkpoint_cow_flush(struct ckpt_ctx *ctx, u32 objref);
 int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		     unsigned long index);
 int restore_cow(struct ckpt_restart *rs, const struct ckpt_rec *r, u64 *last);
 void restore_cow_done(struct ckpt_restart *rs);
+bool ckpt_folio_to_root(struct folio *folio, struct anon_vma *root);
+
+/* ---- huge.c -------------------------------------------------------------- */
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+int restore_huge_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		       struct page **pages);
+int restore_huge_done(struct ckpt_restart *rs);
+void restore_huge_drop(struct ckpt_restart *rs);
+int ckpt_share_huge(struct vm_area_struct *to, pmd_t *to_pmd,
+		    struct vm_area_struct *from, pmd_t *from_pmd,
+		    unsigned long addr);
+#else
+static inline int restore_huge_pages(struct ckpt_restart *rs,
+				     const struct ckpt_rec *r,
+				     struct page **pages)
+{
+	return 0;
+}
+
+static inline int restore_huge_done(struct ckpt_restart *rs)
+{
+	return 0;
+}
+
+static inline void restore_huge_drop(struct ckpt_restart *rs) { }
+
+static inline int ckpt_share_huge(struct vm_area_struct *to, pmd_t *to_pmd,
+				  struct vm_area_struct *from, pmd_t *from_pmd,
+				  unsigned long addr)
+{
+	return -EAGAIN;
+}
+#endif
 
 #endif /* _CHECKPOINT_CHECKPOINT_H */

@@ -278,6 +278,19 @@ int checkpoint_cow_page(struct ckpt_ctx *ctx, struct page *page, u32 objref,
 }
 
 /**
+ * ckpt_cow_known - has another address space written this page?
+ * @ctx: the checkpoint
+ * @page: a page of the one that is being written
+ *
+ * Return: true if it has.
+ */
+bool ckpt_cow_known(const struct ckpt_ctx *ctx, struct page *page)
+{
+	return ctx->cow && rhashtable_lookup_fast(&ctx->cow->pages, &page,
+						  ckpt_cow_params);
+}
+
+/**
  * checkpoint_cow_flush - write what was found in common
  * @ctx: the checkpoint
  * @objref: of the address space that is being written
@@ -500,11 +513,17 @@ static bool ckpt_must_copy(const struct ckpt_share *s)
 	       linear_page_index(a, s->addr) != linear_page_index(b, s->src);
 }
 
-/*
- * Lets rmap look for the folio in all mappings of the family, no longer in those
- * of one address space. See folio_move_anon_rmap() for the way back.
+/**
+ * ckpt_folio_to_root - let rmap look for a folio in all mappings of a family
+ * @folio: an anonymous folio, in a page table that is locked
+ * @root: root of the family
+ *
+ * No longer in those of one address space. See folio_move_anon_rmap() for the
+ * way back.
+ *
+ * Return: false if that cannot be.
  */
-static bool ckpt_folio_to_root(struct folio *folio, struct anon_vma *root)
+bool ckpt_folio_to_root(struct folio *folio, struct anon_vma *root)
 {
 	void *mapping = (void *)root + PAGE_MAPPING_ANON;
 
@@ -566,7 +585,18 @@ static int ckpt_share_ptes(struct ckpt_share *s)
 
 	pmd = ckpt_pmd_alloc(mm, s->addr);
 	src_pmd = ckpt_pmd_alloc(other, s->src);
-	if (!pmd || !src_pmd || pte_alloc(mm, pmd))
+	if (!pmd || !src_pmd)
+		return -ENOMEM;
+	if (s->end - s->addr == PMD_SIZE && !s->lone) {
+		ret = ckpt_share_huge(s->to, pmd, s->from, src_pmd, s->src);
+		if (!ret) {
+			s->addr += PMD_SIZE;
+			s->src += PMD_SIZE;
+		}
+		if (ret != -EAGAIN)
+			return ret;
+	}
+	if (pte_alloc(mm, pmd))
 		return -ENOMEM;
 	split_huge_pmd_address(s->from, s->src, false, NULL);
 	to_start = pte_offset_map_lock(mm, pmd, s->addr, &ptl);

@@ -272,7 +272,7 @@ static const struct type_param {
 	V1(TREE, tree, 24, none),
 	V1(TREE_TASK, tree_task, 40, none),
 	V1(META_END, meta_end, 32, zero),
-	V1(PAGES, pages, 40, zero),
+	V1(PAGES, pages, 40, none),
 	V1(COW, cow, 24, none),
 	V1(INDEX, index, 24, zero),
 	V1(TAIL, tail, 80, none),

@@ -27,7 +27,7 @@
 	x(TREE, tree, 24, none)					\
 	x(TREE_TASK, tree_task, 40, none)			\
 	x(META_END, meta_end, 32, zeros)			\
-	x(PAGES, pages, 40, zeros)				\
+	x(PAGES, pages, 40, none)				\
 	x(COW, cow, 24, none)					\
 	x(INDEX, index, 24, zeros)				\
 	x(TAIL, tail, 80, none)					\

@@ -322,6 +322,7 @@ int ckpt_out_pages(struct ckpt_out *out, u32 objref,
 	rec->nr_runs = nr_runs;
 	rec->data_len = (u64)nr_pages << PAGE_SHIFT;
 	rec->data_crc = ckpt_pages_crc(pages, nr_pages);
+	rec->flags = out->page_flags;
 	memcpy(ckpt_rec_var(rec), runs, array_size(nr_runs, sizeof(*runs)));
 
 	ret = ckpt_out_index_add(out, objref, runs[0].start);

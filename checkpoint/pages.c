@@ -34,6 +34,9 @@
  * @nr_pages: entries in @pages
  * @nr_runs: entries in @runs
  * @next: where the next walk starts
+ * @huge: end of the huge page that was met last; it is saved as such, even if
+ *	it falls apart meanwhile
+ * @area: @huge if @pages belong to it, else 0
  * @swapped: the walk stopped at @next since that page is not in memory
  * @error: what the walk met
  * @skipped: present pages that need not be written
@@ -47,6 +50,8 @@ struct ckpt_batch {
 	unsigned int nr_pages;
 	unsigned int nr_runs;
 	unsigned long next;
+	unsigned long huge;
+	unsigned long area;
 	bool swapped;
 	int error;
 	u64 skipped;
@@ -56,15 +61,24 @@ struct ckpt_batch {
 	struct ckpt_page_run runs[CKPT_BATCH];
 };
 
-static bool ckpt_batch_full(const struct ckpt_batch *b)
+static unsigned long ckpt_batch_area(const struct ckpt_batch *b,
+				     unsigned long addr)
 {
-	return b->nr_pages == CKPT_BATCH;
+	return addr < b->huge ? b->huge : 0;
+}
+
+/* A huge page has records of its own. */
+static bool ckpt_batch_full(const struct ckpt_batch *b, unsigned long addr)
+{
+	return b->nr_pages == CKPT_BATCH ||
+	       (b->nr_pages && b->area != ckpt_batch_area(b, addr));
 }
 
 static void ckpt_batch_add(struct ckpt_batch *b, unsigned long addr,
 			   struct page *page, bool maybe)
 {
 	get_page(page);
+	b->area = ckpt_batch_area(b, addr);
 	b->pages[b->nr_pages] = page;
 	b->at[b->nr_pages] = addr >> PAGE_SHIFT;
 	__assign_bit(b->nr_pages, b->maybe, maybe);
@@ -98,14 +112,13 @@ static bool ckpt_vma_keeps_zeros(const struct vm_area_struct *vma)
 	       ((vma->vm_flags & VM_LOCKONFAULT) || !(vma->vm_flags & VM_WRITE));
 }
 
-/* One present page. */
+/* One present page, with @keep also if it is of zeros. */
 static void ckpt_batch_page(struct ckpt_batch *b, struct vm_area_struct *vma,
-			    unsigned long addr, struct page *page)
+			    unsigned long addr, struct page *page, bool keep)
 {
 	/* Not anonymous: a clean page of the file, or none (zero page). */
 	if (!page || !folio_test_anon(page_folio(page)) ||
-	    (!vma->vm_file && !ckpt_vma_keeps_zeros(vma) &&
-	     ckpt_page_is_zero(page))) {
+	    (!vma->vm_file && !keep && ckpt_page_is_zero(page))) {
 		b->skipped++;
 		return;
 	}
@@ -120,7 +133,8 @@ static int ckpt_batch_pte(struct ckpt_batch *b, struct vm_area_struct *vma,
 	if (pte_none(pte))
 		return 0;
 	if (pte_present(pte)) {
-		ckpt_batch_page(b, vma, addr, vm_normal_page(vma, addr, pte));
+		ckpt_batch_page(b, vma, addr, vm_normal_page(vma, addr, pte),
+				ckpt_vma_keeps_zeros(vma));
 		return 0;
 	}
 	entry = pte_to_swp_entry(pte);
@@ -133,9 +147,26 @@ static int ckpt_batch_pte(struct ckpt_batch *b, struct vm_area_struct *vma,
 	return 1;
 }
 
+/* None of it comes from another address space. */
+static bool ckpt_huge_is_whole(const struct ckpt_batch *b,
+			       struct vm_area_struct *vma, unsigned long addr,
+			       struct page *page)
+{
+	unsigned int i;
+
+	if ((addr & ~PMD_MASK) || !vma_is_anonymous(vma) ||
+	    !folio_test_anon(page_folio(page)))
+		return false;
+	for (i = 0; i < CKPT_HUGE_NR; i++)
+		if (ckpt_cow_known(b->ctx, page + i))
+			return false;
+	return true;
+}
+
 static int ckpt_batch_huge(struct ckpt_batch *b, struct vm_area_struct *vma,
 			   pmd_t pmd, unsigned long addr, unsigned long end)
 {
+	bool keep = ckpt_vma_keeps_zeros(vma);
 	struct page *page;
 
 	if (!pmd_present(pmd)) {
@@ -146,12 +177,19 @@ static int ckpt_batch_huge(struct ckpt_batch *b, struct vm_area_struct *vma,
 	if (is_huge_zero_pmd(pmd))
 		return 0;
 	page = pmd_page(pmd) + ((addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT);
+	if (addr >= b->huge && ckpt_huge_is_whole(b, vma, addr, page))
+		b->huge = addr + PMD_SIZE;
+	/* Whoever has it in common is to have it as a whole. */
+	if (b->ctx->cow && folio_entire_mapcount(page_folio(page)) > 1)
+		keep = true;
 	for (; addr < end; addr += PAGE_SIZE, page++) {
-		if (ckpt_batch_full(b)) {
+		if (ckpt_batch_full(b, addr)) {
 			b->next = addr;
 			return 1;
 		}
-		ckpt_batch_page(b, vma, addr, page);
+		/* The first one says that a huge page was there. */
+		ckpt_batch_page(b, vma, addr, page, keep ||
+				(addr < b->huge && !(addr & ~PMD_MASK)));
 	}
 	return 0;
 }
@@ -178,7 +216,7 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 	}
 	for (pte = start; addr < end; pte++, addr += PAGE_SIZE) {
 		b->next = addr;
-		if (ckpt_batch_full(b)) {
+		if (ckpt_batch_full(b, addr)) {
 			ret = 1;
 			break;
 		}
@@ -312,9 +350,11 @@ static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 	ret = ckpt_batch_cow(ctx, b, objref);
 	if (b->nr_pages && !ret)
 		ret = ckpt_batch_copy_pinned(b);
+	ctx->out.page_flags = b->area ? CKPT_PAGES_HUGE : 0;
 	if (b->nr_pages && !ret)
 		ret = ckpt_out_pages(&ctx->out, objref, b->runs, b->nr_runs,
 				     b->pages, b->nr_pages);
+	ctx->out.page_flags = 0;
 	for (i = 0; i < b->nr_pages; i++)
 		put_page(b->pages[i]);
 	b->nr_pages = 0;
@@ -466,13 +506,15 @@ static int ckpt_map_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 }
 
 static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			    u64 *last, u64 end)
+			    u64 *last, u64 end, bool has_huge)
 {
 	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
 	const struct ckpt_page_run *runs = r->var;
-	u64 nr = 0;
+	u64 nr = 0, area;
 	u32 i;
 
+	if (rec->flags & ~CKPT_PAGES_FLAGS_ALL)
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
 	if (!rec->nr_runs || r->var_len / sizeof(*runs) < rec->nr_runs ||
 	    !rec->data_len || rec->data_len > CKPT_PAGES_MAX_BYTES ||
 	    !PAGE_ALIGNED(rec->data_len))
@@ -491,6 +533,12 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	}
 	if (nr != rec->data_len >> PAGE_SHIFT)
 		return ckpt_bad(rs, r, -EINVAL, "runs and bytes disagree");
+	if (!(rec->flags & CKPT_PAGES_HUGE))
+		return 0;
+	area = runs[0].start / CKPT_HUGE_NR;
+	if (!has_huge || (*last - 1) / CKPT_HUGE_NR != area)
+		return ckpt_bad(rs, r, -EINVAL, "pages %llx to %llx are no huge page",
+				runs[0].start, *last - 1);
 	return 0;
 }
 
@@ -524,13 +572,17 @@ static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
 	const struct ckpt_page_run *runs = r->var;
 	unsigned int nr, i, at = 0;
-	int ret;
+	int ret, huge;
 
-	ret = ckpt_pages_check(rs, r, last, sink->end);
+	ret = ckpt_pages_check(rs, r, last, sink->end, sink->has_cow);
 	if (ret)
 		return ret;
 	nr = rec->data_len >> PAGE_SHIFT;
-	ret = ckpt_pages_alloc(pages, nr);
+	huge = restore_huge_pages(rs, r, pages);
+	if (huge < 0)
+		return huge;
+	if (!huge)
+		ret = ckpt_pages_alloc(pages, nr);
 	if (ret) {
 		ckpt_bad(rs, r, ret, "out of memory for %u pages", nr);
 		goto out;
@@ -548,6 +600,9 @@ static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			       "its payload has a wrong checksum: the image is damaged");
 		goto out;
 	}
+	/* Mapped when it is complete. */
+	if (huge)
+		goto out;
 	for (i = 0; i < nr; i++)
 		__folio_mark_uptodate(page_folio(pages[i]));
 	for (i = 0; i < rec->nr_runs && !ret; i++) {
@@ -668,7 +723,7 @@ int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink)
 		    ckpt_rec_as(r, pages)->objref != sink->objref)
 			break;
 		if (r->type == CKPT_REC_COW)
-			ret = restore_cow(rs, r, &last_cow);
+			ret = restore_huge_done(rs) ?: restore_cow(rs, r, &last_cow);
 		else
 			ret = restore_pages(rs, r, sink, &last, pages);
 		if (!ret)
@@ -678,6 +733,9 @@ int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink)
 			ret = -EINTR;
 		cond_resched();
 	}
+	if (!ret)
+		ret = restore_huge_done(rs);
+	restore_huge_drop(rs);
 	kfree(pages);
 	return ret;
 }

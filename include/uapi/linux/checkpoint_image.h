@@ -305,6 +305,13 @@ struct ckpt_page_run {
 	__u64 nr;
 };
 
+/* Bits of ckpt_rec_pages.flags. */
+#define CKPT_PAGES_HUGE		(1U << 0)
+#define CKPT_PAGES_FLAGS_ALL	CKPT_PAGES_HUGE
+
+/* Pages of a huge page, which lies at a multiple of it. */
+#define CKPT_HUGE_NR		512
+
 /**
  * struct ckpt_rec_pages - announces payload
  * @h: header
@@ -314,11 +321,15 @@ struct ckpt_page_run {
  * @data_len: bytes of payload; they start at the next page boundary of the
  *	image behind this record, the gap is filled with zeros
  * @data_crc: CRC32C of the payload
- * @__reserved: zero
+ * @flags: CKPT_PAGES_*
  *
  * The records of an object stand together: first inodes, in the order of their
  * numbers, then address spaces, in the order in which the tasks use them for the
  * first time. What stands behind the end of a file in its last page is zero.
+ *
+ * CKPT_PAGES_HUGE: all pages of the record belong to one huge page of private
+ * anonymous memory. Records about one huge page follow each other. What is in
+ * none of them is zero. A reader may do with small pages.
  */
 struct ckpt_rec_pages {
 	struct ckpt_hdr h;
@@ -326,7 +337,7 @@ struct ckpt_rec_pages {
 	__u32 nr_runs;
 	__u64 data_len;
 	__u32 data_crc;
-	__u32 __reserved;
+	__u32 flags;
 };
 
 /**

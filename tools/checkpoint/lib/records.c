@@ -36,7 +36,7 @@ static const struct rec_type types[] = {
 		.min = sizeof(struct ckpt_hdr),
 		.size = sizeof(struct ckpt_hdr),
 	},
-	REC(PAGES, pages, __reserved,
+	REC(PAGES, pages, flags,
 	    COUNT(pages, nr_runs, sizeof(struct ckpt_page_run))),
 	REC(COW, cow, nr_runs,
 	    COUNT(cow, nr_runs, sizeof(struct ckpt_cow_run))),

@@ -162,6 +162,8 @@ static int check_pages(struct ckpt_image *img, const struct ckpt_record *r)
 
 	if (st->stage != STAGE_PAYLOAD)
 		return misplaced(img);
+	if (rec->flags & ~CKPT_PAGES_FLAGS_ALL)
+		return image_fail(img, EOPNOTSUPP, "unknown flags %#x", rec->flags);
 	for (i = 0; i < rec->nr_runs; i++) {
 		if (!run[i].nr || run[i].nr > CKPT_PAGES_MAX_BYTES ||
 		    run[i].start < end ||

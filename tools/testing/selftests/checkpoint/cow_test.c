@@ -403,8 +403,7 @@ static void forks_again(void)
 	wait_children();
 }
 
-/* Huge pages in common. */
-static void huge(void)
+static void make_huge(void)
 {
 	char *m = mmap(NULL, 10 * MIB, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -416,6 +415,41 @@ static void huge(void)
 	nr_pages = 8 * MIB / PAGE;
 	for (p = 0; p < nr_pages; p++)
 		write_page(p);
+}
+
+/* Huge pages in common; one that is of zeros for the most part. */
+static void huge_whole(void)
+{
+	make_huge();
+	memset(mem + 100 * WORDS, 0, MIB);
+	nr_pages = 100;
+	if (!child()) {
+		live(1, 2, no_change);
+		_exit(GOOD);
+	}
+	live(0, 2, no_change);
+	wait_children();
+}
+
+/* Of one the parent has parts only. */
+static void huge_of_child(void)
+{
+	make_huge();
+	if (!child()) {
+		live(1, 2, no_change);
+		MUST(!mem[5]);
+		_exit(GOOD);
+	}
+	mem[5] = 5;
+	live(0, 2, no_change);
+	MUST(mem[5] == 5);
+	wait_children();
+}
+
+/* Of one the child has parts only. */
+static void huge(void)
+{
+	make_huge();
 	if (!child()) {
 		mem[5] = 5;
 		live(1, 2, no_change);
@@ -480,6 +514,7 @@ FIXTURE_VARIANT(cow)
 	void (*program)(void);
 	int ready;
 	long lone;	/* KiB that come back twice */
+	long huge;	/* KiB that come back as huge pages */
 };
 
 #define VARIANT(fixture, name, nr, ...)				\
@@ -501,7 +536,9 @@ VARIANT(cow, torn, 3);
 VARIANT(cow, not_inherited, 2);
 VARIANT(cow, late_advice, 2, .lone = 4096);
 VARIANT(cow, forks_again, 2);
-VARIANT(cow, huge, 2);
+VARIANT(cow, huge, 2, .huge = 2 * 6144);
+VARIANT(cow, huge_whole, 2, .huge = 2 * 8192);
+VARIANT(cow, huge_of_child, 2, .huge = 2 * 6144);
 
 static void expect_pss(struct __test_metadata *_metadata, pid_t pid, long was)
 {
@@ -524,6 +561,7 @@ TEST_F(cow, comes_back)
 	EXPECT_LE(image_kib(), was + was / 20);
 	was += variant->lone;
 	expect_pss(_metadata, self->pid, was);
+	EXPECT_EQ(variant->huge, tree_value(self->pid, "\nAnonHugePages:"));
 	kill_and_restart(_metadata, &self->pid, false);
 	EXPECT_LE(image_kib(), was + was / 20);
 	expect_pss(_metadata, self->pid, was);

@@ -1537,6 +1537,11 @@ TEST_F(image, hostile_payload)
 	FIELD(p, pages, data_len, 1ULL << 40, EINVAL);
 	FIELD(p, pages, data_len, ~(PAGE - 1), EINVAL);
 	FIELD(p, pages, data_crc, ~AS(pages, p)->data_crc, EBADMSG);
+	FIELD(p, pages, flags, 1U << 1, EOPNOTSUPP);
+	FIELD(p, pages, flags, 1U << 31, EOPNOTSUPP);
+	/* Of several places; of a file. */
+	FIELD(p, pages, flags, CKPT_PAGES_HUGE, EINVAL);
+	FIELD(find(CKPT_REC_PAGES, 0), pages, flags, CKPT_PAGES_HUGE, EINVAL);
 	VAR(p, "page outside of all mappings", 0, 8, 0x20, EINVAL);
 	VAR(p, "page of the kernel", 0, 8, KERNEL_ADDR / PAGE, EINVAL);
 	VAR(p, "last page", 0, 8, ~0ULL, EINVAL);

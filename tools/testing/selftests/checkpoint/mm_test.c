@@ -577,9 +577,9 @@ static void huge_make(void)
 	MUST(mm_huge_kib() == 2 * HUGE / 1024);
 }
 
-/* Pages may have come back as small ones; new ones can be huge. */
 static void huge_verify(void)
 {
+	MUST(mm_huge_kib() == 2 * HUGE / 1024);
 	MUST(mm_is_put(mem, HUGE / PAGE + 100));
 	MUST(mm_is_zero(mem + HUGE + 100 * PAGE, HUGE / PAGE - 101));
 	MUST(mm_is_put(mem + 2 * HUGE - PAGE, 1));
@@ -809,6 +809,71 @@ TEST_F(mm, comes_back)
 	EXPECT_EQ(stats.image_bytes, st.st_size);
 	EXPECT_GT(stats.pages_written * PAGE + (1 << 20), st.st_size);
 	mm_ends_well(_metadata, &self->pid);
+}
+
+/* Huge pages that are not wanted any more come back as small ones. */
+#define THP_ENABLED	"/sys/kernel/mm/transparent_hugepage/enabled"
+
+static void huge_small_verify(void)
+{
+	MUST(!mm_huge_kib());
+	MUST(mm_is_put(mem, HUGE / PAGE + 100));
+	MUST(mm_is_zero(mem + HUGE + 100 * PAGE, HUGE / PAGE - 101));
+	MUST(mm_is_put(mem + 2 * HUGE - PAGE, 1));
+}
+
+static void huge_unwanted_make(void)
+{
+	huge_make();
+	MUST(!madvise(mem, 4 * HUGE, MADV_NOHUGEPAGE));
+}
+
+FIXTURE(huge)
+{
+	char enabled[64];
+	pid_t pid;
+};
+
+FIXTURE_SETUP(huge)
+{
+	ckpt_read_text(THP_ENABLED, self->enabled, sizeof(self->enabled));
+}
+
+/* The one in force stands in brackets. */
+FIXTURE_TEARDOWN(huge)
+{
+	char *now = strchr(self->enabled, '[');
+
+	mm_tidy(self->pid);
+	if (now)
+		ckpt_write_text(THP_ENABLED, strtok(now, "[]"));
+}
+
+static void small_again(struct __test_metadata *_metadata, pid_t *pid,
+			const struct mm_case *c, const char *setting)
+{
+	*pid = mm_start(_metadata, c);
+	if (why_skipped())
+		SKIP(return, "%s", why_skipped());
+	ckpt_save_and_kill(_metadata, *pid);
+	if (setting)
+		ASSERT_TRUE(ckpt_write_text(THP_ENABLED, setting));
+	mm_bring_back(_metadata, *pid);
+	mm_ends_well(_metadata, pid);
+}
+
+TEST_F(huge, not_by_the_system)
+{
+	static const struct mm_case c = { huge_make, huge_small_verify };
+
+	small_again(_metadata, &self->pid, &c, "never");
+}
+
+TEST_F(huge, not_by_the_program)
+{
+	static const struct mm_case c = { huge_unwanted_make, huge_small_verify };
+
+	small_again(_metadata, &self->pid, &c, NULL);
 }
 
 /* ---- only what must be written is written -------------------------------- */
