@@ -257,6 +257,8 @@ void ckpt_meta_free(struct ckpt_meta *meta);
 void *ckpt_meta_add(struct ckpt_meta *meta, u32 type, size_t fixed, size_t var);
 void ckpt_hdr_finish(struct ckpt_hdr *h);
 u32 ckpt_pages_crc(struct page **pages, unsigned int nr);
+struct bio_vec *ckpt_pages_bvec(struct page **pages, unsigned int nr,
+				unsigned int *nr_bv);
 int ckpt_out_bytes(struct ckpt_out *out, const void *buf, size_t len);
 int ckpt_out_meta(struct ckpt_out *out, struct ckpt_meta *meta);
 int ckpt_out_pages(struct ckpt_out *out, u32 objref,

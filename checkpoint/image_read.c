@@ -433,15 +433,13 @@ int ckpt_in_pages(struct ckpt_in *in, struct page **pages, unsigned int nr)
 {
 	struct bio_vec *bv;
 	struct iov_iter iter;
-	unsigned int i;
+	unsigned int nr_bv;
 	int ret;
 
-	bv = kmalloc_array(nr, sizeof(*bv), GFP_KERNEL_ACCOUNT);
+	bv = ckpt_pages_bvec(pages, nr, &nr_bv);
 	if (!bv)
 		return -ENOMEM;
-	for (i = 0; i < nr; i++)
-		bvec_set_page(&bv[i], pages[i], PAGE_SIZE, 0);
-	iov_iter_bvec(&iter, ITER_DEST, bv, nr, (size_t)nr << PAGE_SHIFT);
+	iov_iter_bvec(&iter, ITER_DEST, bv, nr_bv, (size_t)nr << PAGE_SHIFT);
 	ret = ckpt_in_iter(in, &iter);
 	kfree(bv);
 	return ret;

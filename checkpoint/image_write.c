@@ -246,6 +246,33 @@ static int ckpt_out_index_add(struct ckpt_out *out, u32 objref, u64 start)
 	return 0;
 }
 
+/* How many of the pages lie one behind the other in memory, from the first on. */
+static unsigned int ckpt_pages_adjacent(struct page **pages, unsigned int nr)
+{
+	unsigned int i = 1;
+
+	while (i < nr && pages[i] == nth_page(pages[0], i))
+		i++;
+	return i;
+}
+
+/* So much is looked at with preemption off, see kernel_fpu_begin(). */
+#define CKPT_CRC_BYTES	(64U << 10)
+
+/* What is adjacent in memory is so in the kernel's map of it. */
+static u32 ckpt_adjacent_crc(u32 crc, struct page *page, unsigned int len)
+{
+	const u8 *p = page_address(page);
+	unsigned int n;
+
+	BUILD_BUG_ON(IS_ENABLED(CONFIG_HIGHMEM));
+	for (; len; p += n, len -= n) {
+		n = min(len, CKPT_CRC_BYTES);
+		crc = crc32c(crc, p, n);
+	}
+	return crc;
+}
+
 /**
  * ckpt_pages_crc - checksum of payload, see struct ckpt_rec_pages
  * @pages: the pages
@@ -256,35 +283,61 @@ static int ckpt_out_index_add(struct ckpt_out *out, u32 objref, u64 start)
 u32 ckpt_pages_crc(struct page **pages, unsigned int nr)
 {
 	u32 crc = ~0U;
-	unsigned int i;
+	unsigned int i, n;
 
-	for (i = 0; i < nr; i++) {
-		void *addr = kmap_local_page(pages[i]);
-
-		crc = crc32c(crc, addr, PAGE_SIZE);
-		kunmap_local(addr);
+	for (i = 0; i < nr; i += n) {
+		n = ckpt_pages_adjacent(pages + i, nr - i);
+		crc = ckpt_adjacent_crc(crc, pages[i], n << PAGE_SHIFT);
 	}
 	return ~crc;
 }
 
-static int ckpt_out_payload(struct ckpt_out *out, struct page **pages,
-			    unsigned int nr)
+/* The same where adjacent pages are known. */
+static u32 ckpt_bvec_crc(const struct bio_vec *bv, unsigned int nr)
+{
+	u32 crc = ~0U;
+
+	for (; nr; nr--, bv++)
+		crc = ckpt_adjacent_crc(crc, bv->bv_page, bv->bv_len);
+	return ~crc;
+}
+
+/**
+ * ckpt_pages_bvec - describe pages for an iterator
+ * @pages: the pages
+ * @nr: their number
+ * @nr_bv: out: number of entries
+ *
+ * Return: the entries, to be freed with kfree(); NULL without memory.
+ */
+struct bio_vec *ckpt_pages_bvec(struct page **pages, unsigned int nr,
+				unsigned int *nr_bv)
 {
 	struct bio_vec *bv;
-	struct iov_iter iter;
-	unsigned int i;
-	int ret;
+	unsigned int i, n;
 
 	bv = kmalloc_array(nr, sizeof(*bv), GFP_KERNEL_ACCOUNT);
 	if (!bv)
-		return -ENOMEM;
-	for (i = 0; i < nr; i++)
-		bvec_set_page(&bv[i], pages[i], PAGE_SIZE, 0);
-	iov_iter_bvec(&iter, ITER_SOURCE, bv, nr, (size_t)nr << PAGE_SHIFT);
+		return NULL;
+	*nr_bv = 0;
+	for (i = 0; i < nr; i += n) {
+		n = ckpt_pages_adjacent(pages + i, nr - i);
+		bvec_set_page(&bv[(*nr_bv)++], pages[i], n << PAGE_SHIFT, 0);
+	}
+	return bv;
+}
+
+static int ckpt_out_payload(struct ckpt_out *out, const struct bio_vec *bv,
+			    unsigned int nr_bv, unsigned int nr_pages)
+{
+	struct iov_iter iter;
+	int ret;
+
+	iov_iter_bvec(&iter, ITER_SOURCE, bv, nr_bv,
+		      (size_t)nr_pages << PAGE_SHIFT);
 	ret = ckpt_out_iter(out, &iter);
-	kfree(bv);
 	if (!ret)
-		out->pages += nr;
+		out->pages += nr_pages;
 	return ret;
 }
 
@@ -306,22 +359,29 @@ int ckpt_out_pages(struct ckpt_out *out, u32 objref,
 		   struct page **pages, unsigned int nr_pages)
 {
 	struct ckpt_rec_pages *rec;
+	struct bio_vec *bv;
+	unsigned int nr_bv;
 	size_t len;
 	int ret;
 
+	bv = ckpt_pages_bvec(pages, nr_pages, &nr_bv);
+	if (!bv)
+		return -ENOMEM;
 	len = struct_size_t(struct { struct ckpt_rec_pages r;
 				     struct ckpt_page_run runs[]; },
 			    runs, nr_runs);
 	rec = kzalloc(len, GFP_KERNEL_ACCOUNT);
-	if (!rec)
+	if (!rec) {
+		kfree(bv);
 		return -ENOMEM;
+	}
 	rec->h.type = CKPT_REC_PAGES;
 	rec->h.len = len;
 	rec->h.fixed = sizeof(*rec);
 	rec->objref = objref;
 	rec->nr_runs = nr_runs;
 	rec->data_len = (u64)nr_pages << PAGE_SHIFT;
-	rec->data_crc = ckpt_pages_crc(pages, nr_pages);
+	rec->data_crc = ckpt_bvec_crc(bv, nr_bv);
 	rec->flags = out->page_flags;
 	memcpy(ckpt_rec_var(rec), runs, array_size(nr_runs, sizeof(*runs)));
 
@@ -331,8 +391,9 @@ int ckpt_out_pages(struct ckpt_out *out, u32 objref,
 	if (!ret)
 		ret = ckpt_out_align_page(out);
 	if (!ret)
-		ret = ckpt_out_payload(out, pages, nr_pages);
+		ret = ckpt_out_payload(out, bv, nr_bv, nr_pages);
 	kfree(rec);
+	kfree(bv);
 	return ret;
 }
 

@@ -4,6 +4,7 @@
  * back through the reader, at the places that the format prescribes.
  */
 #include <kunit/test.h>
+#include <linux/bvec.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -252,6 +253,54 @@ static void payload(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ckpt_in_pages(&im->in, im->back, 1), -EBADMSG);
 }
 
+/*
+ * Pages that lie one behind the other in memory are one piece: more of them than
+ * are taken at once, backwards, alone.
+ */
+static void payload_adjacent(struct kunit *test)
+{
+	static const u8 order[] = {
+		0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
+		19, 25, 24, 23, 30, 32, 33,
+	};
+	static const struct ckpt_page_run run = { 7, ARRAY_SIZE(order) };
+	const unsigned int nr = ARRAY_SIZE(order), lens[] = { 20, 1, 1, 1, 1, 2 };
+	struct page *pages[ARRAY_SIZE(order)], *back[ARRAY_SIZE(order)];
+	struct image *im = test->priv;
+	struct bio_vec *bv;
+	unsigned int i, nr_bv;
+	u8 *mem, *flat, *got;
+
+	mem = kunit_kmalloc(test, 34 * PAGE_SIZE, GFP_KERNEL);
+	flat = kunit_kmalloc(test, nr * PAGE_SIZE, GFP_KERNEL);
+	got = kunit_kzalloc(test, nr * PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	KUNIT_ASSERT_NOT_NULL(test, flat);
+	KUNIT_ASSERT_NOT_NULL(test, got);
+	for (i = 0; i < 34 * PAGE_SIZE; i++)
+		mem[i] = i + (i >> PAGE_SHIFT);
+	for (i = 0; i < nr; i++) {
+		pages[i] = virt_to_page(mem + order[i] * PAGE_SIZE);
+		back[i] = virt_to_page(got + i * PAGE_SIZE);
+		memcpy(flat + i * PAGE_SIZE, page_address(pages[i]), PAGE_SIZE);
+	}
+
+	KUNIT_EXPECT_EQ(test, ckpt_pages_crc(pages, nr),
+			plain_crc32c(flat, nr * PAGE_SIZE));
+	bv = ckpt_pages_bvec(pages, nr, &nr_bv);
+	KUNIT_ASSERT_NOT_NULL(test, bv);
+	KUNIT_EXPECT_EQ(test, nr_bv, ARRAY_SIZE(lens));
+	for (i = 0; i < min(nr_bv, ARRAY_SIZE(lens)); i++)
+		KUNIT_EXPECT_EQ(test, bv[i].bv_len, lens[i] * PAGE_SIZE);
+	kfree(bv);
+
+	KUNIT_ASSERT_EQ(test, ckpt_out_pages(&im->out, 5, &run, 1, pages, nr), 0);
+	im->in.offset = im->out.offset - nr * PAGE_SIZE;
+	im->in.pos = im->out.pos - nr * PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, ckpt_in_pages(&im->in, back, nr), 0);
+	KUNIT_EXPECT_MEMEQ(test, got, flat, nr * PAGE_SIZE);
+}
+
 /* The gap before the payload must not hide anything. */
 static void payload_gap(struct kunit *test)
 {
@@ -359,6 +408,7 @@ static struct kunit_case image_write_cases[] = {
 	KUNIT_CASE(records),
 	KUNIT_CASE(write_error),
 	KUNIT_CASE(payload),
+	KUNIT_CASE(payload_adjacent),
 	KUNIT_CASE(payload_gap),
 	KUNIT_CASE(tail_alone),
 	KUNIT_CASE(index_and_tail),

@@ -105,31 +105,30 @@ static int ckpt_inode_flush(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b)
 /* Reads [pos, pos + len) into pages; what has become no contents is zeros. */
 static int ckpt_inode_read(struct ckpt_inode_batch *b, loff_t pos, size_t len)
 {
-	unsigned int i, nr = DIV_ROUND_UP(len, PAGE_SIZE);
+	unsigned int i, nr_bv, nr = DIV_ROUND_UP(len, PAGE_SIZE);
 	struct page **pages = b->pages + b->nr_pages;
 	struct bio_vec *bv;
 	struct iov_iter iter;
 	ssize_t n = 0;
 
-	bv = kmalloc_array(nr, sizeof(*bv), GFP_KERNEL_ACCOUNT);
-	if (!bv)
-		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
 		if (!pages[i])
 			pages[i] = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
-		if (!pages[i]) {
-			kfree(bv);
+		if (!pages[i])
 			return -ENOMEM;
-		}
-		clear_highpage(pages[i]);
-		bvec_set_page(&bv[i], pages[i], PAGE_SIZE, 0);
 	}
-	iov_iter_bvec(&iter, ITER_DEST, bv, nr, len);
+	bv = ckpt_pages_bvec(pages, nr, &nr_bv);
+	if (!bv)
+		return -ENOMEM;
+	iov_iter_bvec(&iter, ITER_DEST, bv, nr_bv, (size_t)nr << PAGE_SHIFT);
+	iov_iter_truncate(&iter, len);
 	while (iov_iter_count(&iter)) {
 		n = vfs_iter_read(b->file, &iter, &pos, 0);
 		if (n <= 0)
 			break;
 	}
+	iov_iter_reexpand(&iter, iov_iter_count(&iter) + nr * PAGE_SIZE - len);
+	iov_iter_zero(iov_iter_count(&iter), &iter);
 	kfree(bv);
 	return n < 0 ? n : 0;
 }
@@ -256,18 +255,16 @@ static int restore_inode_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			   i_size_read(file_inode(sink->file)) - pos);
 	struct bio_vec *bv;
 	struct iov_iter iter;
-	unsigned int i;
+	unsigned int nr_bv;
 	ssize_t n = 0;
 
 	if (offset_in_page(len) &&
 	    !ckpt_page_tail_clear(pages[run->nr - 1], offset_in_page(len)))
 		return ckpt_bad(rs, r, -EINVAL, "contents behind the end of the file");
-	bv = kmalloc_array(run->nr, sizeof(*bv), GFP_KERNEL_ACCOUNT);
+	bv = ckpt_pages_bvec(pages, run->nr, &nr_bv);
 	if (!bv)
 		return -ENOMEM;
-	for (i = 0; i < run->nr; i++)
-		bvec_set_page(&bv[i], pages[i], PAGE_SIZE, 0);
-	iov_iter_bvec(&iter, ITER_SOURCE, bv, run->nr, len);
+	iov_iter_bvec(&iter, ITER_SOURCE, bv, nr_bv, len);
 	while (iov_iter_count(&iter)) {
 		n = vfs_iter_write(sink->file, &iter, &pos, 0);
 		if (n <= 0)

@@ -99,7 +99,8 @@ static void ckpt_batch_add_run(struct ckpt_batch *b, u64 at)
 static bool ckpt_page_is_zero(struct page *page)
 {
 	void *addr = kmap_local_page(page);
-	bool zero = !memchr_inv(addr, 0, PAGE_SIZE);
+	/* Most are not, and say so at once. */
+	bool zero = !*(unsigned long *)addr && !memchr_inv(addr, 0, PAGE_SIZE);
 
 	kunmap_local(addr);
 	return zero;
@@ -122,7 +123,8 @@ static void ckpt_batch_page(struct ckpt_batch *b, struct vm_area_struct *vma,
 		b->skipped++;
 		return;
 	}
-	ckpt_batch_add(b, addr, page, ckpt_cow_maybe(b->ctx, vma, page));
+	ckpt_batch_add(b, addr, page,
+		       b->ctx->cow && ckpt_cow_maybe(b->ctx, vma, page));
 }
 
 static int ckpt_batch_pte(struct ckpt_batch *b, struct vm_area_struct *vma,
@@ -440,11 +442,16 @@ int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
 		   unsigned long end, struct page **pages)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	pte_t *start, *pte;
+	pte_t *start, *pte, entry;
 	spinlock_t *ptl; /* of the page table */
+	int ret = 0, nr = 0;
+	pgprot_t prot;
 	pmd_t *pmd;
-	int ret = 0;
 
+	entry = pte_sw_mkyoung(pte_mkdirty(mk_pte(*pages, vma->vm_page_prot)));
+	if (vma->vm_flags & VM_WRITE)
+		entry = pte_mkwrite(entry, vma);
+	prot = pte_pgprot(entry);
 	pmd = ckpt_pmd_alloc(mm, addr);
 	if (!pmd || pte_alloc(mm, pmd))
 		return -ENOMEM;
@@ -453,23 +460,20 @@ int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
 		return -EAGAIN;
 	for (pte = start; addr < end; pte++, addr += PAGE_SIZE, pages++) {
 		struct folio *folio = page_folio(*pages);
-		pte_t entry = mk_pte(*pages, vma->vm_page_prot);
 
 		/* Twice in the image, or a debugger was here. */
 		if (!pte_none(ptep_get(pte))) {
 			ret = -EEXIST;
 			break;
 		}
-		entry = pte_sw_mkyoung(pte_mkdirty(entry));
-		if (vma->vm_flags & VM_WRITE)
-			entry = pte_mkwrite(entry, vma);
 		folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
 		folio_add_lru_vma(folio, vma);
-		inc_mm_counter(mm, MM_ANONPAGES);
-		set_pte_at(mm, addr, pte, entry);
+		set_pte_at(mm, addr, pte, pfn_pte(page_to_pfn(*pages), prot));
 		update_mmu_cache(vma, addr, pte);
 		*pages = NULL;
+		nr++;
 	}
+	add_mm_counter(mm, MM_ANONPAGES, nr);
 	pte_unmap_unlock(start, ptl);
 	return ret;
 }
@@ -551,17 +555,24 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
  */
 int ckpt_pages_alloc(struct page **pages, unsigned int nr)
 {
-	unsigned int i;
+	unsigned int i, had, have = 0;
 
-	for (i = 0; i < nr; i++) {
-		struct folio *folio = folio_alloc(GFP_HIGHUSER_MOVABLE, 0);
-
-		if (!folio)
-			return -ENOMEM;
-		pages[i] = folio_page(folio, 0);
-		if (mem_cgroup_charge(folio, current->mm, GFP_KERNEL))
+	/* Not cleared: they are overwritten, or never mapped. */
+	while (have < nr) {
+		had = have;
+		if (IS_ENABLED(CONFIG_NUMA))
+			have = alloc_pages_bulk_array_mempolicy(GFP_HIGHUSER_MOVABLE,
+								nr, pages);
+		else
+			have = alloc_pages_bulk_array(GFP_HIGHUSER_MOVABLE, nr,
+						      pages);
+		if (have == had)
 			return -ENOMEM;
 	}
+	for (i = 0; i < nr; i++)
+		if (mem_cgroup_charge(page_folio(pages[i]), current->mm,
+				      GFP_KERNEL))
+			return -ENOMEM;
 	return 0;
 }
 
