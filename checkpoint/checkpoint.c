@@ -138,6 +138,7 @@ static int ckpt_check(struct ckpt_ctx *ctx)
 			return -EINTR;
 		cond_resched();
 	}
+	ckpt_externals_unused(ctx);
 	ckpt_check_strangers(ctx);
 	ret = ckpt_check_in_flight(ctx);
 	if (!ret)

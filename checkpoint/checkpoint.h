@@ -172,6 +172,8 @@ const char *ckpt_obj_name(enum ckpt_obj_type type);
  * @has_fd: of an open file: a descriptor refers to it, not only mappings; or a
  *	shared mapping, if its inode is in the image; likewise of that inode
  * @readable: of an inode: an open file of the tree can read it
+ * @external: of an open file: it is not part of the tree, by the caller's word:
+ *	index in ckpt_ctx.externals, plus one
  * @seen: references that the tree holds, found by the collect pass
  */
 struct ckpt_obj {
@@ -183,6 +185,7 @@ struct ckpt_obj {
 	bool checked;
 	bool has_fd;
 	bool readable;
+	u32 external;
 	long seen;
 };
 
@@ -362,6 +365,9 @@ struct ckpt_task {
  * @inodes: objref of an inode to &struct ckpt_reader
  * @cow: what is known of pages in common, or NULL
  * @root: root directory of the root task
+ * @externals: files that are not part of the tree
+ * @nr_externals: their number
+ * @path_buf: a path, of ckpt_is_external(); NULL if there are no @externals
  * @refusals: reasons found that refuse the checkpoint
  * @why: text of a reason that has numbers in it
  * @uuid: of the image
@@ -391,6 +397,9 @@ struct ckpt_ctx {
 	struct xarray inodes;
 	struct ckpt_cow *cow;
 	struct path root;
+	struct ckpt_external *externals;
+	u32 nr_externals;
+	char *path_buf;
 	unsigned int refusals;
 	char why[112];
 	u8 uuid[CKPT_UUID_LEN];
@@ -435,14 +444,16 @@ int checkpoint_tree(struct ckpt_ctx *ctx);
 /* ---- restoring ------------------------------------------------------- */
 
 /**
- * struct ckpt_inherit - a file of the restarter for a descriptor of the image
- * @saved_fd: the descriptor
- * @objref: the open file in the image that it takes the place of
+ * struct ckpt_inherit - a file of the restarter for a file of the image
+ * @key: which file, or NULL: what descriptor @saved_fd is
+ * @saved_fd: the descriptor, else -1
+ * @objref: the open file in the image that it takes the place of, by descriptor
  * @file: the file
  * @used: it took the place of something
  * @locked: locks of the image were taken by it, see restore_locks_undo()
  */
 struct ckpt_inherit {
+	char *key;
 	int saved_fd;
 	u32 objref;
 	struct file *file;
@@ -853,7 +864,6 @@ const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
 			      const struct path *root);
 int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
 		    const struct path *root, u32 *objref);
-void restore_files_unused(struct ckpt_restart *rs);
 
 struct file *ckpt_open_path(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			    int flags);
@@ -861,6 +871,39 @@ const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs,
 				      const struct ckpt_rec *r);
 const struct cred *ckpt_file_cred(struct ckpt_restart *rs, u32 objref);
 bool ckpt_plain_fs(const struct super_block *sb);
+
+/* ---- external.c ---------------------------------------------------------- */
+
+/**
+ * struct ckpt_external - files that are not part of the tree, by their key
+ * @key: as the caller has said it
+ * @dev: of "dev:MAJOR:MINOR", else 0
+ * @file: of "fd:N", to be compared only, else NULL
+ * @fd: likewise N, else -1
+ * @used: there is such a file
+ */
+struct ckpt_external {
+	char *key;
+	dev_t dev;
+	const struct file *file;
+	int fd;
+	bool used;
+};
+
+int ckpt_external_parse(struct ckpt_log *log, struct ckpt_external *ext);
+void ckpt_externals_begin(struct ckpt_ctx *ctx);
+void ckpt_externals_unused(struct ckpt_ctx *ctx);
+void ckpt_externals_free(struct ckpt_ctx *ctx);
+void ckpt_collect_external(struct ckpt_ctx *ctx, struct file *file);
+bool ckpt_is_external(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_external_name(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_external(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+struct file *restore_external(struct ckpt_restart *rs, const struct ckpt_rec *r);
+struct file *restore_replaced(struct ckpt_restart *rs, const struct ckpt_rec *r);
+int restore_inherited_check(struct ckpt_restart *rs, u32 objref,
+			    struct file *file);
+struct ckpt_inherit *ckpt_inherited_by(struct ckpt_restart *rs, u32 objref);
+void restore_inherited_unused(struct ckpt_restart *rs);
 
 /* ---- inode.c ------------------------------------------------------------ */
 
@@ -909,7 +952,6 @@ int restore_xattrs(struct ckpt_restart *rs, const struct ckpt_rec *r,
 
 bool ckpt_is_tty(struct file *file);
 struct file *ckpt_next_fd(struct files_struct *files, unsigned int *fd);
-struct ckpt_inherit *ckpt_inherited_by(struct ckpt_restart *rs, u32 objref);
 
 /* ---- locks.c ------------------------------------------------------------ */
 

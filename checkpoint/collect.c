@@ -69,6 +69,7 @@ int ckpt_collect(struct ckpt_ctx *ctx)
 	unsigned int i;
 	int ret = 0;
 
+	ckpt_externals_begin(ctx);
 	for (i = 0; i < ctx->nr_tasks && !ret; i++) {
 		/* A dead leader still has handlers in common with its threads. */
 		if (!ctx->tasks[i].zombie || ctx->tasks[i].threads)
@@ -92,7 +93,7 @@ static long ckpt_held_outside(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 
 static long ckpt_excess(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 {
-	if (!ckpt_obj_ops(obj->type)->users)
+	if (!ckpt_obj_ops(obj->type)->users || obj->external)
 		return 0;
 	/* An end of a pair cannot be parted from the other. */
 	if ((obj->type == CKPT_OBJ_FILE || obj->type == CKPT_OBJ_INODE) &&

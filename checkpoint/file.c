@@ -188,6 +188,12 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.kind		= CKPT_FILE_LOG,
 		.match		= ckpt_match_log,
 	}, {
+		.kind		= CKPT_FILE_EXTERNAL,
+		.part		= CKPT_REC_EXTERNAL,
+		.match		= ckpt_is_external,
+		.checkpoint	= checkpoint_external,
+		.restore	= restore_external,
+	}, {
 		.kind		= CKPT_FILE_PIPE,
 		.match		= ckpt_is_pipe,
 		.problem	= ckpt_pipe_problem,
@@ -390,6 +396,9 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 	if (kind->kind == CKPT_FILE_IMAGE || kind->kind == CKPT_FILE_LOG)
 		return NULL;
 	why = ckpt_locks_problem(ctx, t, file);
+	/* The rest of it is for who supplies it. */
+	if (kind->kind == CKPT_FILE_EXTERNAL)
+		return why;
 	if (!why)
 		why = ckpt_fowner_problem(ctx, file);
 	if (why)
@@ -458,27 +467,33 @@ static int ckpt_file_facts(const struct path *path, struct ckpt_rec_file *rec)
 	return 0;
 }
 
+static struct ckpt_rec_file *ckpt_new_file_named(struct ckpt_ctx *ctx,
+						 const char *name)
+{
+	size_t len = strlen(name) + 1;
+	struct ckpt_rec_file *rec;
+
+	rec = ckpt_rec_new(ctx, file, CKPT_REC_FILE, len);
+	if (rec) {
+		rec->path_len = len;
+		memcpy(ckpt_rec_var(rec), name, len);
+	}
+	return rec;
+}
+
 static struct ckpt_rec_file *ckpt_new_file(struct ckpt_ctx *ctx,
 					   const struct path *path,
 					   const struct path *root)
 {
 	struct ckpt_rec_file *rec = NULL;
-	char *buf, *name = "";
+	char *buf, *name;
 
 	buf = kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return NULL;
-	if (path)
-		name = ckpt_path_name(ctx, path, root, buf);
-	if (!IS_ERR_OR_NULL(name)) {
-		size_t len = strlen(name) + 1;
-
-		rec = ckpt_rec_new(ctx, file, CKPT_REC_FILE, len);
-		if (rec) {
-			rec->path_len = len;
-			memcpy(ckpt_rec_var(rec), name, len);
-		}
-	}
+	name = ckpt_path_name(ctx, path, root, buf);
+	if (!IS_ERR_OR_NULL(name))
+		rec = ckpt_new_file_named(ctx, name);
 	kfree(buf);
 	return rec;
 }
@@ -538,8 +553,12 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 				   &ret);
 	if (ret)
 		return ret;
-	rec = ckpt_new_file(ctx, kind->by_path ? &file->f_path : NULL,
-			    &ctx->root);
+	if (kind->by_path)
+		rec = ckpt_new_file(ctx, &file->f_path, &ctx->root);
+	else if (kind->kind == CKPT_FILE_EXTERNAL)
+		rec = ckpt_new_file_named(ctx, ckpt_external_name(ctx, file));
+	else
+		rec = ckpt_new_file_named(ctx, "");
 	if (!rec)
 		return -ENOMEM;
 	rec->objref = objref;
@@ -553,7 +572,7 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	rec->cred = cred;
 	rec->pipe = pipe;
 	rec->inode = inode;
-	if (kind->by_path)
+	if (kind->by_path || kind->kind == CKPT_FILE_EXTERNAL)
 		ret = ckpt_file_facts(&file->f_path, rec);
 	if (!ret && kind->checkpoint)
 		ret = kind->checkpoint(ctx, file, objref);
@@ -807,6 +826,13 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ERR_PTR(ret);
 	if (rec->kind == CKPT_FILE_IMAGE || rec->kind == CKPT_FILE_LOG)
 		return restore_own_file(rs, rec->kind);
+	kind = ckpt_file_ops(rec->kind);
+	/* These stay as they are. */
+	if (rec->kind == CKPT_FILE_EXTERNAL)
+		return kind->restore(rs, r);
+	file = kind->by_path && !kind->part ? restore_replaced(rs, r) : NULL;
+	if (file)
+		return file;
 
 	flags = rec->f_flags | O_LARGEFILE;
 	if (rec->flags & CKPT_FILE_F_PATH_ONLY)
@@ -816,7 +842,6 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		flags |= O_NONBLOCK | O_NOCTTY;
 
 	saved = override_creds(ckpt_file_cred(rs, rec->cred));
-	kind = ckpt_file_ops(rec->kind);
 	file = kind->restore ? kind->restore(rs, r) :
 			       ckpt_open_path(rs, r, flags);
 	revert_creds(saved);
@@ -844,8 +869,10 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 
 static int ckpt_collect_file(struct ckpt_ctx *ctx, void *ptr)
 {
-	const struct ckpt_file_ops *kind = ckpt_file_kind(ctx, ptr);
+	const struct ckpt_file_ops *kind;
 
+	ckpt_collect_external(ctx, ptr);
+	kind = ckpt_file_kind(ctx, ptr);
 	if (kind && ckpt_kind_of_pipe(kind->kind))
 		return ckpt_collect_pipe(ctx, ptr);
 	if (kind && ckpt_kind_of_inode(kind->kind))

@@ -203,29 +203,12 @@ static struct ckpt_inherit *ckpt_inherited(struct ckpt_restart *rs,
 
 	for (i = 0; i < rs->nr_inherit; i++) {
 		in = &rs->inherit[i];
-		if (rs->me->index == 0 && in->saved_fd == fd->fd)
+		if (rs->me->index == 0 && !in->key && in->saved_fd == fd->fd)
 			in->objref = fd->file;
-		else if (rs->me->index == 0 || in->objref != fd->file)
+		else if (rs->me->index == 0 || in->key || in->objref != fd->file)
 			continue;
 		return in;
 	}
-	return NULL;
-}
-
-/**
- * ckpt_inherited_by - what of the restarter has taken the place of an open file
- * @rs: the restart; all file tables are there
- * @objref: of the open file
- *
- * Return: it, or NULL.
- */
-struct ckpt_inherit *ckpt_inherited_by(struct ckpt_restart *rs, u32 objref)
-{
-	unsigned int i;
-
-	for (i = 0; i < rs->nr_inherit; i++)
-		if (rs->inherit[i].used && rs->inherit[i].objref == objref)
-			return &rs->inherit[i];
 	return NULL;
 }
 
@@ -246,6 +229,10 @@ static int restore_fd_files(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			return ckpt_bad(rs, r, -EINVAL, "descriptor %u is out of order", fds[i].fd);
 		in = ckpt_inherited(rs, &fds[i]);
 		if (in) {
+			int ret = restore_inherited_check(rs, fds[i].file, in->file);
+
+			if (ret)
+				return ret;
 			in->used = true;
 			files[i] = get_file(in->file);
 			continue;
@@ -355,21 +342,6 @@ const struct ckpt_obj_ops ckpt_ops_FILES = {
 	.checkpoint = checkpoint_files,
 	.restore = restore_files,
 };
-
-/**
- * restore_files_unused - report files of the restarter that replaced nothing
- * @rs: the restart
- */
-void restore_files_unused(struct ckpt_restart *rs)
-{
-	unsigned int i;
-
-	for (i = 0; i < rs->nr_inherit; i++)
-		if (!rs->inherit[i].used)
-			ckpt_log(&rs->log,
-				 "warning: the image has no descriptor %d that --inherit-fd could replace",
-				 rs->inherit[i].saved_fd);
-}
 
 /**
  * ckpt_grab_tables - take hold of what a task has of files

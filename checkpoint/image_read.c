@@ -46,6 +46,7 @@
 	x(FOWNER, fowner, 48, none)				\
 	x(PROC, proc, 32, none)					\
 	x(INOTIFY, inotify, 40, zeros)				\
+	x(EXTERNAL, external, 32, none)				\
 	x(UNIX_SOCK, unix_sock, 128, none)			\
 	x(UNIX_MSG, unix_msg, 80, none)				\
 	x(FILES, files, 24, none)				\

@@ -131,7 +131,8 @@ bool ckpt_first_look(struct ckpt_ctx *ctx, const void *ptr)
 }
 
 /**
- * ckpt_each_file - do something with every open file that is written
+ * ckpt_each_file - do something with every open file that is written, and is
+ *	part of the tree
  * @ctx: the checkpoint
  * @fn: what, with the file and its objref
  *
@@ -146,7 +147,7 @@ int ckpt_each_file(struct ckpt_ctx *ctx,
 	int ret;
 
 	xa_for_each(&ctx->objs.list, i, obj) {
-		if (obj->type != CKPT_OBJ_FILE || !obj->written)
+		if (obj->type != CKPT_OBJ_FILE || !obj->written || obj->external)
 			continue;
 		ret = fn(ctx, obj->ptr, obj->objref);
 		if (!ret && fatal_signal_pending(current))

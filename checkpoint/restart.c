@@ -129,8 +129,10 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	if (rs->pid_ns)
 		put_pid_ns(rs->pid_ns);
 	ckpt_seccomp_put(rs->seccomp);
-	for (n = 0; n < rs->nr_inherit; n++)
+	for (n = 0; n < rs->nr_inherit; n++) {
 		fput(rs->inherit[n].file);
+		kfree(rs->inherit[n].key);
+	}
 	kfree(rs->inherit);
 	ckpt_log_close(&rs->log);
 	if (rs->done_file)
@@ -267,8 +269,6 @@ static int ckpt_make_objects(struct ckpt_member *m)
 		return PTR_ERR(files);
 	ckpt_ops_FILES.grab(files);
 	m->files = files;
-	if (!m->index)
-		restore_files_unused(rs);
 	return restore_pidns(m) ?: restore_seccomp(m) ?: restore_io(m);
 }
 
@@ -297,9 +297,11 @@ int ckpt_member_build(struct ckpt_member *m)
 	if (ret)
 		return ret;
 	trace_restart_stage(current, CKPT_STAGE_OBJECTS);
-	if (ckpt_is_zombie(m))
-		return 0;
-	return restore_mm(m) ?: restore_sched_build(m);
+	if (!ckpt_is_zombie(m))
+		ret = restore_mm(m) ?: restore_sched_build(m);
+	if (!ret && m->index + 1 == m->rs->nr_members)
+		restore_inherited_unused(m->rs);
+	return ret;
 }
 
 /* ---- commit ---------------------------------------------------------------------- */

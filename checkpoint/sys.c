@@ -24,8 +24,11 @@
 #define RESTART_FLAGS		(RESTART_ROLES | RESTART_OPTIONS | RESTART_ARGS)
 
 /* The layout is the same for 32-bit callers, and never shrinks. */
-static_assert(sizeof(struct checkpoint_args) == CHECKPOINT_ARGS_SIZE_VER0);
-static_assert(sizeof(struct restart_args) == RESTART_ARGS_SIZE_VER0);
+static_assert(sizeof(struct checkpoint_args) == CHECKPOINT_ARGS_SIZE_VER1);
+static_assert(sizeof(struct restart_args) == RESTART_ARGS_SIZE_VER1);
+static_assert(offsetof(struct checkpoint_args, external) == CHECKPOINT_ARGS_SIZE_VER0);
+static_assert(offsetof(struct restart_args, inherit_keys) == RESTART_ARGS_SIZE_VER0);
+static_assert(sizeof(struct ckpt_inherit_key) == 16);
 static_assert(offsetof(struct checkpoint_args, stats) == 16);
 static_assert(offsetof(struct restart_args, prefix) == 8);
 static_assert(sizeof(struct ckpt_stats) == 64);
@@ -177,6 +180,46 @@ static struct file *ckpt_output(struct ckpt_log *log, int fd)
 	return file;
 }
 
+static char *ckpt_copy_key(u64 uptr)
+{
+	return strndup_user(u64_to_user_ptr(uptr), CKPT_PATH_MAX);
+}
+
+static int checkpoint_externals(struct ckpt_ctx *ctx,
+				const struct checkpoint_args *args)
+{
+	struct ckpt_external *ext;
+	u64 *keys;
+	int ret = 0;
+	u32 i;
+
+	if (!args->nr_external)
+		return 0;
+	if (args->nr_external > CKPT_EXTERNAL_MAX)
+		return -E2BIG;
+	keys = memdup_array_user(u64_to_user_ptr(args->external),
+				 args->nr_external, sizeof(*keys));
+	if (IS_ERR(keys))
+		return PTR_ERR(keys);
+	ctx->path_buf = kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
+	ctx->externals = kcalloc(args->nr_external, sizeof(*ext),
+				 GFP_KERNEL_ACCOUNT);
+	if (!ctx->path_buf || !ctx->externals)
+		ret = -ENOMEM;
+	for (i = 0; i < args->nr_external && !ret; i++) {
+		ext = &ctx->externals[i];
+		ext->key = ckpt_copy_key(keys[i]);
+		if (IS_ERR(ext->key)) {
+			ret = PTR_ERR(ext->key);
+			break;
+		}
+		ctx->nr_externals++;
+		ret = ckpt_external_parse(&ctx->log, ext);
+	}
+	kfree(keys);
+	return ret;
+}
+
 /* Reserve all that can fail, before anything is frozen. */
 struct ckpt_hold {
 	struct file *file;
@@ -301,7 +344,7 @@ SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
 				uargs, usize);
 		if (ret)
 			return ret;
-		if (args.__reserved)
+		if (args.__reserved || args.__reserved2)
 			return -EINVAL;
 	}
 	if (flags & CHECKPOINT_QUERY)
@@ -318,6 +361,9 @@ SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
 	ret = ckpt_log_open(&ctx->log, args.log_fd);
 	if (ret)
 		goto out;
+	ret = checkpoint_externals(ctx, &args);
+	if (ret)
+		goto out_log;
 	if (!(flags & CHECKPOINT_CHECK)) {
 		struct file *file = ckpt_output(&ctx->log, fd);
 
@@ -332,6 +378,7 @@ SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
 		fput(ctx->out.file);
 out_log:
 	ckpt_log_close(&ctx->log);
+	ckpt_externals_free(ctx);
 out:
 	kfree(ctx);
 	return ret;
@@ -339,42 +386,85 @@ out:
 
 /* ---- restart ------------------------------------------------------------------------ */
 
-static int restart_inherit(struct ckpt_restart *rs,
-			   const struct restart_args *args)
+/* Takes over @key, also on failure. */
+static int restart_inherit_one(struct ckpt_restart *rs, char *key, int saved_fd,
+			       int fd)
+{
+	struct file *file = fget(fd);
+
+	if (!file) {
+		ckpt_log(&rs->log, "inherited descriptor %d is not open", fd);
+		kfree(key);
+		return -EBADF;
+	}
+	rs->inherit[rs->nr_inherit++] = (struct ckpt_inherit) {
+		.key = key, .saved_fd = saved_fd, .file = file,
+	};
+	return 0;
+}
+
+static int restart_inherit_fds(struct ckpt_restart *rs,
+			       const struct restart_args *args)
 {
 	struct ckpt_inherit_fd *list;
-	u32 i;
 	int ret = 0;
+	u32 i;
 
 	if (!args->nr_inherit)
 		return 0;
-	if (args->nr_inherit > CKPT_INHERIT_MAX)
-		return -E2BIG;
 	list = memdup_array_user(u64_to_user_ptr(args->inherit),
 				 args->nr_inherit, sizeof(*list));
 	if (IS_ERR(list))
 		return PTR_ERR(list);
-	rs->inherit = kcalloc(args->nr_inherit, sizeof(*rs->inherit),
-			      GFP_KERNEL_ACCOUNT);
-	if (!rs->inherit) {
-		ret = -ENOMEM;
-		goto out;
-	}
-	for (i = 0; i < args->nr_inherit; i++) {
-		struct file *file = fget(list[i].fd);
-
-		if (!file) {
-			ckpt_log(&rs->log, "inherited descriptor %d is not open", list[i].fd);
-			ret = -EBADF;
-			goto out;
-		}
-		rs->inherit[i].saved_fd = list[i].saved_fd;
-		rs->inherit[i].file = file;
-		rs->nr_inherit++;
-	}
-out:
+	for (i = 0; i < args->nr_inherit && !ret; i++)
+		ret = restart_inherit_one(rs, NULL, list[i].saved_fd, list[i].fd);
 	kfree(list);
 	return ret;
+}
+
+static int restart_inherit_keys(struct ckpt_restart *rs,
+				const struct restart_args *args)
+{
+	struct ckpt_inherit_key *list;
+	char *key;
+	int ret = 0;
+	u32 i;
+
+	if (!args->nr_inherit_keys)
+		return 0;
+	list = memdup_array_user(u64_to_user_ptr(args->inherit_keys),
+				 args->nr_inherit_keys, sizeof(*list));
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+	for (i = 0; i < args->nr_inherit_keys && !ret; i++) {
+		if (list[i].__reserved) {
+			ret = -EINVAL;
+			break;
+		}
+		key = ckpt_copy_key(list[i].key);
+		ret = IS_ERR(key) ? PTR_ERR(key) :
+				    restart_inherit_one(rs, key, -1, list[i].fd);
+	}
+	kfree(list);
+	return ret;
+}
+
+static int restart_inherit(struct ckpt_restart *rs,
+			   const struct restart_args *args)
+{
+	int ret;
+
+	if (args->nr_inherit > CKPT_INHERIT_MAX ||
+	    args->nr_inherit_keys > CKPT_EXTERNAL_MAX)
+		return -E2BIG;
+	if (!args->nr_inherit && !args->nr_inherit_keys)
+		return 0;
+	rs->inherit = kcalloc(args->nr_inherit + args->nr_inherit_keys,
+			      sizeof(*rs->inherit), GFP_KERNEL_ACCOUNT);
+	if (!rs->inherit)
+		return -ENOMEM;
+	ret = restart_inherit_fds(rs, args);
+	return ret ?: restart_inherit_keys(rs, args);
 }
 
 static int restart_input(struct ckpt_restart *rs, int fd,
@@ -589,6 +679,8 @@ SYSCALL_DEFINE5(restart, pid_t, pid, int, fd, unsigned long, flags,
 				uargs, usize);
 		if (ret)
 			return ret;
+		if (args.__reserved)
+			return -EINVAL;
 	}
 	if (flags & RESTART_MEMBER)
 		return restart_join(pid, fd);

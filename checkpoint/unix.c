@@ -42,14 +42,14 @@ bool ckpt_is_unix(struct ckpt_ctx *ctx, struct file *file)
 	return IS_ENABLED(CONFIG_UNIX) && sock && sock->ops->family == PF_UNIX;
 }
 
-/* Not the socket that the image or the log goes to. */
+/* Not the socket that the image or the log goes to, nor one of others. */
 static struct socket *ckpt_saved_unix(struct ckpt_ctx *ctx,
 				      const struct ckpt_obj *obj)
 {
 	struct file *file = obj->ptr;
 
 	if (obj->type != CKPT_OBJ_FILE || file == ctx->out.file ||
-	    file == ctx->log.file || !ckpt_is_unix(ctx, file))
+	    file == ctx->log.file || obj->external || !ckpt_is_unix(ctx, file))
 		return NULL;
 	return sock_from_file(file);
 }
@@ -191,6 +191,8 @@ static const char *ckpt_unix_peer_problem(struct ckpt_ctx *ctx, struct sock *sk)
 	obj = ckpt_obj_find(&ctx->objs, peer.file);
 	if (obj && ckpt_saved_unix(ctx, obj))
 		return NULL;
+	if (obj && obj->external)
+		return "is the other end of a socket that you have declared external";
 	if (obj)
 		return "is the other end of what this call writes to";
 	ckpt_file_holder(ctx, peer.file, who, sizeof(who));
@@ -412,8 +414,9 @@ static struct socket *ckpt_unix_sock(struct ckpt_restart *rs,
 
 	if (IS_ERR(file))
 		return ERR_CAST(file);
-	if (!file || file == rs->in.file || file == rs->log.file ||
-	    !ckpt_is_unix(NULL, file))
+	/* One of the restarter's stays as it is. */
+	if (ckpt_rec_as(ckpt_obj_rec(rs, CKPT_OBJ_FILE, objref), file)->kind !=
+	    CKPT_FILE_UNIX)
 		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "object %u is no socket of AF_UNIX",
 					objref));
 	return sock_from_file(file);

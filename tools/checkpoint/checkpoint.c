@@ -49,6 +49,8 @@ enum {
  * @check: --check
  * @container: -c
  * @verbose: -v
+ * @external: --external
+ * @nr_external: number of entries
  * @hold: the tree is held until the image has its name
  * @out: the file, with -o
  * @where: the output, for messages
@@ -73,6 +75,8 @@ struct save {
 	bool check;
 	bool container;
 	bool verbose;
+	__u64 *external;
+	__u32 nr_external;
 
 	bool hold;
 	struct output out;
@@ -100,6 +104,9 @@ static void print_usage(FILE *f)
 	      "      --check          write nothing, list all that stands in the way\n"
 	      "  -c, --container      PID is the init of a container: save all of it and\n"
 	      "                       refuse if anything is shared with the outside\n"
+	      "      --external=KEY   this open file is not theirs; who restarts them supplies\n"
+	      "                       it. KEY is /PATH, pipe:[INODE] and the like as in\n"
+	      "                       /proc/PID/fd, dev:MAJOR:MINOR or fd:N\n"
 	      "  -l, --log=FILE       lines of the kernel to FILE instead of stderr\n"
 	      "      --timeout=MS     longest wait for the processes to stand still\n"
 	      "  -v, --verbose        tell what was saved and how long it took\n"
@@ -125,6 +132,21 @@ static long number(const char *s, long min, const char *what)
 	usage_error();
 }
 
+static void add_external(struct save *s, const char *key)
+{
+	if (s->nr_external == CKPT_EXTERNAL_MAX) {
+		msg("more than %d times --external", CKPT_EXTERNAL_MAX);
+		usage_error();
+	}
+	s->external = reallocarray(s->external, s->nr_external + 1,
+				   sizeof(*s->external));
+	if (!s->external) {
+		msg("out of memory");
+		exit(EXIT_REFUSED);
+	}
+	s->external[s->nr_external++] = (uintptr_t)key;
+}
+
 static void check_options(struct save *s)
 {
 	if (s->file && s->fd >= 0) {
@@ -139,13 +161,14 @@ static void check_options(struct save *s)
 
 static void parse_options(struct save *s, int argc, char **argv)
 {
-	enum { OPT_FD = 256, OPT_CHECK, OPT_TIMEOUT };
+	enum { OPT_FD = 256, OPT_CHECK, OPT_TIMEOUT, OPT_EXTERNAL };
 	static const struct option longopts[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "output-fd", required_argument, NULL, OPT_FD },
 		{ "kill", no_argument, NULL, 'k' },
 		{ "check", no_argument, NULL, OPT_CHECK },
 		{ "container", no_argument, NULL, 'c' },
+		{ "external", required_argument, NULL, OPT_EXTERNAL },
 		{ "log", required_argument, NULL, 'l' },
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 		{ "verbose", no_argument, NULL, 'v' },
@@ -170,6 +193,9 @@ static void parse_options(struct save *s, int argc, char **argv)
 			break;
 		case 'c':
 			s->container = true;
+			break;
+		case OPT_EXTERNAL:
+			add_external(s, optarg);
 			break;
 		case 'l':
 			s->log_path = optarg;
@@ -252,6 +278,8 @@ static long call(struct save *s, unsigned long flags, int *context)
 		.freeze_timeout_ms = s->timeout_ms,
 		.stats = (uintptr_t)&s->stats,
 		.stats_size = sizeof(s->stats),
+		.external = (uintptr_t)s->external,
+		.nr_external = s->nr_external,
 	};
 	long ret;
 

@@ -58,6 +58,8 @@
  * @show_status: --show-status
  * @inherit: --inherit-fd
  * @nr_inherit: number of entries
+ * @keys: likewise, by key
+ * @nr_keys: number of entries
  * @log: the kernel's lines
  * @tree: tasks of the image
  * @mk: tasks here
@@ -83,6 +85,8 @@ struct bringup {
 	bool show_status;
 	struct ckpt_inherit_fd *inherit;
 	__u32 nr_inherit;
+	struct ckpt_inherit_key *keys;
+	__u32 nr_keys;
 
 	struct klog log;
 	struct ckpt_tree *tree;
@@ -117,6 +121,8 @@ static void print_usage(FILE *f)
 	      "      --pidfile=FILE     write its pid to FILE before it is reported running\n"
 	      "      --inherit-fd=N=FD  open descriptor FD takes the place of its descriptor N\n"
 	      "      --inherit-fd=N=PATH  the same with a file\n"
+	      "      --inherit-fd=KEY=FD  likewise for the file that checkpoint --external=KEY\n"
+	      "      --inherit-fd=KEY=PATH  has declared, or that has the path KEY\n"
 	      "  -P, --no-pids          its processes may get other pids than they had\n"
 	      "      --time=continue    after a reboot, its clocks go on from the image (default)\n"
 	      "      --time=host        after a reboot, it sees the clocks of this machine\n"
@@ -163,26 +169,28 @@ static int open_inherited(const char *path)
 	exit(EXIT_FAILED);
 }
 
-static void add_inherit(struct bringup *b, const char *arg)
+static void *grow(void *list, __u32 nr, __u32 max, size_t size)
 {
-	const char *eq = strchr(arg, '=');
-	struct ckpt_inherit_fd *inherit;
-	char left[16];
-	long fd;
+	if (nr == max) {
+		msg("more than %u times --inherit-fd", max);
+		usage_error();
+	}
+	list = reallocarray(list, nr + 1, size);
+	if (list)
+		return list;
+	msg("out of memory");
+	exit(EXIT_FAILED);
+}
 
-	if (!eq || eq == arg || !eq[1] || eq - arg >= (int)sizeof(left)) {
-		msg("--inherit-fd takes N=FD or N=PATH, not %s", arg);
+/* The key stays where it is, in the argument. */
+static void add_inherit(struct bringup *b, char *arg)
+{
+	char *key = arg, *eq = strchr(arg, '=');
+	long fd, saved;
+
+	if (!eq || eq == arg || !eq[1] || eq - arg >= CKPT_PATH_MAX) {
+		msg("--inherit-fd takes N=FD, N=PATH, KEY=FD or KEY=PATH, not %s", arg);
 		usage_error();
-	}
-	snprintf(left, sizeof(left), "%.*s", (int)(eq - arg), arg);
-	if (b->nr_inherit == CKPT_INHERIT_MAX) {
-		msg("more than %d times --inherit-fd", CKPT_INHERIT_MAX);
-		usage_error();
-	}
-	inherit = reallocarray(b->inherit, b->nr_inherit + 1, sizeof(*inherit));
-	if (!inherit) {
-		msg("out of memory");
-		exit(EXIT_FAILED);
 	}
 	if (!parse_long(eq + 1, 0, INT_MAX, &fd)) {
 		fd = open_inherited(eq + 1);
@@ -190,11 +198,23 @@ static void add_inherit(struct bringup *b, const char *arg)
 		msg("--inherit-fd=%s: descriptor %ld is not open", arg, fd);
 		exit(EXIT_FAILED);
 	}
-	inherit[b->nr_inherit++] = (struct ckpt_inherit_fd){
-		.saved_fd = fd_number(left),
-		.fd = fd,
+	*eq = 0;
+	if (parse_long(key, 0, INT_MAX, &saved)) {
+		b->inherit = grow(b->inherit, b->nr_inherit, CKPT_INHERIT_MAX,
+				  sizeof(*b->inherit));
+		b->inherit[b->nr_inherit++] = (struct ckpt_inherit_fd){
+			.saved_fd = saved, .fd = fd,
+		};
+		return;
+	}
+	if (key[0] != '/' && !strchr(key, ':')) {
+		msg("%s is not a descriptor, nor the key of a file", key);
+		usage_error();
+	}
+	b->keys = grow(b->keys, b->nr_keys, CKPT_EXTERNAL_MAX, sizeof(*b->keys));
+	b->keys[b->nr_keys++] = (struct ckpt_inherit_key){
+		.key = (uintptr_t)key, .fd = fd,
 	};
-	b->inherit = inherit;
 }
 
 static bool parse_time(const char *s)
@@ -393,6 +413,8 @@ static int make_context(struct bringup *b)
 		.prefix_len = b->tree->prefix_len,
 		.nr_inherit = b->nr_inherit,
 		.inherit = (uintptr_t)b->inherit,
+		.inherit_keys = (uintptr_t)b->keys,
+		.nr_inherit_keys = b->nr_keys,
 		.done_fd = -1,
 	};
 
@@ -667,5 +689,6 @@ int main(int argc, char **argv)
 	ckpt_tree_free(b.tree);
 	mktree_free(&b.mk);
 	free(b.inherit);
+	free(b.keys);
 	return ret;
 }

@@ -29,6 +29,7 @@ const char *file_kind_name(__u32 kind)
 		[CKPT_FILE_KERNFS] = "kernel text",
 		[CKPT_FILE_PROC] = "proc",
 		[CKPT_FILE_INOTIFY] = "inotify",
+		[CKPT_FILE_EXTERNAL] = "external",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "unknown";

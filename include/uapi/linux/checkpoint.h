@@ -189,6 +189,15 @@ struct ckpt_stats {
  * @caps: out, user pointer to a struct ckpt_caps, or 0
  * @stats_size: size of *@stats as the caller knows it
  * @caps_size: size of *@caps as the caller knows it
+ * @external: user pointer to an array of user pointers (__u64) to strings: the
+ *	keys of open files that are not part of the tree. Who restarts it
+ *	supplies them
+ * @nr_external: number of entries in @external, at most CKPT_EXTERNAL_MAX
+ * @__reserved2: must be zero
+ *
+ * A key is "fd:N", descriptor N of the root task; "dev:MAJOR:MINOR", a device
+ * that was opened under whatever name; or the text that /proc/PID/fd shows to
+ * the caller: "/path", "pipe:[INODE]", "socket:[INODE]", "anon_inode:[KIND]".
  */
 struct checkpoint_args {
 	__s32 log_fd;
@@ -199,9 +208,13 @@ struct checkpoint_args {
 	__aligned_u64 caps;
 	__u32 stats_size;
 	__u32 caps_size;
+	__aligned_u64 external;
+	__u32 nr_external;
+	__u32 __reserved2;
 };
 
 #define CHECKPOINT_ARGS_SIZE_VER0	40
+#define CHECKPOINT_ARGS_SIZE_VER1	56	/* with external files */
 #define CKPT_FREEZE_TIMEOUT_MS		10000
 
 /**
@@ -213,6 +226,22 @@ struct checkpoint_args {
 struct ckpt_inherit_fd {
 	__s32 saved_fd;
 	__s32 fd;
+};
+
+/**
+ * struct ckpt_inherit_key - a descriptor of the restarter for files of an image
+ * @key: user pointer to a string: the key that a file was declared external by,
+ *	or the path that the image has of a file
+ * @fd: descriptor of the caller of restart()
+ * @__reserved: must be zero
+ *
+ * A key may be there several times, as for both ends of a pipe: of those the
+ * first counts that is open in the mode that is needed.
+ */
+struct ckpt_inherit_key {
+	__aligned_u64 key;
+	__s32 fd;
+	__u32 __reserved;
 };
 
 /**
@@ -234,6 +263,10 @@ struct ckpt_inherit_fd {
  *	follow as many bytes of a struct ckpt_stats as @stats_size says and the
  *	kernel knows. All descriptors of the caller are closed after that, and
  *	the log is complete when this one is
+ * @inherit_keys: user pointer to an array of struct ckpt_inherit_key
+ * @nr_inherit_keys: number of entries in @inherit_keys, at most
+ *	CKPT_EXTERNAL_MAX
+ * @__reserved: must be zero
  *
  * RESTART_RUN looks at @stats and @stats_size only, RESTART_MEMBER at nothing.
  */
@@ -247,10 +280,15 @@ struct restart_args {
 	__aligned_u64 stats;
 	__u32 stats_size;
 	__s32 done_fd;
+	__aligned_u64 inherit_keys;
+	__u32 nr_inherit_keys;
+	__u32 __reserved;
 };
 
 #define RESTART_ARGS_SIZE_VER0		48
+#define RESTART_ARGS_SIZE_VER1		64	/* with keys */
 #define CKPT_PREFIX_MAX			(1U << 20)
 #define CKPT_INHERIT_MAX		4096
+#define CKPT_EXTERNAL_MAX		1024
 
 #endif /* _UAPI_LINUX_CHECKPOINT_H */

@@ -99,6 +99,7 @@ struct ckpt_hdr {
  * @CKPT_REC_COW: &struct ckpt_rec_cow, among the PAGES records
  * @CKPT_REC_UNIX_SOCK: &struct ckpt_rec_unix_sock, follows FILE
  * @CKPT_REC_UNIX_MSG: &struct ckpt_rec_unix_msg, behind all tasks
+ * @CKPT_REC_EXTERNAL: &struct ckpt_rec_external, follows FILE
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_MEMPOLICY: &struct ckpt_rec_mempolicy, follows the VMA or, as one of
  *	its parts, the TASK that has it
@@ -144,6 +145,7 @@ enum ckpt_rec_type {
 	CKPT_REC_PROC		= 47,
 	CKPT_REC_INOTIFY	= 48,
 	CKPT_REC_COW		= 55,
+	CKPT_REC_EXTERNAL	= 60,
 
 	CKPT_REC_MEMPOLICY	= 42,
 
@@ -516,6 +518,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_KERNFS = 22,	/* text of sysfs or of a control group, by path */
 	CKPT_FILE_PROC	= 23,	/* text of proc, see &struct ckpt_rec_proc */
 	CKPT_FILE_INOTIFY = 24,	/* see &struct ckpt_rec_inotify */
+	CKPT_FILE_EXTERNAL = 25, /* see &struct ckpt_rec_external */
 };
 
 /* ckpt_rec_file.flags */
@@ -682,6 +685,24 @@ struct ckpt_rec_pipe {
 	__u32 capacity;
 	__u32 nr_bufs;
 	__u32 var_len;
+};
+
+/**
+ * struct ckpt_rec_external - an open file that is not part of the tree
+ * @h: header
+ * @file: objref of the open file. Of its FILE record count mode, rdev_major,
+ *	rdev_minor, f_flags, and the path: the text that /proc/PID/fd has shown
+ * @family: of a socket its address family, else 0
+ * @type: of a socket SOCK_*, else 0
+ * @key_len: bytes of the key with its NUL, which follows: it was declared
+ *	external by that
+ */
+struct ckpt_rec_external {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 family;
+	__u32 type;
+	__u32 key_len;
 };
 
 #define CKPT_EVENTFD_SEMAPHORE	(1U << 0)	/* EFD_SEMAPHORE */

@@ -265,6 +265,7 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	case CKPT_REC_PIDFD:
 	case CKPT_REC_PROC:
 	case CKPT_REC_INOTIFY:
+	case CKPT_REC_EXTERNAL:
 		return must_refer(img, part->file, CKPT_REC_FILE);
 	case CKPT_REC_UNIX_SOCK:
 		/* Its other end may come later. */

@@ -103,6 +103,8 @@ static __attribute__((noreturn)) void be_member(pid_t index)
 {
 	const struct ckpt_inherit_fd *inherit =
 		(void *)(uintptr_t)context_args.inherit;
+	const struct ckpt_inherit_key *keys =
+		(void *)(uintptr_t)context_args.inherit_keys;
 	char text[32];
 	__u32 i;
 
@@ -111,6 +113,11 @@ static __attribute__((noreturn)) void be_member(pid_t index)
 			pause();
 	for (i = 0; i < context_args.nr_inherit; i++)
 		dup2(inherit[i].fd, inherit[i].saved_fd);
+	/* The first key, and its file as descriptor 50. */
+	if (context_args.nr_inherit_keys) {
+		setenv("MOCK_KEY", (char *)(uintptr_t)keys->key, 1);
+		dup2(keys->fd, 50);
+	}
 	snprintf(text, sizeof(text), "%lx", context_flags);
 	setenv("MOCK_FLAGS", text, 1);
 	signal(SIGTSTP, SIG_DFL);

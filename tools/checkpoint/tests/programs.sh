@@ -175,6 +175,12 @@ run 0 "... with the pid of a process" \
 MOCK_PROGRAM='echo hello >&7' run 0 "restart --inherit-fd=N=PATH" \
 	"$RS" -P -i "$T/good" --inherit-fd=7="$T/log"
 run 0 "... which arrives" grep -q hello "$T/log"
+MOCK_PROGRAM='echo "key $MOCK_KEY" >/proc/self/fd/50' run 0 "restart --inherit-fd=KEY=PATH" \
+	"$RS" -P -i "$T/good" --inherit-fd="pipe:[77]=$T/log"
+run 0 "... which arrives" grep -qF "key pipe:[77]" "$T/log"
+run 125 "restart --inherit-fd with something else" \
+	"$RS" -P -i "$T/good" --inherit-fd="x=$T/log"
+has err "is not a descriptor, nor the key of a file"
 MOCK_PROGRAM='test $MOCK_FLAGS = 38' run 0 "restart passes flags on" \
 	"$RS" -P --time=host --force-files -i "$T/good"
 MOCK_PROGRAM='ps -o pgid= -p $$ | grep -qw $$' run 0 \

@@ -88,6 +88,10 @@ static inline bool ckpt_log_says(const char *const *parts)
 	return false;
 }
 
+/* Files that are external in the following calls. */
+static __u64 ckpt_external[8] __attribute__((unused));
+static int ckpt_nr_external __attribute__((unused));
+
 /* Returns what the call returned, -errno on failure. */
 static inline long ckpt_call(pid_t pid, int out, unsigned long flags,
 			     struct ckpt_stats *stats)
@@ -96,6 +100,8 @@ static inline long ckpt_call(pid_t pid, int out, unsigned long flags,
 		.log_fd = ckpt_log_begin(),
 		.stats = (uintptr_t)stats,
 		.stats_size = stats ? sizeof(*stats) : 0,
+		.external = (uintptr_t)ckpt_external,
+		.nr_external = ckpt_nr_external,
 	};
 	long ret;
 
@@ -140,6 +146,8 @@ struct ckpt_child {
 	unsigned long flags;
 	const struct ckpt_inherit_fd *inherit;
 	int nr_inherit;
+	const struct ckpt_inherit_key *keys;
+	int nr_keys;
 	void (*prepare)(void);	/* what it does before */
 };
 
@@ -151,6 +159,8 @@ static inline void ckpt_child_restart(struct ckpt_child *c)
 		.done_fd = c->done[1],
 		.inherit = (uintptr_t)c->inherit,
 		.nr_inherit = c->nr_inherit,
+		.inherit_keys = (uintptr_t)c->keys,
+		.nr_inherit_keys = c->nr_keys,
 	};
 
 	if (c->prepare)
