@@ -118,6 +118,18 @@ static int ckpt_find_root(struct ckpt_ctx *ctx, pid_t pid)
 	return ret;
 }
 
+/* A restart must find it. */
+static void ckpt_check_relink(struct ckpt_ctx *ctx)
+{
+	const char *why = NULL;
+
+	if (ctx->relink_dir)
+		why = ckpt_path_problem(ctx, &ctx->relink_dir->f_path, &ctx->root);
+	if (why)
+		ckpt_refuse(ctx, ctx->root_task, "has deleted files, and the directory %s for them %s",
+			    ckpt_log_path(&ctx->log, &ctx->relink_dir->f_path), why);
+}
+
 /* Every reason is found before anything is written. */
 static int ckpt_check(struct ckpt_ctx *ctx)
 {
@@ -139,6 +151,7 @@ static int ckpt_check(struct ckpt_ctx *ctx)
 		cond_resched();
 	}
 	ckpt_externals_unused(ctx);
+	ckpt_check_relink(ctx);
 	ckpt_check_strangers(ctx);
 	ret = ckpt_check_in_flight(ctx);
 	if (!ret)
@@ -300,6 +313,11 @@ static int ckpt_write_out(struct ckpt_ctx *ctx)
 		if (ret)
 			goto failed;
 	}
+	if (ctx->flags & (CHECKPOINT_KILL | CHECKPOINT_HOLD)) {
+		ret = ckpt_relink_sync(ctx);
+		if (ret)
+			goto failed;
+	}
 	ctx->stats.image_bytes = out->offset;
 	ctx->stats.pages_written = out->pages;
 	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_WRITTEN);
@@ -384,6 +402,7 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
 		ckpt_refuse(ctx, killed, "was killed while it was being saved");
 		ret = -ESRCH;
 	}
+	ckpt_relink_end(ctx, ret);
 	if (ret || !(ctx->flags & CHECKPOINT_HOLD))
 		ckpt_release_tree(ctx);
 	else

@@ -368,6 +368,8 @@ struct ckpt_task {
  * @externals: files that are not part of the tree
  * @nr_externals: their number
  * @path_buf: a path, of ckpt_is_external(); NULL if there are no @externals
+ * @relink_dir: where deleted files get a name, or NULL
+ * @relinked: &struct ckpt_relinked
  * @refusals: reasons found that refuse the checkpoint
  * @why: text of a reason that has numbers in it
  * @uuid: of the image
@@ -400,6 +402,8 @@ struct ckpt_ctx {
 	struct ckpt_external *externals;
 	u32 nr_externals;
 	char *path_buf;
+	struct file *relink_dir;
+	struct list_head relinked;
 	unsigned int refusals;
 	char why[112];
 	u8 uuid[CKPT_UUID_LEN];
@@ -464,7 +468,7 @@ struct ckpt_inherit {
 /**
  * struct ckpt_robj - an object of the image
  * @rec: its record
- * @part: of an open file: what else the image says of it, or NULL
+ * @part: of an open file or inode: what else the image says of it, or NULL
  * @fowner: likewise its FOWNER record, or NULL
  * @user: of signal handlers: the first task that has them
  * @index: index of the record in ckpt_restart.recs
@@ -929,6 +933,14 @@ int checkpoint_inodes_payload(struct ckpt_ctx *ctx);
 void checkpoint_inodes_done(struct ckpt_ctx *ctx);
 int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			   struct file *file);
+
+/* ---- relink.c ------------------------------------------------------------- */
+
+int checkpoint_relink(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+int ckpt_relink_sync(struct ckpt_ctx *ctx);
+void ckpt_relink_end(struct ckpt_ctx *ctx, bool failed);
+int restore_relinked(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		     const struct ckpt_rec *part, struct file *file);
 
 /* ---- xattr.c ---------------------------------------------------------------- */
 

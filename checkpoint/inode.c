@@ -372,8 +372,11 @@ static int checkpoint_new_inode(struct ckpt_ctx *ctx, struct file *file,
 	rec->objref = objref;
 	rec->cred = cred;
 	ret = ckpt_inode_facts(file, rec);
+	if (!ret && rec->kind == CKPT_INODE_UNLINKED)
+		ret = checkpoint_relink(ctx, file, objref);
 	if (!ret)
 		ret = checkpoint_inode_contents(ctx, file, objref, rec->size);
+	ret = min(ret, 0);
 out:
 	kvfree(xattrs.buf);
 	return ret;

@@ -283,6 +283,8 @@ static int restore_inode_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
  * @r: its INODE record, checked
  * @file: that writes it; it is empty
  *
+ * They are in the image, or in a file that a RELINK record names.
+ *
  * Return: 0 or a negative errno, with the reason logged.
  */
 int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
@@ -295,6 +297,7 @@ int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		.put = restore_inode_run,
 		.file = file,
 	};
+	const struct ckpt_robj *obj = xa_load(&rs->objs, rec->objref);
 	int ret = 0;
 
 	if (rec->kind != CKPT_INODE_ANON)
@@ -302,5 +305,6 @@ int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (ret)
 		return ckpt_bad(rs, r, ret, "%s cannot have its size of %llu bytes",
 				(const char *)r->var, rec->size);
-	return restore_payload_to(rs, &sink);
+	return obj->part ? restore_relinked(rs, r, obj->part, file) :
+			   restore_payload_to(rs, &sink);
 }

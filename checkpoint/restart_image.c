@@ -279,6 +279,18 @@ static int ckpt_add_file_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return obj ? ckpt_set_once(rs, &obj->part, r) : -EINVAL;
 }
 
+/* Where its contents are, behind the INODE record. */
+static int ckpt_add_relink(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	u32 objref = ckpt_rec_as(r, relink)->inode;
+	struct ckpt_robj *obj = xa_load(&rs->objs, objref);
+
+	if (!obj || obj->rec->type != CKPT_REC_INODE)
+		return ckpt_bad(rs, r, -EINVAL, "belongs to object %u, which is no inode",
+				objref);
+	return ckpt_set_once(rs, &obj->part, r);
+}
+
 /* What can only be done when all objects are there. */
 static int ckpt_add_late(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
@@ -410,6 +422,8 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_INOTIFY:
 	case CKPT_REC_EXTERNAL:
 		return ckpt_add_file_part(rs, r);
+	case CKPT_REC_RELINK:
+		return ckpt_add_relink(rs, r);
 	case CKPT_REC_UNIX_SOCK:
 	case CKPT_REC_UNIX_MSG:
 		return ckpt_add_socket(rs, r);

@@ -16,7 +16,8 @@
 
 #define CHECKPOINT_FLAGS	(CHECKPOINT_SUBTREE | CHECKPOINT_CHECK | \
 				 CHECKPOINT_KILL | CHECKPOINT_HOLD | \
-				 CHECKPOINT_QUERY | CHECKPOINT_ARGS)
+				 CHECKPOINT_QUERY | CHECKPOINT_RELINK | \
+				 CHECKPOINT_ARGS)
 #define RESTART_ROLES		(RESTART_TASKSELF | RESTART_CONTEXT | \
 				 RESTART_MEMBER | RESTART_RUN)
 #define RESTART_OPTIONS		(RESTART_NO_PIDS | RESTART_TIME_HOST | \
@@ -158,6 +159,8 @@ static int checkpoint_check_flags(unsigned long flags)
 	if ((flags & CHECKPOINT_HOLD) &&
 	    ((flags & CHECKPOINT_KILL) || !(flags & CHECKPOINT_ARGS)))
 		return -EINVAL;
+	if ((flags & CHECKPOINT_RELINK) && !(flags & CHECKPOINT_ARGS))
+		return -EINVAL;
 	return 0;
 }
 
@@ -218,6 +221,22 @@ static int checkpoint_externals(struct ckpt_ctx *ctx,
 	}
 	kfree(keys);
 	return ret;
+}
+
+static int checkpoint_relink_dir(struct ckpt_ctx *ctx, int fd)
+{
+	struct file *given = fget_raw(fd), *dir = ERR_PTR(-ENOTDIR);
+
+	if (!given)
+		return -EBADF;
+	/* A file of our own to sync it: that one may be a location only. */
+	if (d_is_dir(given->f_path.dentry))
+		dir = dentry_open(&given->f_path, O_RDONLY, current_cred());
+	fput(given);
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+	ctx->relink_dir = dir;
+	return 0;
 }
 
 /* Reserve all that can fail, before anything is frozen. */
@@ -344,7 +363,7 @@ SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
 				uargs, usize);
 		if (ret)
 			return ret;
-		if (args.__reserved || args.__reserved2)
+		if (args.__reserved)
 			return -EINVAL;
 	}
 	if (flags & CHECKPOINT_QUERY)
@@ -355,6 +374,7 @@ SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
 	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
 	if (!ctx)
 		return -ENOMEM;
+	INIT_LIST_HEAD(&ctx->relinked);
 	ctx->flags = flags;
 	ctx->freeze_timeout = msecs_to_jiffies(args.freeze_timeout_ms ?:
 					       CKPT_FREEZE_TIMEOUT_MS);
@@ -362,6 +382,8 @@ SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
 	if (ret)
 		goto out;
 	ret = checkpoint_externals(ctx, &args);
+	if (!ret && (flags & CHECKPOINT_RELINK))
+		ret = checkpoint_relink_dir(ctx, args.relink_fd);
 	if (ret)
 		goto out_log;
 	if (!(flags & CHECKPOINT_CHECK)) {
@@ -379,6 +401,8 @@ SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
 out_log:
 	ckpt_log_close(&ctx->log);
 	ckpt_externals_free(ctx);
+	if (ctx->relink_dir)
+		fput(ctx->relink_dir);
 out:
 	kfree(ctx);
 	return ret;

@@ -51,6 +51,7 @@ enum {
  * @verbose: -v
  * @external: --external
  * @nr_external: number of entries
+ * @relink: directory of --relink, or -1
  * @hold: the tree is held until the image has its name
  * @out: the file, with -o
  * @where: the output, for messages
@@ -77,6 +78,7 @@ struct save {
 	bool verbose;
 	__u64 *external;
 	__u32 nr_external;
+	int relink;
 
 	bool hold;
 	struct output out;
@@ -107,6 +109,8 @@ static void print_usage(FILE *f)
 	      "      --external=KEY   this open file is not theirs; who restarts them supplies\n"
 	      "                       it. KEY is /PATH, pipe:[INODE] and the like as in\n"
 	      "                       /proc/PID/fd, dev:MAJOR:MINOR or fd:N\n"
+	      "      --relink=DIR     give deleted files a name in DIR where that can be, their\n"
+	      "                       contents are then not in the image\n"
 	      "  -l, --log=FILE       lines of the kernel to FILE instead of stderr\n"
 	      "      --timeout=MS     longest wait for the processes to stand still\n"
 	      "  -v, --verbose        tell what was saved and how long it took\n"
@@ -147,6 +151,17 @@ static void add_external(struct save *s, const char *key)
 	s->external[s->nr_external++] = (uintptr_t)key;
 }
 
+static void open_relink(struct save *s, const char *dir)
+{
+	if (s->relink >= 0)
+		close(s->relink);
+	s->relink = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->relink >= 0)
+		return;
+	msg("cannot open the directory %s: %s", dir, strerror(errno));
+	exit(EXIT_REFUSED);
+}
+
 static void check_options(struct save *s)
 {
 	if (s->file && s->fd >= 0) {
@@ -161,7 +176,7 @@ static void check_options(struct save *s)
 
 static void parse_options(struct save *s, int argc, char **argv)
 {
-	enum { OPT_FD = 256, OPT_CHECK, OPT_TIMEOUT, OPT_EXTERNAL };
+	enum { OPT_FD = 256, OPT_CHECK, OPT_TIMEOUT, OPT_EXTERNAL, OPT_RELINK };
 	static const struct option longopts[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "output-fd", required_argument, NULL, OPT_FD },
@@ -169,6 +184,7 @@ static void parse_options(struct save *s, int argc, char **argv)
 		{ "check", no_argument, NULL, OPT_CHECK },
 		{ "container", no_argument, NULL, 'c' },
 		{ "external", required_argument, NULL, OPT_EXTERNAL },
+		{ "relink", required_argument, NULL, OPT_RELINK },
 		{ "log", required_argument, NULL, 'l' },
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 		{ "verbose", no_argument, NULL, 'v' },
@@ -196,6 +212,9 @@ static void parse_options(struct save *s, int argc, char **argv)
 			break;
 		case OPT_EXTERNAL:
 			add_external(s, optarg);
+			break;
+		case OPT_RELINK:
+			open_relink(s, optarg);
 			break;
 		case 'l':
 			s->log_path = optarg;
@@ -280,11 +299,14 @@ static long call(struct save *s, unsigned long flags, int *context)
 		.stats_size = sizeof(s->stats),
 		.external = (uintptr_t)s->external,
 		.nr_external = s->nr_external,
+		.relink_fd = s->relink,
 	};
 	long ret;
 
 	if (!s->container)
 		flags |= CHECKPOINT_SUBTREE;
+	if (s->relink >= 0)
+		flags |= CHECKPOINT_RELINK;
 	ret = checkpoint(s->pid, s->check ? -1 : s->fd, flags, &args);
 	s->returned = now_ns();
 	*context = ret > 0 && flags & CHECKPOINT_HOLD ? args.context_fd : -1;
@@ -504,6 +526,7 @@ int main(int argc, char **argv)
 		.fd = -1,
 		.out = { .fd = -1, .dir = -1 },
 		.begin = -1,
+		.relink = -1,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 

@@ -70,6 +70,10 @@
  *	checkpoint_args.context_fd. Closing it thaws the tree
  * CHECKPOINT_QUERY
  *	do nothing but fill in checkpoint_args.caps; @pid and @fd are ignored
+ * CHECKPOINT_RELINK
+ *	deleted files get a name in the directory checkpoint_args.relink_fd where
+ *	that can be, and a restart copies their contents from there; else they
+ *	are in the image
  * CHECKPOINT_ARGS
  *	the 4th and 5th argument are a struct checkpoint_args and its size
  */
@@ -78,6 +82,7 @@
 #define CHECKPOINT_KILL		(1UL << 2)
 #define CHECKPOINT_HOLD		(1UL << 3)
 #define CHECKPOINT_QUERY	(1UL << 4)
+#define CHECKPOINT_RELINK	(1UL << 5)
 #define CHECKPOINT_ARGS		(1UL << 31)
 
 /**
@@ -193,7 +198,7 @@ struct ckpt_stats {
  *	keys of open files that are not part of the tree. Who restarts it
  *	supplies them
  * @nr_external: number of entries in @external, at most CKPT_EXTERNAL_MAX
- * @__reserved2: must be zero
+ * @relink_fd: with CHECKPOINT_RELINK: a directory
  *
  * A key is "fd:N", descriptor N of the root task; "dev:MAJOR:MINOR", a device
  * that was opened under whatever name; or the text that /proc/PID/fd shows to
@@ -210,7 +215,7 @@ struct checkpoint_args {
 	__u32 caps_size;
 	__aligned_u64 external;
 	__u32 nr_external;
-	__u32 __reserved2;
+	__s32 relink_fd;
 };
 
 #define CHECKPOINT_ARGS_SIZE_VER0	40

@@ -100,6 +100,7 @@ struct ckpt_hdr {
  * @CKPT_REC_UNIX_SOCK: &struct ckpt_rec_unix_sock, follows FILE
  * @CKPT_REC_UNIX_MSG: &struct ckpt_rec_unix_msg, behind all tasks
  * @CKPT_REC_EXTERNAL: &struct ckpt_rec_external, follows FILE
+ * @CKPT_REC_RELINK: &struct ckpt_rec_relink, follows INODE
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_MEMPOLICY: &struct ckpt_rec_mempolicy, follows the VMA or, as one of
  *	its parts, the TASK that has it
@@ -146,6 +147,7 @@ enum ckpt_rec_type {
 	CKPT_REC_INOTIFY	= 48,
 	CKPT_REC_COW		= 55,
 	CKPT_REC_EXTERNAL	= 60,
+	CKPT_REC_RELINK		= 61,
 
 	CKPT_REC_MEMPOLICY	= 42,
 
@@ -657,6 +659,20 @@ struct ckpt_rec_inode {
 	__u32 nr_xattrs;
 	__u32 var_len;
 	__u32 __reserved;
+};
+
+/**
+ * struct ckpt_rec_relink - where the contents of an inode are, not in the image
+ * @h: header
+ * @inode: objref of the INODE record, which is a CKPT_INODE_UNLINKED
+ * @path_len: bytes of the path with its NUL, which follows: of a file of the
+ *	same size and time of change of contents, as seen from the root
+ *	directory of the root task
+ */
+struct ckpt_rec_relink {
+	struct ckpt_hdr h;
+	__u32 inode;
+	__u32 path_len;
 };
 
 #define CKPT_PIPE_BUF_PACKET	(1U << 0)	/* one read() takes it whole */

@@ -247,6 +247,7 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	const struct ckpt_rec_seccomp *seccomp = r->fixed;
 	const struct ckpt_rec_eventfd *part = r->fixed;
 	const struct ckpt_rec_unix_sock *sock = r->fixed;
+	const struct ckpt_rec_relink *relink = r->fixed;
 
 	if (define(img, r))
 		return -1;
@@ -267,6 +268,8 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	case CKPT_REC_INOTIFY:
 	case CKPT_REC_EXTERNAL:
 		return must_refer(img, part->file, CKPT_REC_FILE);
+	case CKPT_REC_RELINK:
+		return must_refer(img, relink->inode, CKPT_REC_INODE);
 	case CKPT_REC_UNIX_SOCK:
 		/* Its other end may come later. */
 		if (refer(img, sock->peer_cred, CKPT_REC_CRED))

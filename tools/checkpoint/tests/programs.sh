@@ -138,6 +138,9 @@ MOCK_ERRNO=5 run 1 "checkpoint that fails into a file of the shell" \
 	sh -c "$CK $$ >$T/shell"
 run 0 "... which stays empty" test ! -s "$T/shell"
 run 0 "checkpoint --check" "$CK" --check $$
+run 1 "checkpoint --relink with no directory" "$CK" --relink="$T/log" --check $$
+has err "cannot open the directory"
+run 0 "checkpoint --relink" "$CK" --relink="$T" --external=/dev/null --check $$
 MOCK_ERRNO=95 run 1 "checkpoint --check that finds something" "$CK" --check $$
 MOCK_ERRNO=1 run 1 "checkpoint with a log" "$CK" -l "$T/log" -o "$T/dir/image" $$
 has err "see $T/log"

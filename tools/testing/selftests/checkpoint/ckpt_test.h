@@ -91,6 +91,8 @@ static inline bool ckpt_log_says(const char *const *parts)
 /* Files that are external in the following calls. */
 static __u64 ckpt_external[8] __attribute__((unused));
 static int ckpt_nr_external __attribute__((unused));
+/* Likewise, a directory for deleted files, or -1. */
+static int ckpt_relink_fd __attribute__((unused)) = -1;
 
 /* Returns what the call returned, -errno on failure. */
 static inline long ckpt_call(pid_t pid, int out, unsigned long flags,
@@ -102,8 +104,12 @@ static inline long ckpt_call(pid_t pid, int out, unsigned long flags,
 		.stats_size = stats ? sizeof(*stats) : 0,
 		.external = (uintptr_t)ckpt_external,
 		.nr_external = ckpt_nr_external,
+		.relink_fd = ckpt_relink_fd,
 	};
 	long ret;
+
+	if (ckpt_relink_fd >= 0)
+		flags |= CHECKPOINT_RELINK;
 
 	ret = sys_checkpoint(pid, out, flags | CHECKPOINT_ARGS, &args,
 			     sizeof(args));

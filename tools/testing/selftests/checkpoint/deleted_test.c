@@ -14,7 +14,6 @@
 #define RW		(PROT_READ | PROT_WRITE)
 #define A		DIRECTORY "/a"
 #define B		DIRECTORY "/b"
-#define DATA		"/data/deleted"
 #define FAR		(1LL << 33)
 #define NOBODY		1000
 /* What the kernel shows, whatever the library calls it. */
@@ -284,24 +283,10 @@ static void check_long_name(void)
 
 /* ---- in the test ---------------------------------------------------------------- */
 
-/* The disk of the guest, or one that is made for it. */
-static bool mount_disk(void)
-{
-	struct stat data, root;
-
-	mkdir(DIRECTORY, 0755);
-	if (!stat("/data", &data) && !stat("/", &root) && data.st_dev != root.st_dev) {
-		mkdir(DATA, 0755);
-		return !mount(DATA, DIRECTORY, NULL, MS_BIND, NULL);
-	}
-	return mount_loop();
-}
-
 static void end_deleted(pid_t pid)
 {
 	end_tree(pid);
-	umount_files();
-	rmdir(DATA);
+	umount_disk();
 }
 
 PROGRAM_FIXTURE(tmpfs, begin_tree, end_deleted);
@@ -386,7 +371,7 @@ TEST_F(upgrade, executable_is_gone)
 	ssize_t n;
 
 	ASSERT_TRUE(mount_files("tmpfs"));
-	ASSERT_TRUE(run("cp /bin/busybox " SH));
+	ASSERT_EQ(0, system("cp /bin/busybox " SH));
 	self->pid = start(_metadata, script, NULL);
 	kill_and_restart(_metadata, &self->pid, false);
 	restart_again(_metadata, &self->pid);

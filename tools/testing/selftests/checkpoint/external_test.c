@@ -766,9 +766,6 @@ TEST_F(more, arguments)
 	args.nr_external = 1;
 	args.external = 1;
 	EXPECT_EQ(-EFAULT, save_args(self->pid, &args, sizeof(args)));
-	args.external = (uintptr_t)keys;
-	args.__reserved2 = 1;
-	EXPECT_EQ(-EINVAL, save_args(self->pid, &args, sizeof(args)));
 
 	rs.nr_inherit_keys = CKPT_EXTERNAL_MAX + 1;
 	EXPECT_EQ(-1, sys_restart(0, in, f, &rs, sizeof(rs)));

@@ -35,6 +35,9 @@
 #define FILE_SIZE	8192
 #define DISK		"/tmp/files.disk"
 
+/* What mount_disk() puts there. */
+#define DISK_DIRECTORY	"/data/program"
+
 static int log_fd;
 
 /* ---- in the program -------------------------------------------------- */
@@ -219,6 +222,25 @@ static inline void umount_files(void)
 		;
 	rmdir(DIRECTORY);
 	unlink(DISK);
+}
+
+/* That of the guest's disk, or of one that is made. */
+static inline bool mount_disk(void)
+{
+	struct stat data, root;
+
+	mkdir(DIRECTORY, 0755);
+	if (!stat("/data", &data) && !stat("/", &root) && data.st_dev != root.st_dev) {
+		mkdir(DISK_DIRECTORY, 0755);
+		return !mount(DISK_DIRECTORY, DIRECTORY, NULL, MS_BIND, NULL);
+	}
+	return mount_loop();
+}
+
+static inline void umount_disk(void)
+{
+	umount_files();
+	rmdir(DISK_DIRECTORY);
 }
 
 static inline bool wait_ready(void)

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Deleted files that get a name again when a program is saved: their contents
+ * are there and not in the image, and a restart leaves them as they are.
+ *
+ *	program				test
+ *	makes a file, deletes it
+ *	"ready"
+ *					checkpoint(KILL | RELINK)
+ *					there is a link, with the contents
+ *					restart()
+ *	changes what is its file again
+ *					the link is what it was
+ *					restart() once more
+ */
+#define _FILE_OFFSET_BITS 64
+#include "tree_program.h"
+
+#include "caps.h"
+#include <dirent.h>
+#include <linux/capability.h>
+
+#define A		DIRECTORY "/a"
+#define LINKS		DIRECTORY "/links"
+#define OTHER		"/tmp/relink.other"
+#define PAGE		4096
+#define TEXT		"what only the deleted file holds"
+#define LAST		(5 * PAGE + 10)
+
+/* ---- in the program ---------------------------------------------------------- */
+
+static char *mem;
+
+static void make(const char *path)
+{
+	move_fd(open(path, O_RDWR | O_CREAT, 0640), 10, 0);
+	MUST(pwrite(10, TEXT, sizeof(TEXT), 0) == sizeof(TEXT));
+	MUST(pwrite(10, TEXT, sizeof(TEXT), LAST) == sizeof(TEXT));
+}
+
+static void set_deleted(void)
+{
+	make(A);
+	mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, 10, 0);
+	MUST(mem != MAP_FAILED);
+	open_as(11, A, O_RDONLY);
+	MUST(!unlink(A));
+}
+
+static void contents_are_there(void)
+{
+	char buf[sizeof(TEXT)];
+	struct stat st;
+
+	MUST(pread(11, buf, sizeof(buf), LAST) == sizeof(buf));
+	MUST(!memcmp(buf, TEXT, sizeof(TEXT)) && !memcmp(mem, TEXT, sizeof(TEXT)));
+	MUST(lseek(11, PAGE, SEEK_DATA) == 5 * PAGE);
+	MUST(!fstat(10, &st) && !st.st_nlink && (st.st_mode & 07777) == 0640);
+	MUST(st.st_size == LAST + sizeof(TEXT));
+	mem[0] = 'W';
+	MUST(pread(11, buf, 1, 0) == 1 && buf[0] == 'W');
+	MUST(!ftruncate(10, 5));
+}
+
+static void set_tmpfile(void)
+{
+	move_fd(open(DIRECTORY, O_TMPFILE | O_RDWR, 0640), 10, 0);
+	MUST(pwrite(10, TEXT, sizeof(TEXT), 0) == sizeof(TEXT));
+}
+
+static void tmpfile_is_there(void)
+{
+	char buf[sizeof(TEXT)];
+	struct stat st;
+
+	MUST(!fstat(10, &st) && !st.st_nlink);
+	MUST(pread(10, buf, sizeof(buf), 0) == sizeof(buf));
+	MUST(!memcmp(buf, TEXT, sizeof(TEXT)));
+	/* It may still get a name. */
+	MUST(!linkat(AT_FDCWD, "/proc/self/fd/10", AT_FDCWD, A, AT_SYMLINK_FOLLOW));
+	MUST(!unlink(A));
+}
+
+static void set_empty(void)
+{
+	move_fd(open(A, O_RDWR | O_CREAT, 0640), 10, 0);
+	MUST(!unlink(A) && !ftruncate(10, 100 * PAGE));
+}
+
+static void is_empty(void)
+{
+	struct stat st;
+
+	MUST(!fstat(10, &st) && !st.st_nlink && st.st_size == 100 * PAGE);
+	MUST(lseek(10, 0, SEEK_DATA) < 0 && errno == ENXIO);
+}
+
+static void set_elsewhere(void)
+{
+	make(OTHER);
+	MUST(!unlink(OTHER));
+	open_as(11, "/proc/self/fd/10", O_RDONLY);
+	mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, 10, 0);
+	MUST(mem != MAP_FAILED);
+}
+
+/* ---- in the test -------------------------------------------------------------- */
+
+static char path[2][PATH_MAX];
+
+/* How many links there are; their paths are in @path. */
+static int count_links(void)
+{
+	struct dirent *d;
+	DIR *dir = opendir(LINKS);
+	int n = 0;
+
+	while (dir && (d = readdir(dir))) {
+		if (d->d_name[0] == '.')
+			continue;
+		if (n < ARRAY_SIZE(path))
+			snprintf(path[n], PATH_MAX, LINKS "/%s", d->d_name);
+		n++;
+	}
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static bool link_is_good(void)
+{
+	char buf[sizeof(TEXT)] = "";
+	struct stat st;
+	int fd = open(path[0], O_RDONLY | O_CLOEXEC);
+	bool good;
+
+	good = !fstat(fd, &st) && st.st_nlink == 1 &&
+	       st.st_size == LAST + sizeof(TEXT) &&
+	       pread(fd, buf, sizeof(buf), LAST) == sizeof(buf) &&
+	       !memcmp(buf, TEXT, sizeof(TEXT));
+	close(fd);
+	return good;
+}
+
+/* Memory of the program has the text as well, but not at the end of a page. */
+static bool image_has_pages_of_inode(void)
+{
+	static char image[4 << 20];
+	int fd = open(CKPT_IMG, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, image, sizeof(image));
+	__u32 inode = 0;
+	size_t at = 0;
+
+	close(fd);
+	while (n > 0 && at + sizeof(struct ckpt_hdr) <= n) {
+		struct ckpt_hdr *h = (void *)(image + at);
+
+		at += h->len;
+		if (h->type == CKPT_REC_INODE)
+			inode = ((struct ckpt_rec_inode *)h)->objref;
+		if (h->type != CKPT_REC_PAGES)
+			continue;
+		if (inode && ((struct ckpt_rec_pages *)h)->objref == inode)
+			return true;
+		at = (at + PAGE - 1) & ~(PAGE - 1UL);
+		at += ((struct ckpt_rec_pages *)h)->data_len;
+	}
+	return false;
+}
+
+static void relink_begin_on(struct __test_metadata *_metadata, bool disk)
+{
+	begin_tree(_metadata);
+	ASSERT_TRUE(disk ? mount_disk() : mount_files("tmpfs"));
+	ASSERT_EQ(0, mkdir(LINKS, 0700));
+	ckpt_relink_fd = open(LINKS, O_PATH | O_CLOEXEC);
+}
+
+static void relink_begin(struct __test_metadata *_metadata)
+{
+	relink_begin_on(_metadata, false);
+}
+
+static void relink_end(pid_t pid)
+{
+	if (count_links() > 0)
+		unlink(path[0]);
+	rmdir(LINKS);
+	end_tree(pid);
+	close(ckpt_relink_fd);
+	ckpt_relink_fd = -1;
+	umount_disk();
+	unlink(OTHER);
+}
+
+static bool log_has(const char *words)
+{
+	const char * const parts[] = { words, NULL };
+
+	return ckpt_log_says(parts);
+}
+
+FIXTURE(relink)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(relink)
+{
+	struct program program;
+	bool deleted;
+	bool disk;
+};
+
+FIXTURE_SETUP(relink)
+{
+	relink_begin_on(_metadata, variant->disk);
+}
+
+FIXTURE_TEARDOWN(relink)
+{
+	relink_end(self->pid);
+}
+
+FIXTURE_VARIANT_ADD(relink, deleted)
+{
+	.program = { set_deleted, contents_are_there },
+	.deleted = true,
+};
+
+FIXTURE_VARIANT_ADD(relink, tmpfile)
+{
+	.program = { set_tmpfile, tmpfile_is_there },
+};
+
+FIXTURE_VARIANT_ADD(relink, empty)
+{
+	.program = { set_empty, is_empty },
+};
+
+FIXTURE_VARIANT_ADD(relink, deleted_on_disk)
+{
+	.program = { set_deleted, contents_are_there },
+	.deleted = true,
+	.disk = true,
+};
+
+FIXTURE_VARIANT_ADD(relink, tmpfile_on_disk)
+{
+	.program = { set_tmpfile, tmpfile_is_there },
+	.disk = true,
+};
+
+TEST_F(relink, comes_back_twice)
+{
+	struct stat was, is;
+	int i;
+
+	self->pid = start_program(_metadata, &variant->program);
+	EXPECT_EQ(0, ckpt_check(self->pid, CHECKPOINT_SUBTREE));
+	EXPECT_EQ(0, count_links());
+	ckpt_save_and_kill(_metadata, self->pid);
+	EXPECT_STREQ("", ckpt_log_text);
+	ASSERT_EQ(1, count_links());
+	ASSERT_EQ(0, stat(path[0], &was));
+	EXPECT_FALSE(image_has_pages_of_inode());
+	for (i = 0; i < 2; i++) {
+		pid_t pid = self->pid;
+
+		EXPECT_TRUE(!variant->deleted || link_is_good());
+		bring_back(_metadata, pid);
+		ends_well(_metadata, &self->pid);
+		self->pid = pid;
+		unlink(GO);
+	}
+	self->pid = 0;
+	EXPECT_EQ(1, count_links());
+	ASSERT_EQ(0, stat(path[0], &is));
+	EXPECT_TRUE(was.st_ino == is.st_ino && was.st_size == is.st_size &&
+		    is.st_nlink == 1);
+	EXPECT_TRUE(!variant->deleted || link_is_good());
+}
+
+PROGRAM_FIXTURE(links, relink_begin, relink_end);
+
+static const struct program deleted = { set_deleted, contents_are_there };
+
+/* What fails when it is written to. */
+static int no_output(void)
+{
+	int p[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	pipe2(p, O_CLOEXEC);
+	close(p[0]);
+	return p[1];
+}
+
+/* No image, no link; and the program notices nothing. */
+TEST_F(links, gone_after_failure)
+{
+	int out = no_output();
+
+	self->pid = start_program(_metadata, &deleted);
+	EXPECT_EQ(-EPIPE, ckpt_save_fd(self->pid, out, CHECKPOINT_KILL, NULL));
+	EXPECT_EQ(0, count_links());
+	EXPECT_EQ(-EPIPE, ckpt_save_fd(self->pid, out, 0, NULL));
+	EXPECT_EQ(0, count_links());
+	ends_well(_metadata, &self->pid);
+	close(out);
+}
+
+/* Nor is there one that can have a name no more. */
+TEST_F(links, tmpfile_after_failure)
+{
+	static const struct program p = { set_tmpfile, tmpfile_is_there };
+	int out = no_output();
+
+	self->pid = start_program(_metadata, &p);
+	EXPECT_EQ(-EPIPE, ckpt_save_fd(self->pid, out, CHECKPOINT_KILL, NULL));
+	EXPECT_EQ(0, count_links());
+	ends_well(_metadata, &self->pid);
+	close(out);
+}
+
+TEST_F(links, on_another_file_system)
+{
+	static const struct program p = { set_elsewhere, contents_are_there };
+
+	self->pid = start_program(_metadata, &p);
+	ckpt_save_and_kill(_metadata, self->pid);
+	EXPECT_TRUE(log_has("note: " OTHER)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_TRUE(log_has(" lies in another file system or mount than the directory for it; its contents are in the image"));
+	EXPECT_EQ(0, count_links());
+	EXPECT_TRUE(image_has_pages_of_inode());
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+/* Who could not read a deleted file of others by any name cannot make one. */
+TEST_F(links, without_the_right)
+{
+	self->pid = start_program(_metadata, &deleted);
+	drop_cap(CAP_DAC_READ_SEARCH);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_TRUE(log_has(" may not get a name again by you ")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_EQ(0, count_links());
+	EXPECT_TRUE(image_has_pages_of_inode());
+}
+
+TEST_F(links, directory_read_only)
+{
+	self->pid = start_program(_metadata, &deleted);
+	ASSERT_EQ(0, chmod(LINKS, 0500));
+	drop_cap(CAP_DAC_OVERRIDE);
+	EXPECT_EQ(-EACCES, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
+	EXPECT_TRUE(log_has(" cannot be linked into the directory for deleted files: ")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_EQ(0, count_links());
+	ends_well(_metadata, &self->pid);
+}
+
+TEST_F(links, changed_or_gone)
+{
+	int fd;
+
+	self->pid = start_program(_metadata, &deleted);
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_EQ(1, count_links());
+	fd = open(path[0], O_WRONLY | O_CLOEXEC);
+	ASSERT_EQ(1, pwrite(fd, "x", 1, 100));
+	close(fd);
+	EXPECT_EQ(-ESTALE, ckpt_restart(CKPT_IMG, self->pid));
+	EXPECT_TRUE(log_has(", which has the contents of a deleted file, was changed since it was saved (size now ")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_EQ(0, unlink(path[0]));
+	EXPECT_EQ(-ENOENT, ckpt_restart(CKPT_IMG, self->pid));
+	EXPECT_TRUE(log_has(", which has the contents of a deleted file, cannot be opened"));
+	/* It is not waited for. */
+	ASSERT_EQ(0, mkfifo(path[0], 0600));
+	EXPECT_EQ(-ESTALE, ckpt_restart(CKPT_IMG, self->pid));
+	EXPECT_TRUE(log_has(" is no regular file"));
+	self->pid = 0;
+}
+
+/* The link is the file, which the program goes on with. */
+TEST_F(links, goes_on)
+{
+	struct stat st;
+
+	self->pid = start_program(_metadata, &deleted);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0));
+	ASSERT_EQ(1, count_links());
+	ASSERT_EQ(0, stat(path[0], &st));
+	/* With a name it is another's to delete. */
+	ASSERT_EQ(0, unlink(path[0]));
+	ends_well(_metadata, &self->pid);
+}
+
+TEST_F(links, arguments)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC), dir = ckpt_relink_fd;
+
+	self->pid = start_program(_metadata, &deleted);
+	ckpt_relink_fd = fd;
+	EXPECT_EQ(-ENOTDIR, ckpt_save(self->pid, CKPT_IMG, 0));
+	ckpt_relink_fd = 9999;
+	EXPECT_EQ(-EBADF, ckpt_save(self->pid, CKPT_IMG, 0));
+	ckpt_relink_fd = dir;
+	/* Not found again. */
+	ASSERT_EQ(0, rmdir(LINKS));
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_save(self->pid, CKPT_IMG, 0));
+	EXPECT_TRUE(log_has(" for them was deleted; ")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	close(fd);
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- hostile images --------------------------------------------------------------- */
+
+TEST_F(links, hostile)
+{
+	struct ckpt_rec_relink *rec, was;
+	static char image[4 << 20];
+	struct ckpt_hdr *h;
+	ssize_t size;
+	size_t at;
+	int fd, i;
+
+	self->pid = start_program(_metadata, &deleted);
+	ckpt_save_and_kill(_metadata, self->pid);
+	fd = open(CKPT_IMG, O_RDWR | O_CLOEXEC);
+	size = read(fd, image, sizeof(image));
+	for (at = 0; at < size; at += h->len) {
+		h = (void *)(image + at);
+		if (h->type == CKPT_REC_RELINK)
+			break;
+	}
+	ASSERT_LT(at, size);
+	rec = (void *)(image + at);
+	was = *rec;
+	for (i = 0; i < 7; i++) {
+		static const __u32 lens[] = { 0, 1, 4097, 0xffffffff };
+		char *path = (char *)(rec + 1), first = path[0];
+
+		*rec = was;
+		if (i < 4)
+			rec->path_len = lens[i];
+		else if (i == 4)
+			rec->inode = 0;
+		else if (i == 5)
+			rec->inode = 1;
+		else
+			path[0] = 'r';
+		rec->h.crc = 0;
+		rec->h.crc = ckpt_crc32c(rec, rec->h.len);
+		ASSERT_EQ(rec->h.len, pwrite(fd, rec, rec->h.len, at));
+		EXPECT_EQ(-EINVAL, ckpt_restart(CKPT_IMG, self->pid)) {
+			TH_LOG("case %d: %s", i, ckpt_log_text);
+		}
+		EXPECT_TRUE(log_has("record RELINK"));
+		path[0] = first;
+	}
+	close(fd);
+	self->pid = 0;
+}
+
+TEST_HARNESS_MAIN
