@@ -911,6 +911,7 @@ void restore_inherited_unused(struct ckpt_restart *rs);
 
 /* ---- inode.c ------------------------------------------------------------ */
 
+void ckpt_file_path(struct file *file, struct path *path);
 bool ckpt_is_inode(struct ckpt_ctx *ctx, struct file *file);
 bool ckpt_is_inode_made(struct ckpt_ctx *ctx, struct file *file);
 const char *ckpt_inode_problem(struct ckpt_ctx *ctx, struct file *file);

@@ -392,6 +392,7 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 				     const struct ckpt_file_ops *kind)
 {
 	const char *why = NULL;
+	struct path path;
 
 	if (kind->kind == CKPT_FILE_IMAGE || kind->kind == CKPT_FILE_LOG)
 		return NULL;
@@ -409,8 +410,11 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 		return "was opened in another user namespace";
 	if (kind->problem)
 		why = kind->problem(ctx, file);
-	if (!why && kind->by_path)
-		why = ckpt_path_problem(ctx, &file->f_path, &ctx->root);
+	if (!why && kind->by_path) {
+		ckpt_file_path(file, &path);
+		why = ckpt_path_problem(ctx, &path, &ctx->root);
+		path_put(&path);
+	}
 	if (!why && (file->f_mode & ~(CKPT_FMODE_SAVED | CKPT_FMODE_DERIVED)))
 		why = "has a file mode (f_mode) that cannot be saved yet";
 	return why;
@@ -537,6 +541,7 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	const struct ckpt_file_ops *kind;
 	struct ckpt_rec_file *rec;
 	struct file *file = ptr;
+	struct path path;
 	int ret = 0;
 	u32 cred, pipe = 0, inode = 0;
 
@@ -553,14 +558,17 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 				   &ret);
 	if (ret)
 		return ret;
+	ckpt_file_path(file, &path);
 	if (kind->by_path)
-		rec = ckpt_new_file(ctx, &file->f_path, &ctx->root);
+		rec = ckpt_new_file(ctx, &path, &ctx->root);
 	else if (kind->kind == CKPT_FILE_EXTERNAL)
 		rec = ckpt_new_file_named(ctx, ckpt_external_name(ctx, file));
 	else
 		rec = ckpt_new_file_named(ctx, "");
-	if (!rec)
-		return -ENOMEM;
+	if (!rec) {
+		ret = -ENOMEM;
+		goto out;
+	}
 	rec->objref = objref;
 	rec->kind = kind->kind;
 	rec->f_flags = file->f_flags & CKPT_O_SAVED;
@@ -573,9 +581,11 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	rec->pipe = pipe;
 	rec->inode = inode;
 	if (kind->by_path || kind->kind == CKPT_FILE_EXTERNAL)
-		ret = ckpt_file_facts(&file->f_path, rec);
+		ret = ckpt_file_facts(&path, rec);
 	if (!ret && kind->checkpoint)
 		ret = kind->checkpoint(ctx, file, objref);
+out:
+	path_put(&path);
 	return ret;
 }
 
@@ -769,7 +779,7 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (kind->by_path && path[0] != '/')
 		return ckpt_bad(rs, r, -EINVAL, "the path is not absolute");
 	if (ckpt_kind_of_inode(rec->kind) ? !rec->inode :
-	    rec->inode || (rec->f_flags & __O_TMPFILE))
+	    rec->inode || ((rec->f_flags & __O_TMPFILE) && rec->kind != CKPT_FILE_REG))
 		return ckpt_bad(rs, r, -EINVAL, "kind of file %u with contents %u, open flags 0%o",
 				rec->kind, rec->inode, rec->f_flags);
 	part = ckpt_file_part(rs, r);
@@ -835,6 +845,9 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return file;
 
 	flags = rec->f_flags | O_LARGEFILE;
+	/* It has got a name since. */
+	if (flags & __O_TMPFILE)
+		flags &= ~O_TMPFILE;
 	if (rec->flags & CKPT_FILE_F_PATH_ONLY)
 		flags = O_PATH | O_DIRECTORY;
 	flags |= O_NOFOLLOW;
@@ -849,7 +862,8 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return file;
 
 	spin_lock(&file->f_lock);
-	file->f_flags = (file->f_flags & ~(own | O_NOCTTY)) | (rec->f_flags & own);
+	file->f_flags = (file->f_flags & ~(own | O_NOCTTY)) |
+			(rec->f_flags & (own | __O_TMPFILE));
 	if (rec->flags & CKPT_FILE_F_CREATED)
 		file->f_mode |= FMODE_CREATED;
 	spin_unlock(&file->f_lock);

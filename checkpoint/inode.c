@@ -46,8 +46,48 @@ static u32 ckpt_shmem_kind(struct file *file)
 	return str_has_prefix(name, CKPT_MEMFD_PREFIX) ? CKPT_INODE_MEMFD : 0;
 }
 
+/**
+ * ckpt_file_path - the path that leads to an open file
+ * @file: the file
+ * @path: out, with references: the one that it was opened by, or another name
+ *	of a regular file that was deleted under that one
+ *
+ * Only names that the kernel has in memory are found.
+ */
+void ckpt_file_path(struct file *file, struct path *path)
+{
+	struct inode *inode = file_inode(file);
+	struct dentry *alias;
+
+	*path = file->f_path;
+	path_get(path);
+	if (!S_ISREG(inode->i_mode) || !inode->i_nlink ||
+	    !d_unlinked(path->dentry))
+		return;
+	alias = d_find_alias(inode);
+	if (alias && is_subdir(alias, path->mnt->mnt_root))
+		swap(path->dentry, alias);
+	dput(alias);
+}
+
+/* What was found to be deleted stays so when it gets a name for the image. */
+static bool ckpt_is_deleted(struct ckpt_ctx *ctx, struct file *file)
+{
+	struct path path;
+	bool deleted;
+
+	if (!d_unlinked(file->f_path.dentry))
+		return false;
+	if (ckpt_obj_find_typed(ctx, file_inode(file), CKPT_OBJ_INODE))
+		return true;
+	ckpt_file_path(file, &path);
+	deleted = d_unlinked(path.dentry);
+	path_put(&path);
+	return deleted;
+}
+
 /* enum ckpt_inode_kind, 0: none, its path leads to it. */
-static u32 ckpt_inode_kind(struct file *file)
+static u32 ckpt_inode_kind(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct inode *inode = file_inode(file);
 
@@ -55,7 +95,7 @@ static u32 ckpt_inode_kind(struct file *file)
 		return 0;
 	if (inode->i_sb->s_flags & SB_NOUSER)
 		return ckpt_shmem_kind(file);
-	return ckpt_plain_fs(inode->i_sb) && d_unlinked(file->f_path.dentry) ?
+	return ckpt_plain_fs(inode->i_sb) && ckpt_is_deleted(ctx, file) ?
 	       CKPT_INODE_UNLINKED : 0;
 }
 
@@ -68,7 +108,7 @@ static u32 ckpt_inode_kind(struct file *file)
  */
 bool ckpt_is_inode(struct ckpt_ctx *ctx, struct file *file)
 {
-	return ckpt_inode_kind(file);
+	return ckpt_inode_kind(ctx, file);
 }
 
 /**
@@ -83,7 +123,7 @@ bool ckpt_is_inode(struct ckpt_ctx *ctx, struct file *file)
  */
 bool ckpt_is_inode_made(struct ckpt_ctx *ctx, struct file *file)
 {
-	u32 kind = ckpt_inode_kind(file);
+	u32 kind = ckpt_inode_kind(ctx, file);
 
 	return (kind == CKPT_INODE_ANON || kind == CKPT_INODE_MEMFD) &&
 	       (file->f_mode & (FMODE_WRITE | FMODE_WRITER)) == FMODE_WRITE;
@@ -126,7 +166,7 @@ static const char *ckpt_unlinked_problem(struct ckpt_ctx *ctx, struct file *file
 	const char *why;
 
 	if (inode->i_nlink)
-		return "was deleted under this name and has another, which cannot be saved yet";
+		return "was deleted under this name and has another that is not known, which cannot be saved yet";
 	ckpt_inode_dir(&file->f_path, &dir);
 	why = ckpt_path_problem(ctx, &dir, &ctx->root);
 	if (why)
@@ -185,7 +225,7 @@ const char *ckpt_inode_problem(struct ckpt_ctx *ctx, struct file *file)
 		return "belongs to a user whom your user namespace does not have";
 	if (shmem_file(file))
 		why = ckpt_shmem_problem(inode);
-	if (!why && ckpt_inode_kind(file) == CKPT_INODE_UNLINKED)
+	if (!why && ckpt_inode_kind(ctx, file) == CKPT_INODE_UNLINKED)
 		why = ckpt_unlinked_problem(ctx, file);
 	return why ?: ckpt_xattr_problem(ctx, file);
 }
@@ -256,7 +296,7 @@ static const char *ckpt_inode_name(struct ckpt_ctx *ctx, struct file *file,
 {
 	char *name;
 
-	switch (ckpt_inode_kind(file)) {
+	switch (ckpt_inode_kind(ctx, file)) {
 	case CKPT_INODE_MEMFD:
 		return file->f_path.dentry->d_name.name;
 	case CKPT_INODE_UNLINKED:
@@ -266,13 +306,13 @@ static const char *ckpt_inode_name(struct ckpt_ctx *ctx, struct file *file,
 	return "";
 }
 
-static u32 ckpt_inode_flags(struct file *file)
+static u32 ckpt_inode_flags(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct inode *inode = file_inode(file);
 	char number[24];
 	u32 flags = 0;
 
-	if (ckpt_inode_kind(file) == CKPT_INODE_ANON)
+	if (ckpt_inode_kind(ctx, file) == CKPT_INODE_ANON)
 		return SHMEM_I(inode)->flags & VM_NORESERVE ?
 		       CKPT_INODE_NORESERVE : 0;
 	if (inode->i_state & I_LINKABLE)
@@ -283,14 +323,15 @@ static u32 ckpt_inode_flags(struct file *file)
 	return flags;
 }
 
-static int ckpt_inode_facts(struct file *file, struct ckpt_rec_inode *rec)
+static int ckpt_inode_facts(struct ckpt_ctx *ctx, struct file *file,
+			    struct ckpt_rec_inode *rec)
 {
 	struct inode *inode = file_inode(file);
 	struct kstat st;
 	int ret;
 
-	rec->kind = ckpt_inode_kind(file);
-	rec->flags = ckpt_inode_flags(file);
+	rec->kind = ckpt_inode_kind(ctx, file);
+	rec->flags = ckpt_inode_flags(ctx, file);
 	rec->size = i_size_read(inode);
 	if (rec->kind == CKPT_INODE_ANON)
 		return 0;
@@ -371,7 +412,7 @@ static int checkpoint_new_inode(struct ckpt_ctx *ctx, struct file *file,
 		goto out;
 	rec->objref = objref;
 	rec->cred = cred;
-	ret = ckpt_inode_facts(file, rec);
+	ret = ckpt_inode_facts(ctx, file, rec);
 	if (!ret && rec->kind == CKPT_INODE_UNLINKED)
 		ret = checkpoint_relink(ctx, file, objref);
 	if (!ret)
@@ -783,8 +824,6 @@ struct file *restore_inode_file(struct ckpt_restart *rs,
 			 (const char *)of->var, rec->f_flags);
 		return file;
 	}
-	if (rec->f_flags & __O_TMPFILE)
-		file->f_flags |= __O_TMPFILE;
 	return file;
 }
 

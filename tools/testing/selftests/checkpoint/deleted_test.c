@@ -281,6 +281,34 @@ static void check_long_name(void)
 	MUST(fd_is(fd, DIRECTORY "/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
 }
 
+/* Another name lives: that leads to it. */
+static void set_living_name(void)
+{
+	opened();
+	open_as(20, A, O_RDONLY);
+	MUST(!link(A, B));
+	open_as(21, B, O_RDWR);
+	mem = map(RW, MAP_SHARED, 0);
+	MUST(!unlink(A));
+	/* One that had no name, and has got one. */
+	open_as(22, DIRECTORY, O_TMPFILE | O_RDWR);
+	MUST(pwrite(22, "x", 1, 0) == 1 && !give_name(22, DIRECTORY "/c"));
+}
+
+static void check_living_name(void)
+{
+	struct stat st;
+
+	MUST(!fstat(fd, &st) && st.st_nlink == 1 && same_inode(fd, 20) && same_inode(fd, 21));
+	MUST(!stat(B, &st) && pwrite(fd, "S", 1, 0) == 1);
+	MUST(reads(20, "Start", 0) && reads(21, "Start", 0) && mem[0] == 'S');
+	open_as(23, B, O_RDONLY);
+	MUST(same_inode(fd, 23) && access(A, F_OK));
+	open_as(24, DIRECTORY "/c", O_RDONLY);
+	MUST(same_inode(22, 24) && reads(22, "x", 0));
+	MUST((fcntl(22, F_GETFL) & O_TMPFILE) == O_TMPFILE);
+}
+
 /* ---- in the test ---------------------------------------------------------------- */
 
 static void end_deleted(pid_t pid)
@@ -326,6 +354,8 @@ PROGRAM_ON(tmpfs, write_only);
 PROGRAM_ON(disk, write_only);
 PROGRAM_ON(tmpfs, long_name);
 PROGRAM_ON(disk, long_name);
+PROGRAM_ON(tmpfs, living_name);
+PROGRAM_ON(disk, living_name);
 
 TEST_F(tmpfs, comes_back)
 {
@@ -539,6 +569,33 @@ TEST_F(restart, may_not_be_read)
 	EXPECT_EQ(1, say);
 	close(out[0]);
 	close(out[1]);
+	ends_well(_metadata, &self->pid);
+}
+
+/* The disk has its other name, and nobody has looked there. */
+static void set_forgotten_name(void)
+{
+	set_living_name();
+	close(21);
+	close(22);
+	MUST(!munmap(mem, PAGE));
+	sync();
+}
+
+TEST_F(restart, name_is_not_known)
+{
+	static const struct program p = { set_forgotten_name, NULL };
+	static const char *const words[] = {
+		A " (deleted)", "has another that is not known", NULL
+	};
+	pid_t pid;
+
+	ASSERT_TRUE(mount_disk());
+	pid = start_program(_metadata, &p);
+	self->pid = pid;
+	ASSERT_TRUE(ckpt_write_text("/proc/sys/vm/drop_caches", "2"));
+	ckpt_expect_refused(_metadata, pid, EOPNOTSUPP);
+	EXPECT_TRUE(ckpt_log_says(words));
 	ends_well(_metadata, &self->pid);
 }
 

@@ -863,8 +863,7 @@ TEST_F(more, hostile)
 	close(fd);
 	ext = find_record(CKPT_REC_EXTERNAL, size);
 	file = find_external(size);
-	ASSERT_TRUE(ext);
-	ASSERT_TRUE(file);
+	ASSERT_TRUE(ext && file);
 	fd = make_reader(&theirs);
 
 #define TRY(err, rec, field, value)						\

@@ -158,28 +158,11 @@ static void set_path_of_pipe(void)
 
 /* ---- regular files and directories with something special ------------------- */
 
-#define SET_ON_A(name, mode, call)	\
-static void set_##name(void)		\
-{					\
-	as(10, open(A, mode));		\
-	MUST(!(call));			\
-}
-
-/* The inode has a name, but it is not the one that this file was opened by. */
-SET_ON_A(deleted_name, O_RDWR, (link(A, DIRECTORY "/b") || unlink(A)))
-
 static void set_deleted_directory(void)
 {
 	MUST(!mkdir(DIRECTORY "/gone", 0755));
 	as(10, open(DIRECTORY "/gone", O_RDONLY | O_DIRECTORY));
 	MUST(!rmdir(DIRECTORY "/gone"));
-}
-
-static void set_tmpfile_linked(void)
-{
-	as(10, open(DIRECTORY, O_TMPFILE | O_RDWR, 0600));
-	MUST(!linkat(AT_FDCWD, "/proc/self/fd/10", AT_FDCWD, DIRECTORY "/tmp",
-		     AT_SYMLINK_FOLLOW));
 }
 
 static void set_mounted_over(void)
@@ -419,7 +402,6 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 }
 
 #define DELETED		"was deleted; what was deleted cannot be saved yet"
-#define RENAMED		"was deleted under this name and has another, which cannot be saved yet"
 #define OUTSIDE		"lies outside the root directory of the process"
 #define COVERED		"cannot be reached by its name: something is mounted over it"
 #define TOO_LONG	"has a path that is too long"
@@ -457,11 +439,9 @@ FIXTURE_VARIANT_ADD(refused, perf)
 };
 
 FILE_IS(path_of_pipe, NULL, NULL, "pipe:[", OUTSIDE);
-FILE_IS(deleted_name, NULL, NULL, A " (deleted)", RENAMED);
 FILE_IS(datagram, reads_back, NULL, "socket:[", FAMILY("AF_INET"));
 FILE_IS(netlink, NULL, NULL, "socket:[", FAMILY("AF_NETLINK"));
 FILE_IS(deleted_directory, NULL, NULL, DIRECTORY "/gone (deleted)", DELETED);
-FILE_IS(tmpfile_linked, NULL, NULL, DIRECTORY "/#", RENAMED);
 FILE_IS(mounted_over, NULL, NULL, MOUNT "/a", COVERED);
 FILE_IS(detached, NULL, NULL, "/a", OUTSIDE);
 FILE_IS(tree, NULL, NULL, "/", OUTSIDE);
