@@ -1139,6 +1139,13 @@ int checkpoint_proc(struct ckpt_ctx *ctx, struct file *file, u32 objref);
 struct file *restore_proc(struct ckpt_restart *rs, const struct ckpt_rec *r);
 void restore_procs_start(struct ckpt_restart *rs);
 
+/* ---- nsfile.c ------------------------------------------------------------ */
+
+bool ckpt_is_nsfile(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_nsfile_problem(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_nsfile(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+struct file *restore_nsfile(struct ckpt_restart *rs, const struct ckpt_rec *r);
+
 /* ---- inotify.c ----------------------------------------------------------- */
 
 bool ckpt_is_inotify(struct ckpt_ctx *ctx, struct file *file);

@@ -285,6 +285,13 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.checkpoint	= checkpoint_inotify,
 		.restore	= restore_inotify,
 	}, {
+		.kind		= CKPT_FILE_NS,
+		.part		= CKPT_REC_NSFILE,
+		.match		= ckpt_is_nsfile,
+		.problem	= ckpt_nsfile_problem,
+		.checkpoint	= checkpoint_nsfile,
+		.restore	= restore_nsfile,
+	}, {
 		.kind		= CKPT_FILE_UNIX,
 		.part		= CKPT_REC_UNIX_SOCK,
 		.match		= ckpt_is_unix,

@@ -166,7 +166,7 @@ static const char *ckpt_unlinked_problem(struct ckpt_ctx *ctx, struct file *file
 	const char *why;
 
 	if (inode->i_nlink)
-		return "was deleted under this name and has another that is not known, which cannot be saved yet";
+		return "was deleted under this name and has another that is not known";
 	ckpt_inode_dir(&file->f_path, &dir);
 	why = ckpt_path_problem(ctx, &dir, &ctx->root);
 	if (why)

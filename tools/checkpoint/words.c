@@ -30,6 +30,7 @@ const char *file_kind_name(__u32 kind)
 		[CKPT_FILE_PROC] = "proc",
 		[CKPT_FILE_INOTIFY] = "inotify",
 		[CKPT_FILE_EXTERNAL] = "external",
+		[CKPT_FILE_NS] = "namespace",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "unknown";

@@ -101,6 +101,7 @@ struct ckpt_hdr {
  * @CKPT_REC_UNIX_MSG: &struct ckpt_rec_unix_msg, behind all tasks
  * @CKPT_REC_EXTERNAL: &struct ckpt_rec_external, follows FILE
  * @CKPT_REC_RELINK: &struct ckpt_rec_relink, follows INODE
+ * @CKPT_REC_NSFILE: &struct ckpt_rec_nsfile, follows FILE
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_MEMPOLICY: &struct ckpt_rec_mempolicy, follows the VMA or, as one of
  *	its parts, the TASK that has it
@@ -148,6 +149,7 @@ enum ckpt_rec_type {
 	CKPT_REC_COW		= 55,
 	CKPT_REC_EXTERNAL	= 60,
 	CKPT_REC_RELINK		= 61,
+	CKPT_REC_NSFILE		= 62,
 
 	CKPT_REC_MEMPOLICY	= 42,
 
@@ -521,6 +523,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_PROC	= 23,	/* text of proc, see &struct ckpt_rec_proc */
 	CKPT_FILE_INOTIFY = 24,	/* see &struct ckpt_rec_inotify */
 	CKPT_FILE_EXTERNAL = 25, /* see &struct ckpt_rec_external */
+	CKPT_FILE_NS	= 26,	/* see &struct ckpt_rec_nsfile */
 };
 
 /* ckpt_rec_file.flags */
@@ -719,6 +722,22 @@ struct ckpt_rec_external {
 	__u32 family;
 	__u32 type;
 	__u32 key_len;
+};
+
+/**
+ * struct ckpt_rec_nsfile - a namespace that is open as a file
+ * @h: header
+ * @file: objref of the open file
+ * @task: index of a task that is in the namespace
+ * @type: CLONE_NEW*
+ * @__reserved: zero
+ */
+struct ckpt_rec_nsfile {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 task;
+	__u32 type;
+	__u32 __reserved;
 };
 
 #define CKPT_EVENTFD_SEMAPHORE	(1U << 0)	/* EFD_SEMAPHORE */

@@ -65,6 +65,7 @@ static const struct rec_type types[] = {
 	REC(PROC, proc, mount_len),
 	REC(INOTIFY, inotify, __reserved, COUNT(inotify, var_len, 1)),
 	REC(EXTERNAL, external, key_len, COUNT(external, key_len, 1)),
+	REC(NSFILE, nsfile, __reserved),
 	REC(RELINK, relink, path_len, COUNT(relink, path_len, 1)),
 	REC(FILES, files, nr_fds, OBJ(files),
 	    COUNT(files, nr_fds, sizeof(struct ckpt_fd))),

@@ -143,7 +143,31 @@ SET(tun, open("/dev/net/tun", O_RDWR))
 SET(ptmx, open("/dev/ptmx", O_RDWR | O_NOCTTY))
 SET(loop, open("/dev/loop0", O_RDONLY))
 SET(kmsg, open("/dev/kmsg", O_RDONLY))
-SET(namespace, open("/proc/self/ns/uts", O_RDONLY))
+
+/* That of a child that is no more. */
+static void set_namespace(void)
+{
+	int p[2], status;
+	char path[64], c;
+	pid_t pid;
+
+	MUST(!pipe(p));
+	pid = fork();
+	if (!pid) {
+		if (unshare(CLONE_NEWUTS))
+			_exit(1);
+		write(p[1], "x", 1);
+		for (;;)
+			pause();
+	}
+	close(p[1]);
+	MUST(read(p[0], &c, 1) == 1);
+	close(p[0]);
+	snprintf(path, sizeof(path), "/proc/%d/ns/uts", pid);
+	as(10, open(path, O_RDONLY));
+	kill(pid, SIGKILL);
+	MUST(waitpid(pid, &status, 0) == pid);
+}
 
 static void set_path_of_pipe(void)
 {
@@ -419,7 +443,6 @@ KIND(tun, NULL, "/dev/net/tun", "tun_fops");
 KIND(ptmx, NULL, "/dev/ptmx", "ptmx_fops");
 KIND(loop, NULL, "/dev/loop0", "def_blk_fops");
 KIND(kmsg, NULL, "/dev/kmsg", "kmsg_fops");
-KIND(namespace, NULL, "uts:[", "ns_file_operations");
 
 /* Besides, such a task is refused for good. */
 FIXTURE_VARIANT_ADD(refused, io_uring)
@@ -439,6 +462,7 @@ FIXTURE_VARIANT_ADD(refused, perf)
 };
 
 FILE_IS(path_of_pipe, NULL, NULL, "pipe:[", OUTSIDE);
+FILE_IS(namespace, NULL, NULL, "uts:[", "is a namespace that no process of the tree is in");
 FILE_IS(datagram, reads_back, NULL, "socket:[", FAMILY("AF_INET"));
 FILE_IS(netlink, NULL, NULL, "socket:[", FAMILY("AF_NETLINK"));
 FILE_IS(deleted_directory, NULL, NULL, DIRECTORY "/gone (deleted)", DELETED);

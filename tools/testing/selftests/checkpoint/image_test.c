@@ -103,6 +103,7 @@ static void open_fds(void)
 	chmod("/tmp/watched", 0700);
 	open("/proc/self/stat", O_RDONLY);
 	open("/proc/version", O_RDONLY);
+	open("/proc/self/ns/uts", O_RDONLY);
 	fcntl(fds[0], F_SETLK, &lock);
 	flock(fds[0], LOCK_SH);
 	epoll_ctl(outer, EPOLL_CTL_ADD, inner, &e);
@@ -1048,6 +1049,22 @@ TEST_F(image, hostile_owners)
 	EXPECT_CASES();
 }
 
+TEST_F(image, hostile_namespace)
+{
+	uint32_t null = AS(file, &recs[self->devnull])->objref;
+	struct rec *r = find(CKPT_REC_NSFILE, 0);
+
+	ASSERT_NE(NULL, r);
+	ASSERT_EQ(CLONE_NEWUTS, AS(nsfile, r)->type);
+	FIELD(r, nsfile, file, null, EINVAL);
+	FIELD(r, nsfile, task, 1, EINVAL);
+	FIELD(r, nsfile, task, 0xffffffff, EINVAL);
+	FIELD(r, nsfile, type, 0, EOPNOTSUPP);
+	FIELD(r, nsfile, type, CLONE_NEWUTS | CLONE_NEWNET, EOPNOTSUPP);
+	FIELD(r, nsfile, __reserved, 1, EPROTONOSUPPORT);
+	EXPECT_CASES();
+}
+
 TEST_F(image, hostile_inotify)
 {
 	uint32_t null = AS(file, &recs[self->devnull])->objref;
@@ -1464,7 +1481,8 @@ TEST_F(image, hostile_inode)
 	FIELD(f, file, f_flags, O_RDONLY, EINVAL);
 	FIELD(f, file, f_flags, O_RDWR | O_PATH, EINVAL);
 	FIELD(exe, file, inode, AS(inode, n)->objref, EINVAL);
-	FIELD(exe, file, f_flags, O_TMPFILE | O_RDWR, EINVAL);
+	/* That of a regular file, which may have got a name since, is one. */
+	FIELD(&recs[self->devnull], file, f_flags, O_TMPFILE | O_RDWR, EINVAL);
 	FIELD(p, pages, objref, 9999, EINVAL);
 	FIELD(p, pages, objref, mm, EINVAL);
 	VAR(p, "run.start", 0, 8, 1, EINVAL);

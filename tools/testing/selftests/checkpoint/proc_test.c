@@ -224,6 +224,53 @@ static void check_nodes(void)
 	is_node(14, S_IFCHR, "/dev/null");
 }
 
+static const char *const namespaces[] = {
+	"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts",
+};
+
+#define NAMESPACES	(int)(sizeof(namespaces) / sizeof(*namespaces))
+
+static void open_namespace(int fd, int i)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", namespaces[i]);
+	open_as(fd, path, O_RDONLY | O_CLOEXEC);
+}
+
+static void set_namespaces(void)
+{
+	int i;
+
+	for (i = 0; i < NAMESPACES; i++)
+		open_namespace(10 + i, i);
+}
+
+static void check_namespaces(void)
+{
+	struct stat mine, now;
+	int i;
+
+	for (i = 0; i < NAMESPACES; i++) {
+		open_namespace(30, i);
+		MUST(!fstat(10 + i, &mine) && !fstat(30, &now));
+		MUST(mine.st_ino == now.st_ino && mine.st_dev == now.st_dev);
+		MUST(fcntl(10 + i, F_GETFD) == FD_CLOEXEC);
+		MUST(fcntl(10 + i, F_GETFL) == fcntl(30, F_GETFL));
+		close(30);
+	}
+	MUST(!setns(17, CLONE_NEWUTS) && setns(17, CLONE_NEWNET) < 0);
+}
+
+/* The init of a pid namespace that is made anew. */
+static void namespaces_of_container(void)
+{
+	set_namespaces();
+	ready();
+	wait_go();
+	check_namespaces();
+}
+
 /* ---- in the test ----------------------------------------------------------------- */
 
 static void proc_begin(struct __test_metadata *_metadata)
@@ -254,6 +301,7 @@ FIXTURE_VARIANT_ADD(proc, name)				\
 PROC(text);
 PROC(self);
 PROC(nodes);
+PROC(namespaces);
 
 TEST_F(proc, comes_back)
 {
@@ -288,6 +336,13 @@ TEST_F(tree, of_others)
 {
 	self->pid = start_tree(_metadata, of_others, 2, false);
 	kill_and_restart(_metadata, &self->pid, false);
+	tree_ends_well(_metadata, &self->pid);
+}
+
+TEST_F(tree, in_container)
+{
+	self->pid = start_tree(_metadata, namespaces_of_container, 1, true);
+	kill_and_restart(_metadata, &self->pid, true);
 	tree_ends_well(_metadata, &self->pid);
 }
 
