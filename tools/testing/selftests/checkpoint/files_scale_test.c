@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Files at the limits: the longest path, a mount in a mount, a hundred thousand
+ * descriptors.
+ */
+#include "tree_program.h"
+
+#include <limits.h>
+#include <sys/resource.h>
+
+#define SRC		DIRECTORY "/src"
+#define MOUNT		DIRECTORY "/mnt"
+#define FEW		10000
+#define MANY		100000
+
+/* ---- in the program ---------------------------------------------------------- */
+
+/* Its path has PATH_MAX - 1 bytes, the most that a call takes. */
+static void set_longest(void)
+{
+	char name[256], text[PATH_MAX + 1];
+	int left = PATH_MAX - 1 - strlen(DIRECTORY), n;
+
+	memset(name, 'd', sizeof(name));
+	MUST(!chdir(DIRECTORY));
+	for (; left > 250; left -= n + 1) {
+		n = left > 500 ? 249 : left - 250;
+		name[n] = 0;
+		MUST(!mkdir(name, 0755) && !chdir(name));
+		name[n] = 'd';
+	}
+	memset(name, 'f', left - 1);
+	name[left - 1] = 0;
+	move_fd(open(name, O_RDWR | O_CREAT, 0600), 10, 0);
+	MUST(write(10, "deep", 4) == 4);
+	MUST(!chdir("/"));
+	MUST(readlink("/proc/self/fd/10", text, sizeof(text)) == PATH_MAX - 1);
+}
+
+static void check_longest(void)
+{
+	char buf[4];
+
+	MUST(lseek(10, 0, SEEK_CUR) == 4 && pread(10, buf, 4, 0) == 4);
+	MUST(!memcmp(buf, "deep", 4));
+}
+
+/* Each is opened by its own mount, and is there again. */
+static void set_bound(void)
+{
+	MUST(!mkdir(SRC, 0755) && !mkdir(MOUNT, 0755) && fill(SRC "/a"));
+	MUST(!mount(SRC, MOUNT, NULL, MS_BIND, NULL));
+	open_as(10, SRC "/a", O_RDONLY);
+	open_as(11, MOUNT "/a", O_RDONLY);
+	MUST(!mount(NULL, MOUNT, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	open_as(12, MOUNT, O_RDONLY | O_DIRECTORY);
+}
+
+static bool fd_is(int fd, const char *name)
+{
+	char link[64], text[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, text, sizeof(text));
+	return n == (ssize_t)strlen(name) && !memcmp(text, name, n);
+}
+
+static void check_bound(void)
+{
+	MUST(fd_is(10, SRC "/a") && fd_is(11, MOUNT "/a") && fd_is(12, MOUNT));
+	MUST(openat(12, "new", O_CREAT | O_RDWR, 0600) < 0 && errno == EROFS);
+}
+
+static void open_many(int nr)
+{
+	struct rlimit limit = { MANY + 100, MANY + 100 };
+	int i;
+
+	MUST(!setrlimit(RLIMIT_NOFILE, &limit) && fill(DIRECTORY "/a"));
+	for (i = 10; i < nr; i++) {
+		/* Not all of them the same. */
+		if (i % 10)
+			MUST(dup2(i - 1, i) == i);
+		else
+			open_as(i, DIRECTORY "/a", O_RDONLY);
+	}
+}
+
+static void set_few(void)
+{
+	open_many(FEW);
+}
+
+static void set_many(void)
+{
+	open_many(MANY);
+}
+
+static void all_open(int nr)
+{
+	int i;
+
+	for (i = 10; i < nr; i++) {
+		MUST(fcntl(i, F_GETFL) >= 0);
+		/* Who has one with its neighbour still has. */
+		if (i % 10 == 5)
+			MUST(lseek(i, i, SEEK_SET) == i && lseek(i - 3, 0, SEEK_CUR) == i);
+	}
+	MUST(fcntl(nr, F_GETFD) < 0 || nr <= log_fd);
+}
+
+static void check_few(void)
+{
+	all_open(FEW);
+}
+
+static void check_many(void)
+{
+	all_open(MANY);
+}
+
+/* ---- in the test -------------------------------------------------------------- */
+
+static void scale_begin(struct __test_metadata *_metadata)
+{
+	begin_tree(_metadata);
+	ASSERT_TRUE(mount_files("tmpfs"));
+}
+
+static void scale_end(pid_t pid)
+{
+	end_tree(pid);
+	umount2(MOUNT, MNT_DETACH);
+	umount_files();
+}
+
+PROGRAM_FIXTURE(files, scale_begin, scale_end);
+
+FIXTURE_VARIANT(files)
+{
+	struct program program;
+};
+
+#define AT_THE_LIMIT(name)					\
+FIXTURE_VARIANT_ADD(files, name)				\
+{								\
+	.program = { set_##name, check_##name },		\
+}
+
+AT_THE_LIMIT(longest);
+AT_THE_LIMIT(bound);
+
+TEST_F(files, comes_back)
+{
+	program_comes_back(_metadata, &self->pid, &variant->program);
+}
+
+PROGRAM_FIXTURE(table, scale_begin, scale_end);
+
+/* How long it takes, in ms, there and back. */
+static long long there_and_back(struct __test_metadata *_metadata, pid_t *pid,
+				const struct program *p)
+{
+	long long start;
+
+	*pid = start_program(_metadata, p);
+	start = ckpt_now_ms();
+	kill_and_bring_back(_metadata, *pid);
+	start = ckpt_now_ms() - start;
+	ends_well(_metadata, pid);
+	unlink(GO);
+	return start;
+}
+
+/* Ten times as many take about ten times as long, not a hundred. */
+TEST_F(table, time_is_linear)
+{
+	static const struct program few = { set_few, check_few };
+	static const struct program many = { set_many, check_many };
+	long long ten, hundred;
+
+	ten = there_and_back(_metadata, &self->pid, &few);
+	ASSERT_EQ(0, ftruncate(log_fd, 0));
+	hundred = there_and_back(_metadata, &self->pid, &many);
+	TH_LOG("%d descriptors %lld ms, %d %lld ms", FEW, ten, MANY, hundred);
+	EXPECT_LT(hundred, 40 * (ten + 20));
+}
+
+TEST_HARNESS_MAIN
