@@ -909,6 +909,12 @@ int restore_inherited_check(struct ckpt_restart *rs, u32 objref,
 struct ckpt_inherit *ckpt_inherited_by(struct ckpt_restart *rs, u32 objref);
 void restore_inherited_unused(struct ckpt_restart *rs);
 
+/* ---- advice.c ------------------------------------------------------------ */
+
+void checkpoint_advice(struct file *file, struct ckpt_rec_file *rec);
+bool ckpt_advice_valid(const struct ckpt_rec_file *rec);
+void restore_advice(const struct ckpt_rec_file *rec, struct file *file);
+
 /* ---- inode.c ------------------------------------------------------------ */
 
 void ckpt_file_path(struct file *file, struct path *path);

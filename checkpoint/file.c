@@ -589,6 +589,7 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	rec->inode = inode;
 	if (kind->by_path || kind->kind == CKPT_FILE_EXTERNAL)
 		ret = ckpt_file_facts(&path, rec);
+	checkpoint_advice(file, rec);
 	if (!ret && kind->checkpoint)
 		ret = kind->checkpoint(ctx, file, objref);
 out:
@@ -779,6 +780,9 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_bad(rs, r, -EINVAL, "only the location of such a file can be opened");
 	if (rec->kind == CKPT_FILE_KERNFS && (rec->f_flags & (O_ACCMODE | O_PATH)) != O_RDONLY)
 		return ckpt_bad(rs, r, -EINVAL, "such a file is only read");
+	if (!ckpt_advice_valid(rec))
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown advice 0x%x, hint %u",
+				rec->advice, rec->write_hint);
 	if (rec->pos < 0)
 		return ckpt_bad(rs, r, -EINVAL, "file position %lld", rec->pos);
 	if (!kind)
@@ -874,6 +878,7 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (rec->flags & CKPT_FILE_F_CREATED)
 		file->f_mode |= FMODE_CREATED;
 	spin_unlock(&file->f_lock);
+	restore_advice(rec, file);
 	/* Some directories keep more than a number behind their position. */
 	if (rec->kind == CKPT_FILE_DIR && rec->pos && !(file->f_flags & O_PATH)) {
 		if (vfs_llseek(file, rec->pos, SEEK_SET) != rec->pos) {

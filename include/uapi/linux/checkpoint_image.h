@@ -532,6 +532,12 @@ enum ckpt_file_kind {
 #define CKPT_FILE_F_UNPAIRED	(1U << 2)	/* no writer of the FIFO has come yet */
 #define CKPT_FILE_F_ALL		0x7U
 
+/* ckpt_rec_file.advice, of posix_fadvise() for the whole file */
+#define CKPT_ADVICE_RANDOM	(1U << 0)
+#define CKPT_ADVICE_SEQUENTIAL	(1U << 1)
+#define CKPT_ADVICE_NOREUSE	(1U << 2)
+#define CKPT_ADVICE_ALL		0x7U
+
 /**
  * struct ckpt_rec_file - an open file, or a location (working directory...)
  * @h: header
@@ -561,6 +567,8 @@ enum ckpt_file_kind {
  * @pipe: objref of the PIPE record with CKPT_FILE_PIPE and CKPT_FILE_FIFO, else 0
  * @inode: objref of the INODE record with CKPT_FILE_INODE and
  *	CKPT_FILE_INODE_MADE, else 0
+ * @advice: CKPT_ADVICE_* of a regular file
+ * @write_hint: RWH_WRITE_LIFE_* of its inode, likewise
  */
 struct ckpt_rec_file {
 	struct ckpt_hdr h;
@@ -588,6 +596,8 @@ struct ckpt_rec_file {
 	__u8  fs_uuid[CKPT_UUID_LEN];
 	__u32 pipe;
 	__u32 inode;
+	__u32 advice;
+	__u32 write_hint;
 };
 
 /* Where an inode comes from that no path leads to. */

@@ -120,6 +120,39 @@ static void check_many(void)
 	all_open(MANY);
 }
 
+static void hint(int fd, __u64 set)
+{
+	MUST(!fcntl(fd, F_SET_RW_HINT, &set));
+}
+
+static __u64 hint_of(int fd)
+{
+	__u64 hint = ~0ULL;
+
+	MUST(!fcntl(fd, F_GET_RW_HINT, &hint));
+	return hint;
+}
+
+/* The second has an inode of its own afterwards. */
+static void set_hints(void)
+{
+	MUST(fill(DIRECTORY "/a") && fill(DIRECTORY "/b"));
+	open_as(10, DIRECTORY "/a", O_RDWR);
+	open_as(11, DIRECTORY "/b", O_RDWR);
+	MUST(!unlink(DIRECTORY "/b"));
+	hint(10, RWH_WRITE_LIFE_LONG);
+	hint(11, RWH_WRITE_LIFE_SHORT);
+	MUST(!posix_fadvise(10, 0, 0, POSIX_FADV_RANDOM));
+	MUST(!posix_fadvise(11, 0, 0, POSIX_FADV_SEQUENTIAL));
+	MUST(!posix_fadvise(11, 0, 0, POSIX_FADV_NOREUSE));
+}
+
+static void check_hints(void)
+{
+	MUST(hint_of(10) == RWH_WRITE_LIFE_LONG);
+	MUST(hint_of(11) == RWH_WRITE_LIFE_SHORT);
+}
+
 /* ---- in the test -------------------------------------------------------------- */
 
 static void scale_begin(struct __test_metadata *_metadata)
@@ -133,6 +166,12 @@ static void scale_end(pid_t pid)
 	end_tree(pid);
 	umount2(MOUNT, MNT_DETACH);
 	umount_files();
+}
+
+static void end_disk(pid_t pid)
+{
+	end_tree(pid);
+	umount_disk();
 }
 
 PROGRAM_FIXTURE(files, scale_begin, scale_end);
@@ -154,6 +193,48 @@ AT_THE_LIMIT(bound);
 TEST_F(files, comes_back)
 {
 	program_comes_back(_metadata, &self->pid, &variant->program);
+}
+
+PROGRAM_FIXTURE(advice, begin_tree, end_disk);
+
+/* What the image has of regular files, that is not nothing. */
+static void find_advice(__u32 *advice, int max)
+{
+	static char image[1 << 20];
+	int fd = open(CKPT_IMG, O_RDONLY | O_CLOEXEC), nr = 0;
+	ssize_t n = read(fd, image, sizeof(image));
+	struct ckpt_hdr *h;
+	size_t at;
+
+	close(fd);
+	memset(advice, 0, max * sizeof(*advice));
+	for (at = 0; n > 0 && at + sizeof(*h) <= n; at += h->len) {
+		h = (void *)(image + at);
+		if (h->type == CKPT_REC_META_END)
+			break;
+		if (h->type == CKPT_REC_FILE && nr < max &&
+		    ((struct ckpt_rec_file *)h)->advice)
+			advice[nr++] = ((struct ckpt_rec_file *)h)->advice;
+	}
+}
+
+/* No call tells of it: a second image does. */
+TEST_F(advice, comes_back)
+{
+	static const struct program p = { set_hints, check_hints };
+	__u32 was[3], is[3];
+
+	ASSERT_TRUE(mount_disk());
+	self->pid = start_program(_metadata, &p);
+	kill_and_bring_back(_metadata, self->pid);
+	find_advice(was, 3);
+	EXPECT_EQ(CKPT_ADVICE_RANDOM, was[0]);
+	EXPECT_EQ(CKPT_ADVICE_SEQUENTIAL | CKPT_ADVICE_NOREUSE, was[1]);
+	EXPECT_EQ(0, was[2]);
+	kill_and_bring_back(_metadata, self->pid);
+	find_advice(is, 3);
+	EXPECT_EQ(0, memcmp(was, is, sizeof(is)));
+	ends_well(_metadata, &self->pid);
 }
 
 PROGRAM_FIXTURE(table, scale_begin, scale_end);

@@ -1481,6 +1481,8 @@ TEST_F(image, hostile_inode)
 	FIELD(f, file, f_flags, O_RDONLY, EINVAL);
 	FIELD(f, file, f_flags, O_RDWR | O_PATH, EINVAL);
 	FIELD(exe, file, inode, AS(inode, n)->objref, EINVAL);
+	FIELD(exe, file, advice, CKPT_ADVICE_ALL + 1, EOPNOTSUPP);
+	FIELD(exe, file, write_hint, 6, EOPNOTSUPP);
 	/* That of a regular file, which may have got a name since, is one. */
 	FIELD(&recs[self->devnull], file, f_flags, O_TMPFILE | O_RDWR, EINVAL);
 	FIELD(p, pages, objref, 9999, EINVAL);
