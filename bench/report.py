@@ -89,6 +89,60 @@ def table(rows):
         yield "| " + " | ".join(cells) + " |"
 
 
+def over(value, base):
+    return f"{value / base:.2f}" if value and base else "-"
+
+
+def bulk(rows):
+    """Memory that is written and read, beside the same by write() and read()."""
+    yield ("| workload | N | save | in kernel | write + crc32c | ratio | ratio "
+           "| restore | in kernel | read + crc32c | ratio | ratio |")
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+    for (kind, n), row in rows.items():
+        crc = median(row, "bound", "crc32c")
+        cells = [kind, str(n)]
+        if crc is None or "ours" not in row or refused(row, "ours"):
+            continue
+        for figures, bound in ((("save", "frozen"), "write"),
+                               (("restore", "restore in kernel"), "read")):
+            values = [median(row, "ours", f) for f in figures]
+            base = median(row, "bound", bound) + crc
+            cells += [ms(v) for v in values]
+            cells += [ms(base)] + [over(v, base) for v in values]
+        yield "| " + " | ".join(cells) + " |"
+
+
+def bulk_without(rows):
+    yield ("| workload | N | save less crc32c | criu | ratio "
+           "| restore less crc32c | criu | ratio |")
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    for (kind, n), row in rows.items():
+        crc = median(row, "bound", "crc32c")
+        cells = [kind, str(n)]
+        if crc is None or any(who not in row or refused(row, who)
+                              for who in ("ours", "criu")):
+            continue
+        for figure in ("save", "restore"):
+            ours, criu = (median(row, who, figure) for who in ("ours", "criu"))
+            cells += [ms(ours - crc), ms(criu), over(criu, ours - crc)]
+        yield "| " + " | ".join(cells) + " |"
+
+
+def watched(rows):
+    yield ("| workload | N | longest gap | gap without a save "
+           "| peak memory of save, KiB | of restore, KiB |")
+    yield "|---|--:|--:|--:|--:|--:|"
+    for (kind, n), row in rows.items():
+        if "watch" not in row:
+            continue
+        peaks = [median(row, "watch", f"{f} peak bytes")
+                 for f in ("save", "restore")]
+        yield (f"| {kind} | {n} | {cell(row, 'watch', 'gap')} "
+               f"| {cell(row, 'watch', 'gap alone')} | "
+               + " | ".join("-" if p is None else f"{p / 1024:.0f}"
+                            for p in peaks) + " |")
+
+
 def series(rows):
     kinds = {}
     for kind, n in rows:
@@ -137,8 +191,11 @@ def report(directory):
     text += ["", "Times in ms, medians; a ratio is criu's time by ours. The "
              "bounds are what other system calls take for the same.", ""]
     text += list(table(rows))
-    text += ["", "## Cost of one more", ""]
-    text += list(fits(rows))
+    for title, lines in (("Bulk memory", bulk), ("Without checksums", bulk_without),
+                         ("Standing still, memory used", watched),
+                         ("Cost of one more", fits)):
+        text += ["", f"## {title}", ""]
+        text += list(lines(rows))
     if notes:
         text += ["", "## Why a row says refused", "", "```", *notes, "```"]
     with open(os.path.join(directory, "report.md"), "w", encoding="utf-8") as f:

@@ -6,7 +6,7 @@
  *	KIND <tab> N <tab> WHO <tab> FIGURE <tab> VALUE
  *
  * with times in microseconds. A WHO that cannot do it prints the figure
- * "refused". WHO is ours, criu or bound.
+ * "refused". WHO is ours, criu, bound or watch.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -31,6 +32,7 @@ struct job {
 	const char *kind;
 	const char *n;
 	const char *who;
+	bool observed;
 	pid_t pid;
 	unsigned int tasks;
 };
@@ -108,32 +110,38 @@ static unsigned int count_tasks(pid_t pid)
 	return nr;
 }
 
-static unsigned long cpu_time(pid_t pid)
+static unsigned long cpu_time(pid_t pid, char *state)
 {
 	unsigned long user = 0, system = 0;
 	char path[32];
 	FILE *f;
 
+	*state = 'S';
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	f = fopen(path, "r");
 	if (f) {
-		fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-		       &user, &system);
+		fscanf(f, "%*d (%*[^)]) %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+		       state, &user, &system);
 		fclose(f);
 	}
 	return user + system;
 }
 
-/* All are asleep, and a program that cannot say that it is ready is so. */
+/*
+ * All are asleep, and a program that cannot say that it is ready is so. One that
+ * waits for the disk is not: that may take no time by the clock of the guest.
+ */
 static void wait_for_rest(pid_t pid)
 {
-	unsigned long before, now = cpu_time(pid);
+	unsigned long before, now;
+	char state;
 
+	now = cpu_time(pid, &state);
 	do {
 		before = now;
 		usleep(50000);
-		now = cpu_time(pid);
-	} while (now != before);
+		now = cpu_time(pid, &state);
+	} while (now != before || state != 'S');
 }
 
 static void start_work(struct job *j)
@@ -153,14 +161,18 @@ static void start_work(struct job *j)
 		dup2(null, 2);
 		closefrom(4);
 		setsid();
-		execl("/bench/work", "work", j->kind, j->n, NULL);
+		if (j->observed)
+			execl("/bench/work", "work", "-o", j->kind, j->n, NULL);
+		else
+			execl("/bench/work", "work", j->kind, j->n, NULL);
 		_exit(127);
 	}
 	close(ready[1]);
 	while (read(ready[0], &byte, 1) > 0)
 		;
 	close(ready[0]);
-	wait_for_rest(j->pid);
+	if (!j->observed)
+		wait_for_rest(j->pid);
 	j->tasks = count_tasks(j->pid);
 }
 
@@ -373,6 +385,142 @@ static void save_and_restore(struct job *j)
 	clear_images();
 }
 
+/* ---- memory, standing still ------------------------------------------------------ */
+
+/*
+ * A memory cgroup is there only while it is needed, so that it is in nobody's
+ * figures.
+ */
+#define CGROUP		"/run/cgroup"
+#define GROUP		CGROUP "/command"
+
+static bool put_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool good = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+static double get_number(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	double value = -1;
+
+	if (f) {
+		if (fscanf(f, "%lf", &value) != 1)
+			value = -1;
+		fclose(f);
+	}
+	return value;
+}
+
+static void make_group(void)
+{
+	mkdir(CGROUP, 0700);
+	if (mount("cgroup2", CGROUP, "cgroup2", 0, NULL) ||
+	    !put_text(CGROUP "/cgroup.subtree_control", "+memory") ||
+	    mkdir(GROUP, 0700))
+		DIE("memory cgroup");
+}
+
+static void drop_group(void)
+{
+	/* Until the last of its dead is gone. */
+	while (rmdir(GROUP) && errno == EBUSY)
+		usleep(1000);
+	put_text(CGROUP "/cgroup.subtree_control", "-memory");
+	umount2(CGROUP, MNT_DETACH);
+}
+
+/* As command(), in the group. Output goes to a pipe that somebody else empties. */
+static int grouped(char *const argv[], double *peak, double *left)
+{
+	char buf[65536];
+	int out[2], status;
+	pid_t pid, reader;
+
+	make_group();
+	if (pipe2(out, O_CLOEXEC))
+		DIE("pipe");
+	reader = fork();
+	if (!reader) {
+		close(out[1]);
+		while (read(out[0], buf, sizeof(buf)) > 0)
+			;
+		_exit(0);
+	}
+	pid = fork();
+	if (!pid) {
+		int fd = open(OUTPUT, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+		put_text(GROUP "/cgroup.procs", "0");
+		dup2(out[1], STDOUT_FILENO);
+		dup2(fd, STDERR_FILENO);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	close(out[0]);
+	close(out[1]);
+	if (reader < 0 || pid < 0 || waitpid(pid, &status, 0) != pid)
+		DIE("%s", argv[0]);
+	waitpid(reader, NULL, 0);
+	*peak = get_number(GROUP "/memory.peak");
+	*left = get_number(GROUP "/memory.current");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/*
+ * How long a program stands still that is saved and goes on, as a thread of it
+ * sees that; and the most memory that is charged to the commands, beside what is
+ * there when they are done.
+ */
+static void watch(struct job *j)
+{
+	char pid[16];
+	char *save[] = { "checkpoint", "-o", IMAGE, pid, NULL };
+	char *pipe_it[] = { "checkpoint", pid, NULL };
+	char *kill_it[] = { "checkpoint", "--kill", "-o", IMAGE, pid, NULL };
+	char *restore[] = { "restart", "--detach", "-i", IMAGE, NULL };
+	double us, peak, left;
+
+	clear_images();
+	j->observed = true;
+	start_work(j);
+	snprintf(pid, sizeof(pid), "%d", j->pid);
+	usleep(20000);
+	kill(j->pid, SIGUSR1);
+	usleep(20000);
+	say(j, "gap alone", get_number(GAP));
+	kill(j->pid, SIGUSR1);
+	usleep(1000);
+	if (command(save, &us, &us)) {
+		show_output(j, OUTPUT);
+		say(j, "refused", 1);
+		end_work(j);
+		return;
+	}
+	usleep(20000);
+	say(j, "gap", get_number(GAP));
+	if (!grouped(pipe_it, &peak, &left))
+		say(j, "save peak bytes", peak);
+	else
+		show_output(j, OUTPUT);
+	drop_group();
+	unlink(IMAGE);
+	command(kill_it, &us, &us);
+	end_work(j);
+	if (!grouped(restore, &peak, &left))
+		say(j, "restore peak bytes", peak - left);
+	else
+		show_output(j, OUTPUT);
+	end_work(j);
+	drop_group();
+	clear_images();
+}
+
 static void bounds(struct job *j)
 {
 	pid_t pid = fork();
@@ -390,14 +538,14 @@ static void bounds(struct job *j)
 
 int main(void)
 {
-	char line[256], kind[32], n[16], who[3][16];
+	char line[256], kind[32], n[16], who[4][16];
 	int fields, rep, reps, i;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while (fgets(line, sizeof(line), stdin)) {
-		fields = sscanf(line, "%31s %15s %d %15s %15s %15s", kind, n,
-				&reps, who[0], who[1], who[2]);
+		fields = sscanf(line, "%31s %15s %d %15s %15s %15s %15s", kind,
+				n, &reps, who[0], who[1], who[2], who[3]);
 		if (line[0] == '#' || fields < 4)
 			continue;
 		for (rep = 0; rep < reps; rep++) {
@@ -406,6 +554,8 @@ int main(void)
 
 				if (!strcmp(j.who, "bound"))
 					bounds(&j);
+				else if (!strcmp(j.who, "watch"))
+					watch(&j);
 				else
 					save_and_restore(&j);
 			}

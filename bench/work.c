@@ -3,6 +3,7 @@
  * The programs that are saved and brought back:
  *
  *	work KIND N		make N of KIND, say so on descriptor 3, wait
+ *	work -o KIND N		the same, and look out for standing still
  *	work -b KIND N		instead, what the same costs by other calls
  */
 #define _GNU_SOURCE
@@ -30,6 +31,9 @@
 #define SMALL		(16UL << 10)
 #define LARGE		(256UL << 10)
 #define COMMON		(64 * MIB)
+/* The pieces in which write() and read() are fastest. */
+#define WRITE_PIECE	(64UL << 10)
+#define READ_PIECE	MIB
 
 static const char *what;
 static unsigned long count;
@@ -332,8 +336,8 @@ static void time_write(void)
 	size_t at;
 	char *p;
 
-	for (at = 0; at < memory_len; at += MIB)
-		if (write(fd, memory + at, MIB) != MIB)
+	for (at = 0; at < memory_len; at += WRITE_PIECE)
+		if (write(fd, memory + at, WRITE_PIECE) != WRITE_PIECE)
 			DIE("write");
 	bound("write", now_us() - start);
 	lseek(fd, 0, SEEK_SET);
@@ -341,8 +345,8 @@ static void time_write(void)
 	p = mmap(NULL, memory_len, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	madvise(p, memory_len, strcmp(what, "anon-thp") ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
-	for (at = 0; at < memory_len; at += MIB)
-		if (read(fd, p + at, MIB) != MIB)
+	for (at = 0; at < memory_len; at += READ_PIECE)
+		if (read(fd, p + at, READ_PIECE) != READ_PIECE)
 			DIE("read");
 	bound("read", now_us() - start);
 	close(fd);
@@ -391,6 +395,50 @@ static void time_set(void)
 	bound("create", now_us() - start);
 }
 
+/* ---- standing still --------------------------------------------------------- */
+
+static volatile double gap;
+
+static void new_gap(int sig)
+{
+	gap = 0;
+}
+
+/*
+ * A thread that never rests: the longest time in which it made no progress, since
+ * the last SIGUSR1, is always in the file GAP.
+ */
+static void *observe(void *arg)
+{
+	int fd = open(GAP, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	double last = now_us(), now;
+	char text[32];
+	int len;
+
+	for (;;) {
+		now = now_us();
+		if (now - last > gap) {
+			gap = now - last;
+			len = snprintf(text, sizeof(text), "%-20.0f\n", gap);
+			if (pwrite(fd, text, len, 0) != len)
+				DIE("%s", GAP);
+			now = now_us();
+		}
+		last = now;
+	}
+	return arg;
+}
+
+static void start_observer(void)
+{
+	pthread_t t;
+
+	signal(SIGUSR1, new_gap);
+	errno = pthread_create(&t, NULL, observe, NULL);
+	if (errno)
+		DIE("observer");
+}
+
 /* ---- */
 
 static const struct kind {
@@ -425,11 +473,12 @@ static bool starts_itself(const struct kind *k)
 int main(int argc, char **argv)
 {
 	bool bounds = argc > 1 && !strcmp(argv[1], "-b");
+	bool observed = argc > 1 && !strcmp(argv[1], "-o");
 	size_t i;
 
-	argv += bounds;
-	if (argc - bounds != 3) {
-		fprintf(stderr, "usage: work [-b] KIND N\n");
+	argv += bounds || observed;
+	if (argc - (bounds || observed) != 3) {
+		fprintf(stderr, "usage: work [-b|-o] KIND N\n");
 		return 1;
 	}
 	what = argv[1];
@@ -441,6 +490,8 @@ int main(int argc, char **argv)
 			continue;
 		if (!bounds) {
 			k->set();
+			if (observed)
+				start_observer();
 			close(READY_FD);
 			wait_for_ever();
 		}

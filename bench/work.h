@@ -10,6 +10,9 @@
 /* Where images go: a tmpfs or a disk. */
 #define IMAGES	"/tmp/images"
 
+/* What an observed program says. */
+#define GAP	"/tmp/gap"
+
 /* Ends the program. */
 #define DIE(...)						\
 do {								\
