@@ -156,17 +156,19 @@ static void restarter_joins(void)
 		_exit(201);
 }
 
+#define BULK_MIB	128L
+
 /* The group is the saver's, then the restarter's. */
 TEST_F(load, takes_little)
 {
 	struct saver s;
 	long peak;
 
-	nr = 256 * MIB_PAGES;
+	nr = BULK_MIB * MIB_PAGES;
 	self->pid = start_program(_metadata, &bulk);
 	ASSERT_TRUE(start_saver(&s, self->pid, CHECKPOINT_KILL, join_group));
-	EXPECT_LT(256 * MIB, take_image(s.in, CKPT_IMG, UINT64_MAX));
-	EXPECT_LT(256 * MIB_PAGES, s.stats->pages_written);
+	EXPECT_LT(BULK_MIB * MIB, take_image(s.in, CKPT_IMG, UINT64_MAX));
+	EXPECT_LT(BULK_MIB * MIB_PAGES, s.stats->pages_written);
 	peak = group_value("memory.peak", NULL);
 	EXPECT_LT(0, peak);
 	EXPECT_GT(s.stats->meta_bytes + EXTRA, peak);
@@ -178,9 +180,9 @@ TEST_F(load, takes_little)
 	ASSERT_EQ(0, mkdir(GROUP, 0700));
 	bring_back_after(_metadata, self->pid, restarter_joins);
 	peak = group_value("memory.peak", NULL);
-	EXPECT_LE(256 * MIB, peak);
-	EXPECT_GT(256 * MIB + 256 * MIB / 512 + EXTRA, peak);
-	TH_LOG("restarting takes %ld KiB", (peak >> 10) - (256 << 10));
+	EXPECT_LE(BULK_MIB * MIB, peak);
+	EXPECT_GT(BULK_MIB * MIB + BULK_MIB * MIB / 512 + EXTRA, peak);
+	TH_LOG("restarting takes %ld KiB", (peak >> 10) - (BULK_MIB << 10));
 	ends_well(_metadata, &self->pid);
 }
 
