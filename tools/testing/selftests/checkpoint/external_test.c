@@ -509,8 +509,7 @@ TEST_F(more, by_descriptor)
 	declare("fd:400");
 	self->pid = start_program(_metadata, &p);
 	ckpt_save_and_kill(_metadata, self->pid);
-	EXPECT_STREQ("warning: the processes have no open file fd:400, "
-		     "which you have declared external\n",
+	EXPECT_STREQ("warning: the processes have no open file fd:400, which you have declared external\n",
 		     ckpt_log_text);
 	in[0].fd = make_file(&theirs);
 	in[1].fd = in[0].fd;

@@ -212,7 +212,7 @@ static inline bool mount_loop(void)
 	close(disk);
 	mkdir(DIRECTORY, 0755);
 	return ok && !system("busybox mke2fs -F -b 4096 " DISK " >/dev/null 2>&1") &&
-	       !system("busybox mount -o loop,user_xattr -t ext2 " DISK " " DIRECTORY);
+	       !system("busybox mount -o loop,user_xattr -t ext4 " DISK " " DIRECTORY);
 }
 
 static inline void umount_files(void)

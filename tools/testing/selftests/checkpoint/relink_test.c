@@ -332,7 +332,8 @@ TEST_F(links, on_another_file_system)
 	EXPECT_TRUE(log_has("note: " OTHER)) {
 		TH_LOG("%s", ckpt_log_text);
 	}
-	EXPECT_TRUE(log_has(" lies in another file system or mount than the directory for it; its contents are in the image"));
+	EXPECT_TRUE(log_has(" lies in another file system or mount than "));
+	EXPECT_TRUE(log_has("; its contents are in the image"));
 	EXPECT_EQ(0, count_links());
 	EXPECT_TRUE(image_has_pages_of_inode());
 	bring_back(_metadata, self->pid);
@@ -378,7 +379,7 @@ TEST_F(links, changed_or_gone)
 	ASSERT_EQ(1, pwrite(fd, "x", 1, 100));
 	close(fd);
 	EXPECT_EQ(-ESTALE, ckpt_restart(CKPT_IMG, self->pid));
-	EXPECT_TRUE(log_has(", which has the contents of a deleted file, was changed since it was saved (size now ")) {
+	EXPECT_TRUE(log_has(" was changed since it was saved (size now ")) {
 		TH_LOG("%s", ckpt_log_text);
 	}
 	ASSERT_EQ(0, unlink(path[0]));
