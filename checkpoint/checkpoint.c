@@ -126,7 +126,8 @@ static void ckpt_check_relink(struct ckpt_ctx *ctx)
 	if (ctx->relink_dir)
 		why = ckpt_path_problem(ctx, &ctx->relink_dir->f_path, &ctx->root);
 	if (why)
-		ckpt_refuse(ctx, ctx->root_task, "has deleted files, and %s %s",
+		ckpt_refuse(ctx, ctx->root_task,
+			    "has deleted files, and the directory %s for them %s",
 			    ckpt_log_path(&ctx->log, &ctx->relink_dir->f_path), why);
 }
 

@@ -19,6 +19,8 @@
 #include "caps.h"
 #include <dirent.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 
 #define A		DIRECTORY "/a"
 #define LINKS		DIRECTORY "/links"
@@ -47,6 +49,16 @@ static void set_deleted(void)
 	MUST(!unlink(A));
 }
 
+/* A disk's file system may fill small holes with zeros. */
+static bool hole_is_there(void)
+{
+	off_t data = lseek(11, PAGE, SEEK_DATA);
+	struct statfs fs;
+
+	MUST(!fstatfs(11, &fs));
+	return data == 5 * PAGE || (data == PAGE && fs.f_type != TMPFS_MAGIC);
+}
+
 static void contents_are_there(void)
 {
 	char buf[sizeof(TEXT)];
@@ -54,7 +66,7 @@ static void contents_are_there(void)
 
 	MUST(pread(11, buf, sizeof(buf), LAST) == sizeof(buf));
 	MUST(!memcmp(buf, TEXT, sizeof(TEXT)) && !memcmp(mem, TEXT, sizeof(TEXT)));
-	MUST(lseek(11, PAGE, SEEK_DATA) == 5 * PAGE);
+	MUST(hole_is_there());
 	MUST(!fstat(10, &st) && !st.st_nlink && (st.st_mode & 07777) == 0640);
 	MUST(st.st_size == LAST + sizeof(TEXT));
 	mem[0] = 'W';
