@@ -231,6 +231,9 @@ static inline bool mount_disk(void)
 
 	mkdir(DIRECTORY, 0755);
 	if (!stat("/data", &data) && !stat("/", &root) && data.st_dev != root.st_dev) {
+		/* Another test may have left something there. */
+		if (system("busybox rm -rf " DISK_DIRECTORY))
+			return false;
 		mkdir(DISK_DIRECTORY, 0755);
 		return !mount(DISK_DIRECTORY, DIRECTORY, NULL, MS_BIND, NULL);
 	}
