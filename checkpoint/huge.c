@@ -13,9 +13,9 @@
 #include <linux/khugepaged.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/pgalloc.h>
 #include <linux/rmap.h>
 #include <linux/swap.h>
-#include <asm/pgalloc.h>
 
 #include "../mm/internal.h"
 #include "checkpoint.h"

@@ -497,6 +497,9 @@ TEST_F(more, both_ends)
 	}
 }
 
+static const char unused_400[] =
+	"warning: the processes have no open file fd:400, which you have declared external\n";
+
 /* By its descriptor, as if it were a file of the image. */
 TEST_F(more, by_descriptor)
 {
@@ -509,8 +512,7 @@ TEST_F(more, by_descriptor)
 	declare("fd:400");
 	self->pid = start_program(_metadata, &p);
 	ckpt_save_and_kill(_metadata, self->pid);
-	EXPECT_STREQ("warning: the processes have no open file fd:400, which you have declared external\n",
-		     ckpt_log_text);
+	EXPECT_STREQ(unused_400, ckpt_log_text);
 	in[0].fd = make_file(&theirs);
 	in[1].fd = in[0].fd;
 	EXPECT_EQ(-ESTALE, restart_with(self->pid, 0, in, 2));
@@ -867,7 +869,7 @@ TEST_F(more, hostile)
 
 #define TRY(err, rec, field, value)						\
 do {										\
-	(rec)->field = value;							\
+	field = value;								\
 	EXPECT_EQ(-(err), try_image(self->pid, &(rec)->h, key, fd)) {		\
 		TH_LOG(#field " = " #value ": %s", ckpt_log_text);		\
 	}									\
@@ -878,42 +880,42 @@ do {										\
 } while (0)
 
 	was = *ext;
-	TRY(EINVAL, ext, key_len, 0);
-	TRY(EINVAL, ext, key_len, 1);
-	TRY(EINVAL, ext, key_len, was.key_len - 1);
-	TRY(EINVAL, ext, key_len, was.key_len + 1);
-	TRY(EINVAL, ext, key_len, 4097);
-	TRY(EINVAL, ext, key_len, 0xffffffff);
+	TRY(EINVAL, ext, ext->key_len, 0);
+	TRY(EINVAL, ext, ext->key_len, 1);
+	TRY(EINVAL, ext, ext->key_len, was.key_len - 1);
+	TRY(EINVAL, ext, ext->key_len, was.key_len + 1);
+	TRY(EINVAL, ext, ext->key_len, 4097);
+	TRY(EINVAL, ext, ext->key_len, 0xffffffff);
 	ext->key_len = was.key_len;
-	TRY(EINVAL, ext, file, 0);
-	TRY(EINVAL, ext, file, 0xffffffff);
+	TRY(EINVAL, ext, ext->file, 0);
+	TRY(EINVAL, ext, ext->file, 0xffffffff);
 	/* An object of another type. */
-	TRY(EINVAL, ext, file, file->cred);
+	TRY(EINVAL, ext, ext->file, file->cred);
 	ext->file = was.file;
 	/* These are of sockets only. */
-	TRY(-self->pid, ext, family, 7);
+	TRY(-self->pid, ext, ext->family, 7);
 	ext->family = was.family;
 	file_was = *file;
-	TRY(EINVAL, file, kind, CKPT_FILE_EVENTFD);
-	TRY(EINVAL, file, kind, CKPT_FILE_REG);
-	TRY(EINVAL, file, kind, CKPT_FILE_UNIX);
-	TRY(EOPNOTSUPP, file, kind, 29);
+	TRY(EINVAL, file, file->kind, CKPT_FILE_EVENTFD);
+	TRY(EINVAL, file, file->kind, CKPT_FILE_REG);
+	TRY(EINVAL, file, file->kind, CKPT_FILE_UNIX);
+	TRY(EOPNOTSUPP, file, file->kind, 29);
 	file->kind = file_was.kind;
-	TRY(EINVAL, file, inode, 1);
+	TRY(EINVAL, file, file->inode, 1);
 	file->inode = file_was.inode;
-	TRY(EINVAL, file, pos, -1);
+	TRY(EINVAL, file, file->pos, -1);
 	file->pos = file_was.pos;
-	TRY(ESTALE, file, mode, S_IFSOCK | 0600);
-	TRY(ESTALE, file, mode, 0);
-	TRY(ESTALE, file, mode, 0xffffffff);
+	TRY(ESTALE, file, file->mode, S_IFSOCK | 0600);
+	TRY(ESTALE, file, file->mode, 0);
+	TRY(ESTALE, file, file->mode, 0xffffffff);
 	file->mode = file_was.mode;
-	TRY(EBADF, file, f_flags, O_RDWR);
-	TRY(EBADF, file, f_flags, O_WRONLY);
+	TRY(EBADF, file, file->f_flags, O_RDWR);
+	TRY(EBADF, file, file->f_flags, O_WRONLY);
 	/* It could not be used at all. */
-	TRY(-self->pid, file, f_flags, O_ACCMODE);
-	TRY(EINVAL, file, f_flags, 0x80000000);
+	TRY(-self->pid, file, file->f_flags, O_ACCMODE);
+	TRY(EINVAL, file, file->f_flags, 0x80000000);
 	file->f_flags = file_was.f_flags;
-	TRY(-self->pid, file, f_flags, file_was.f_flags);
+	TRY(-self->pid, file, file->f_flags, file_was.f_flags);
 	ckpt_kill(self->pid);
 	self->pid = 0;
 	close(fd);
