@@ -242,9 +242,7 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 		ret = checkpoint_tree(ctx);
 	for (i = 0; i < ctx->nr_tasks && !ret; i++) {
 		ret = checkpoint_task(ctx, &ctx->tasks[i]);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	if (!ret)
 		ret = checkpoint_unix_queues(ctx);

@@ -98,6 +98,23 @@ void ckpt_freezer_thaw(struct ckpt_freezer *fz);
 bool ckpt_task_frozen(struct task_struct *t);
 int ckpt_task_wait_off_cpu(struct task_struct *t);
 
+/**
+ * ckpt_loop_step - end one turn of a loop that may be long
+ * @ret: what the turn has come to
+ *
+ * Lets others run, and lets a fatal signal end the loop.
+ *
+ * Context: may sleep.
+ * Return: @ret if that is an error, else 0 or -EINTR.
+ */
+static inline int ckpt_loop_step(int ret)
+{
+	cond_resched();
+	if (!ret && fatal_signal_pending(current))
+		ret = -EINTR;
+	return ret;
+}
+
 /* ---- objhash.c ----------------------------------------------------- */
 
 /*

@@ -712,9 +712,7 @@ static int restore_cow_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		/* It went to swap since it was restored. */
 		if (ret == -EAGAIN)
 			ret = ckpt_fault_in(other, s.src);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	return ret;
 }

@@ -324,9 +324,7 @@ static int restore_epoll_items(struct ckpt_restart *rs, const struct ckpt_rec *r
 				rec->busy_poll_budget, rec->prefer_busy_poll);
 	for (i = 0; i < rec->nr_items && !ret; i++) {
 		ret = restore_epitem(rs, r, file, &items[i]);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	return ret;
 }

@@ -390,9 +390,7 @@ static int restore_inotify_state(struct ckpt_restart *rs, const struct ckpt_rec 
 		ret = ckpt_bad(rs, r, -EINVAL, "next watch descriptor %u", rec->next_wd);
 	for (i = 0; i < rec->nr_watches && !ret; i++) {
 		ret = restore_watch(&in, file);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	for (i = 0; i < rec->nr_events && !ret; i++) {
 		ret = restore_watch_event(&in, file);

@@ -259,11 +259,9 @@ int checkpoint_locks(struct ckpt_ctx *ctx)
 			ret = ckpt_add_locks(&list, obj->ptr, NULL, 0);
 		if (!ret)
 			ret = ckpt_put_locks(&list, obj->objref);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
+		ret = ckpt_loop_step(ret);
 		if (ret)
 			break;
-		cond_resched();
 	}
 	kvfree(list.locks);
 	return ret;
@@ -561,9 +559,7 @@ static int restore_lock_record(struct ckpt_restart *rs, const struct ckpt_rec *r
 		if (!ret)
 			ret = of_table ? restore_table_lock(&lk, rec->owner) :
 					 restore_file_lock(&lk, rec->owner);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	return ret;
 }

@@ -150,11 +150,9 @@ int ckpt_each_file(struct ckpt_ctx *ctx,
 		if (obj->type != CKPT_OBJ_FILE || !obj->written || obj->external)
 			continue;
 		ret = fn(ctx, obj->ptr, obj->objref);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
+		ret = ckpt_loop_step(ret);
 		if (ret)
 			return ret;
-		cond_resched();
 	}
 	return 0;
 }

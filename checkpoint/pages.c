@@ -740,9 +740,7 @@ int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink)
 		if (!ret)
 			ckpt_tally_record(&rs->tally, r);
 		ckpt_used(rs);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	if (!ret)
 		ret = restore_huge_done(rs);
@@ -807,9 +805,7 @@ int restore_payload_end(struct ckpt_restart *rs)
 			ret = ckpt_bad(rs, r, -EINVAL, "does not belong behind the metadata");
 		}
 		ckpt_used(rs);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	rs->stats.pages_written = rs->tally.pages;
 	rs->stats.image_bytes = rs->in.offset;

@@ -315,11 +315,9 @@ int ckpt_late_each(struct ckpt_restart *rs, u32 type, ckpt_late_fn *fn)
 
 	xa_for_each(&rs->late, i, r) {
 		ret = r->type == type ? fn(rs, r) : 0;
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
+		ret = ckpt_loop_step(ret);
 		if (ret)
 			return ret;
-		cond_resched();
 	}
 	return 0;
 }

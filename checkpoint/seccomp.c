@@ -258,9 +258,7 @@ static int restore_filters(struct ckpt_member *m, u32 objref)
 			ret = PTR_ERR(filter);
 		else
 			m->seccomp = filter;
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	kvfree(chain);
 	return ret;

@@ -441,9 +441,7 @@ int restore_timers_prepare(struct ckpt_member *m)
 		return -ENOMEM;
 	for (i = 0; i < rec->nr && !ret; i++) {
 		ret = ckpt_timer_prepare(m, &timer[i]);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	return ret;
 }

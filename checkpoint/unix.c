@@ -360,11 +360,9 @@ int checkpoint_unix_queues(struct ckpt_ctx *ctx)
 		if (!ret)
 			ret = ckpt_unix_walk(sock_from_file(obj->ptr),
 					     checkpoint_unix_msg, &out);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
+		ret = ckpt_loop_step(ret);
 		if (ret)
 			return ret;
-		cond_resched();
 	}
 	return 0;
 }

@@ -664,9 +664,7 @@ int restore_vmas_late(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	for (i = 0; i < ckpt_rec_as(r, mm)->nr_vmas && !ret; i++) {
 		vma = ckpt_next_vma(rs, &index, &policy);
 		ret = restore_vma_late(rs, vma, policy);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	return ret;
 }
