@@ -699,8 +699,16 @@ static bool page_frames(pid_t pid, uint64_t *frame)
 	return best && n == MEM_PAGES * 8;
 }
 
+/* All that can leave the node @from goes to the node @to. */
+static bool migrate(pid_t pid, int from, int to)
+{
+	unsigned long old = 1UL << from, new = 1UL << to;
+
+	return syscall(__NR_migrate_pages, pid, 8 * sizeof(old), &old, &new) >= 0;
+}
+
 /* Pages that move in memory move for all who have them. */
-TEST_F(cow_saved, compacted)
+TEST_F(cow_saved, migrated)
 {
 	static uint64_t was[MEM_PAGES], is[MEM_PAGES];
 	int i, moved = 0;
@@ -709,12 +717,14 @@ TEST_F(cow_saved, compacted)
 	self->pid = start_tree(_metadata, middle, 3, false);
 	kill_and_restart(_metadata, &self->pid, false);
 	pss = tree_pss(self->pid);
+	ASSERT_TRUE(migrate(self->pid, 0, 1));
 	ASSERT_TRUE(page_frames(self->pid, was));
-	ASSERT_TRUE(ckpt_write_text("/proc/sys/vm/compact_memory", "1"));
+	ASSERT_TRUE(migrate(self->pid, 1, 0));
 	ASSERT_TRUE(page_frames(self->pid, is));
 	for (i = 0; i < MEM_PAGES; i++)
 		moved += was[i] != is[i];
-	EXPECT_LT(0, moved);
+	/* Of pages that are on their way elsewhere some stay. */
+	EXPECT_LT(MEM_PAGES * 3 / 4, moved);
 	expect_pss(_metadata, self->pid, pss);
 	tree_ends_well(_metadata, &self->pid);
 }
