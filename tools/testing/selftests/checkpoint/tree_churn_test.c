@@ -713,7 +713,8 @@ static bool all_stopped(pid_t group, int sig)
 
 	for (i = 0; i < 1000; i++) {
 		kill(-group, sig);
-		if (!one_moves(group))
+		/* The first look may miss a thread that was born meanwhile. */
+		if (!one_moves(group) && !one_moves(group))
 			return true;
 		ckpt_sleep_ms(2);
 	}
