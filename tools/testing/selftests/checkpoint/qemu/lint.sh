@@ -28,14 +28,15 @@ overlay()
 	grep -E "$1" "$B/overlay.list"
 }
 
-# run_checkpatch IGNORE OPTION... FILE...
+# run_checkpatch IGNORE OPTION FILE...
 run_checkpatch()
 {
-	local ignore=FILE_PATH_CHANGES,SPDX_LICENSE_TAG,$1
+	local ignore=FILE_PATH_CHANGES,SPDX_LICENSE_TAG,$1 option=$2
 
-	shift
-	(cd "$SRC" && perl scripts/checkpatch.pl --strict -q --show-types \
-		--ignore "$ignore" "$@") | grep -v '^total: '
+	shift 2
+	(cd "$SRC" && printf '%s\0' "$@" | xargs -0 -n 8 -P "$JOBS" \
+		perl scripts/checkpatch.pl --strict -q --show-types \
+		--ignore "$ignore" "$option") | grep -v '^total: '
 }
 
 checkpatch()
