@@ -90,11 +90,19 @@ struct ckpt_freezer {
 	wait_queue_head_t thaw;
 };
 
+/*
+ * Only SIGKILL wakes a frozen task. It is idle for the load average and may be
+ * frozen by the system's freezer (suspend) on top.
+ */
+#define CKPT_FROZEN_STATE	(TASK_KILLABLE | TASK_NOLOAD | TASK_FREEZABLE)
+
 struct ckpt_freezer *ckpt_freezer_alloc(void);
 void ckpt_freezer_put(struct ckpt_freezer *fz);
 int ckpt_freeze_task(struct ckpt_freezer *fz, struct task_struct *t);
 int ckpt_freezer_wait(struct ckpt_freezer *fz, unsigned long timeout);
 void ckpt_freezer_thaw(struct ckpt_freezer *fz);
+void ckpt_freezer_arrived(struct ckpt_freezer *fz);
+struct ckpt_freezer *ckpt_freeze_clear(struct task_struct *t);
 bool ckpt_task_frozen(struct task_struct *t);
 int ckpt_task_wait_off_cpu(struct task_struct *t);
 
@@ -339,6 +347,17 @@ int ckpt_in_skip_to_page(struct ckpt_in *in);
 int ckpt_in_pages(struct ckpt_in *in, struct page **pages, unsigned int nr);
 const char *ckpt_rec_name(u32 type);
 
+/* ---- vfork.c -------------------------------------------------------- */
+
+struct ckpt_task;
+
+bool ckpt_vfork_over(struct ckpt_freezer *fz, struct task_struct *t);
+void ckpt_relate_vfork(struct ckpt_ctx *ctx, struct ckpt_task *ct);
+void ckpt_check_vfork(struct ckpt_ctx *ctx, const struct ckpt_task *ct);
+int restore_vfork_check(struct ckpt_member *m);
+void restore_vfork_commit(struct ckpt_member *m);
+struct task_struct *restore_vfork_wait(struct ckpt_member *m);
+
 /* ---- saving ---------------------------------------------------------- */
 
 /**
@@ -347,6 +366,8 @@ const char *ckpt_rec_name(u32 type);
  * @parent: index of its parent, CKPT_TREE_NO_PARENT for the root and for threads
  * @leader: index of its thread group leader
  * @threads: of a leader: how many other threads are in the tree
+ * @vfork: 1 + index of the child of vfork() that it waits for, or 0
+ * @waited: a task of the tree waits for it, a child of vfork()
  * @zombie: it had exited and stays until its parent has waited for it
  * @stack: a reference to its stack, and so to its registers, is held
  */
@@ -355,6 +376,8 @@ struct ckpt_task {
 	u32 parent;
 	u32 leader;
 	u32 threads;
+	u32 vfork;
+	bool waited;
 	bool zombie;
 	bool stack;
 };
@@ -560,6 +583,10 @@ struct ckpt_times {
  * @policy: its MEMPOLICY record, or NULL
  * @old_policy: the restarter's memory policy, with @has_policy
  * @has_policy: the policy of the image is in force
+ * @vfork_child: the child of vfork() that it waits for, or NULL
+ * @vfork_pid: the pid of this child, as it sees it
+ * @vfork: how it is told that the child is done: on its stack, while it waits
+ * @waiter: who waits for it, a child of vfork(), or NULL
  * @block_copy: contents of @block, for after the records are gone
  * @turn: completed when it is to restore its part
  */
@@ -598,6 +625,10 @@ struct ckpt_member {
 	const struct ckpt_rec *policy;
 	struct mempolicy *old_policy;
 	bool has_policy;
+	struct ckpt_member *vfork_child;
+	pid_t vfork_pid;
+	struct completion *vfork;
+	struct ckpt_member *waiter;
 	struct ckpt_rec_restart_block block_copy;
 	struct completion turn;
 };

@@ -5,6 +5,7 @@
  * A task is asked to freeze by JOBCTL_TRAP_CKPT in its jobctl, with a reference
  * to the freezer in task->ckpt_freezer. It then comes to ckpt_freeze_trap() by
  * way of get_signal(), where it sleeps until the freezer thaws or SIGKILL comes.
+ * One that waits for a child of vfork() freezes there, see vfork.c.
  * Job control and the cgroup freezer know nothing of it.
  *
  * The bit and task->ckpt_freezer are protected by the siglock of the task. They
@@ -36,12 +37,6 @@
 
 #include "checkpoint.h"
 
-/*
- * Only SIGKILL wakes a frozen task. It is idle for the load average and may be
- * frozen by the system's freezer (suspend) on top.
- */
-#define CKPT_FROZEN_STATE	(TASK_KILLABLE | TASK_NOLOAD | TASK_FREEZABLE)
-
 /**
  * ckpt_freezer_alloc - make a freezer
  *
@@ -69,15 +64,24 @@ void ckpt_freezer_put(struct ckpt_freezer *fz)
 		kfree(fz);
 }
 
-/* The task needs no longer be waited for: it froze or it exits. */
-static void ckpt_freezer_arrived(struct ckpt_freezer *fz)
+/**
+ * ckpt_freezer_arrived - a task need no longer be waited for
+ * @fz: the freezer that has asked it: it froze or it exits
+ */
+void ckpt_freezer_arrived(struct ckpt_freezer *fz)
 {
 	if (atomic_dec_and_test(&fz->pending))
 		wake_up_all(&fz->wait);
 }
 
-/* Takes the request off @t. Context: siglock of @t held. */
-static struct ckpt_freezer *ckpt_freeze_clear(struct task_struct *t)
+/**
+ * ckpt_freeze_clear - take the request to freeze off a task
+ * @t: the task, asked to freeze
+ *
+ * Context: siglock of @t held.
+ * Return: the freezer, with the reference that the task had.
+ */
+struct ckpt_freezer *ckpt_freeze_clear(struct task_struct *t)
 {
 	struct ckpt_freezer *fz = t->ckpt_freezer;
 
@@ -233,6 +237,10 @@ int ckpt_freeze_task(struct ckpt_freezer *fz, struct task_struct *t)
 	if (!lock_task_sighand(t, &flags))
 		return -ESRCH;
 
+	/* One that waits for a child of vfork() need not have seen the thaw. */
+	if ((t->jobctl & JOBCTL_CKPT_FROZEN) && t->ckpt_vfork_child &&
+	    READ_ONCE(t->ckpt_freezer->thawed))
+		ckpt_freezer_put(ckpt_freeze_clear(t));
 	if (t->flags & PF_EXITING) {
 		ret = -ESRCH;
 	} else if (t->jobctl & JOBCTL_TRAP_CKPT) {
@@ -241,8 +249,12 @@ int ckpt_freeze_task(struct ckpt_freezer *fz, struct task_struct *t)
 								   -EBUSY;
 	} else {
 		refcount_inc(&fz->ref);
-		atomic_inc(&fz->pending);
 		t->ckpt_freezer = fz;
+		if (t->ckpt_vfork_child) {
+			t->jobctl |= JOBCTL_TRAP_CKPT | JOBCTL_CKPT_FROZEN;
+			goto out;
+		}
+		atomic_inc(&fz->pending);
 		WRITE_ONCE(t->jobctl, t->jobctl | JOBCTL_TRAP_CKPT);
 		smp_mb(); /* pairs with ckpt_exit() */
 		if (READ_ONCE(t->flags) & PF_EXITING) {
@@ -254,6 +266,7 @@ int ckpt_freeze_task(struct ckpt_freezer *fz, struct task_struct *t)
 			ckpt_freeze_kick(t);
 		}
 	}
+out:
 	unlock_task_sighand(t, &flags);
 	return ret;
 }
@@ -281,7 +294,7 @@ int ckpt_freezer_wait(struct ckpt_freezer *fz, unsigned long timeout)
  * ckpt_task_frozen - does the task stand still in the trap?
  * @t: the task
  *
- * Return: true if @t waits in the trap, or has been asked by nobody but is
+ * Return: true if @t waits in the trap or for a child of vfork(), or has been asked by nobody but is
  * current, which is the caller of checkpoint() itself.
  */
 bool ckpt_task_frozen(struct task_struct *t)

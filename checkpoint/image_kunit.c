@@ -286,7 +286,7 @@ static const struct type_param {
 	V1(MM, mm, 208, zero),
 	V1(VMA, vma, 64, none),
 	V1(MEMPOLICY, mempolicy, 160, zero),
-	V1(TASK, task, 248, zero),
+	V1(TASK, task, 248, none),
 	V1(SIGPENDING, sigpending, 32, none),
 	V1(RESTART_BLOCK, restart_block, 72, none),
 	V1(X86_CPU, x86_cpu, 264, zero),

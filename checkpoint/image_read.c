@@ -58,7 +58,7 @@
 	x(MM, mm, 208, zeros)					\
 	x(VMA, vma, 64, none)					\
 	x(MEMPOLICY, mempolicy, 160, zeros)			\
-	x(TASK, task, 248, zeros)				\
+	x(TASK, task, 248, none)				\
 	x(SIGPENDING, sigpending, 32, none)			\
 	x(TIMERS, timers, 24, none)				\
 	x(RESTART_BLOCK, restart_block, 72, none)		\

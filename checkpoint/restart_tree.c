@@ -212,7 +212,10 @@ static long ckpt_become_task(struct ckpt_member *m)
 	long ret;
 
 	ckpt_member_commit(m);
+	restore_vfork_commit(m);
 	ret = ckpt_member_finish(m);
+	if (m->vfork_child)
+		ret = m->vfork_pid;
 	ckpt_member_release(m);
 	ckpt_one_less(rs);
 	/* SIGKILL is all that ends this early, and then nothing is executed. */
@@ -245,6 +248,8 @@ static void ckpt_give_up(struct ckpt_member *m, int err)
  */
 long ckpt_restart_member(struct ckpt_restart *rs, u32 index)
 {
+	DECLARE_COMPLETION_ONSTACK(vfork);
+	struct task_struct *child;
 	struct ckpt_member *m;
 	long ret;
 
@@ -254,6 +259,7 @@ long ckpt_restart_member(struct ckpt_restart *rs, u32 index)
 		return ret;
 	}
 	m = ckpt_member(rs, index);
+	m->vfork = &vfork;
 	ret = ckpt_become_ready(m);
 	if (ret)
 		ckpt_give_up(m, ret);
@@ -261,7 +267,11 @@ long ckpt_restart_member(struct ckpt_restart *rs, u32 index)
 		ckpt_be_zombie(m);
 	else
 		ret = ckpt_become_task(m);
+	child = restore_vfork_wait(m);
 	ckpt_restart_put(rs);
+	/* May be long: nothing of the restart is kept for it. */
+	if (child)
+		wait_for_vfork_done(child, &vfork);
 	return ret;
 }
 

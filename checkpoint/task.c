@@ -90,11 +90,10 @@ static void ckpt_check_flags(struct ckpt_ctx *ctx, struct task_struct *t)
 
 static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 {
-	bool vforked, traces, worker = false;
+	bool traces, worker = false;
 	struct task_struct *thread;
 
 	read_lock(&tasklist_lock);
-	vforked = t->vfork_done;
 	traces = !list_empty(&t->ptraced);
 	/* Once for all of them, or the cost grows with their square. */
 	if (thread_group_leader(t))
@@ -102,8 +101,6 @@ static void ckpt_check_relatives(struct ckpt_ctx *ctx, struct task_struct *t)
 			worker |= thread->flags & PF_USER_WORKER;
 	read_unlock(&tasklist_lock);
 
-	if (vforked)
-		ckpt_refuse(ctx, t, "was made by vfork() and its parent waits for it");
 	if (traces)
 		ckpt_refuse(ctx, t, "traces other processes");
 	if (worker)
@@ -307,6 +304,7 @@ void ckpt_check_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 		ckpt_check_mm(ctx, t);
 	ckpt_check_flags(ctx, t);
 	ckpt_check_relatives(ctx, t);
+	ckpt_check_vfork(ctx, ct);
 	ckpt_check_call(ctx, t);
 	ckpt_check_seccomp(ctx, t);
 	ckpt_check_io(ctx, t);
@@ -582,6 +580,7 @@ int checkpoint_task(struct ckpt_ctx *ctx, const struct ckpt_task *ct)
 	rec->signal = refs.signal;
 	rec->cred = refs.cred;
 	rec->seccomp = refs.seccomp;
+	rec->vfork = ct->vfork;
 	memcpy(rec->ns, refs.ns, sizeof(rec->ns));
 	get_task_comm(rec->comm, t);
 	ckpt_task_fill(t, rec);
@@ -675,7 +674,9 @@ int restore_task_check(struct ckpt_member *m)
 #endif
 	if (rec->pdeath_signal && !valid_signal(rec->pdeath_signal))
 		return ckpt_bad(rs, m->task, -EINVAL, "impossible parent-death signal");
-	ret = restore_check_sched(m);
+	ret = restore_vfork_check(m);
+	if (!ret)
+		ret = restore_check_sched(m);
 	if (!ret)
 		ret = restore_check_prctl(m);
 	if (!ret)

@@ -5,10 +5,9 @@
  *
  * The freeze goes over the tree until a pass finds nobody new. A child that is
  * born meanwhile is found by one of the next passes or was born frozen, see
- * ckpt_fork(). A child of vfork() is let run until it has executed a program or
- * exited: its parent cannot come to a halt before. Once all stand still the
- * tasks are put into an array: a parent before its children, a leader before its
- * threads. A place in it is the index that the records go by.
+ * ckpt_fork(). Once all stand still the tasks are put into an array: a parent
+ * before its children, a leader before its threads. A place in it is the index
+ * that the records go by.
  */
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
@@ -77,7 +76,7 @@ bool ckpt_refuse_traced(struct ckpt_ctx *ctx, struct task_struct *t)
  * struct ckpt_pass - one pass over the tree
  * @ctx: the checkpoint
  * @asked: tasks that were asked to freeze
- * @later: tasks that exit, were just thawed or were made by vfork(): look again
+ * @later: tasks that exit or were just thawed: look again
  * @err: what ends the freeze
  */
 struct ckpt_pass {
@@ -87,19 +86,15 @@ struct ckpt_pass {
 	int err;
 };
 
-#define CKPT_VFORKED	"was made by vfork() and its parent waits for it"
-
 static int ckpt_freeze_one(struct ckpt_pass *pass, struct task_struct *t)
 {
 	struct ckpt_ctx *ctx = pass->ctx;
 	int ret;
 
-	if (t == current || READ_ONCE(t->ckpt_freezer) == ctx->fz ||
-	    t->exit_state || (t->flags & PF_USER_WORKER))
+	if (t == current || t->exit_state || (t->flags & PF_USER_WORKER))
 		return 0;
-	/* Whether it is a child of vfork() is not known yet. */
-	if (READ_ONCE(t->__state) & TASK_NEW) {
-		pass->later++;
+	if (READ_ONCE(t->ckpt_freezer) == ctx->fz) {
+		pass->asked += ckpt_vfork_over(ctx->fz, t);
 		return 0;
 	}
 	ret = ckpt_may_save(ctx, t);
@@ -128,15 +123,6 @@ static int ckpt_freeze_process(struct task_struct *leader, void *data)
 	struct ckpt_pass *pass = data;
 	struct task_struct *t;
 
-	if (READ_ONCE(leader->vfork_done)) {
-		if (leader == pass->ctx->root_task) {
-			ckpt_refuse(pass->ctx, leader, CKPT_VFORKED);
-			pass->err = -EOPNOTSUPP;
-			return -1;
-		}
-		pass->later++;
-		return 0;
-	}
 	for_each_thread(leader, t) {
 		pass->err = ckpt_freeze_one(pass, t);
 		if (pass->err)
@@ -188,8 +174,6 @@ static int ckpt_log_straggler(struct task_struct *leader, void *data)
 	for_each_thread(leader, t) {
 		if (ckpt_task_frozen(t) || t->exit_state)
 			continue;
-		if (READ_ONCE(t->vfork_done))
-			ckpt_refuse(ctx, t, CKPT_VFORKED);
 		ckpt_log(&ctx->log,
 			 "pid %d (%*pE) did not come to a halt within %u ms; it waits in %ps",
 			 task_pid_vnr(t), (int)strnlen(t->comm, sizeof(t->comm)),
@@ -377,6 +361,8 @@ int ckpt_freeze_tree(struct ckpt_ctx *ctx)
 		ret = ckpt_relate(ctx, i);
 		if (!ret)
 			ret = ckpt_hold_task(ctx, &ctx->tasks[i]);
+		if (!ret)
+			ckpt_relate_vfork(ctx, &ctx->tasks[i]);
 		cond_resched();
 	}
 	if (!ret && (!ctx->nr_tasks ||

@@ -633,7 +633,8 @@ struct ckpt_xattr {
  * @flags: CKPT_INODE_*
  * @seals: F_SEAL_* of a CKPT_INODE_MEMFD
  * @size: st_size; what of it is no hole is payload
- * @mode: st_mode
+ * @mode: st_mode, of a regular file; of a CKPT_INODE_UNLINKED also of a
+ *	directory, which has no contents
  * @uid: owner, as the user namespace of the caller shows it
  * @gid: group, likewise
  * @cred: objref of credentials that it was opened with
@@ -1558,7 +1559,7 @@ struct ckpt_rec_seccomp {
  * @sas_ss_flags: SS_*
  * @rseq_len: length of the registered struct rseq
  * @rseq_sig: its signature
- * @__reserved: zero
+ * @vfork: index, plus one, of the child of vfork() that it waits for; 0: none
  * @clear_child_tid: set_tid_address()
  * @robust_list: set_robust_list()
  * @compat_robust_list: likewise, of 32-bit calls
@@ -1619,7 +1620,7 @@ struct ckpt_rec_task {
 	__u32 sas_ss_flags;
 	__u32 rseq_len;
 	__u32 rseq_sig;
-	__u32 __reserved;
+	__u32 vfork;
 	__u64 clear_child_tid;
 	__u64 robust_list;
 	__u64 compat_robust_list;

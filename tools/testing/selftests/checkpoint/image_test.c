@@ -1142,6 +1142,9 @@ TEST_F(image, hostile_task)
 	FIELD(t, task, flags, CKPT_TASK_DL_RECLAIM, EINVAL);
 	FIELD(t, task, seccomp, 1, EINVAL);
 	FIELD(t, task, seccomp, ~0U, EINVAL);
+	FIELD(t, task, vfork, 1, EINVAL);
+	FIELD(t, task, vfork, 2, EINVAL);
+	FIELD(t, task, vfork, ~0U, EINVAL);
 	FIELD(t, task, io, 1, EINVAL);
 	FIELD(t, task, io, 2, EINVAL);
 	FIELD(t, task, io, ~0U, EINVAL);
@@ -1150,7 +1153,6 @@ TEST_F(image, hostile_task)
 	FIELD(t, task, dl_runtime, 1, EINVAL);
 	FIELD(t, task, dl_deadline, 1, EINVAL);
 	FIELD(t, task, dl_period, 1, EINVAL);
-	FIELD(t, task, __reserved, 1, EPROTONOSUPPORT);
 	FIELD(t, task, core, 2, EINVAL);
 	FIELD(t, task, utime, 1ULL << 62, EINVAL);
 	FIELD(t, task, stime, ~0ULL, EINVAL);
