@@ -524,23 +524,28 @@ int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
 	struct ckpt_rec_file *rec;
 	struct ckpt_obj *obj;
 	struct file *file;
+	u32 inode = 0;
+	int ret = 0;
 
-	rec = ckpt_new_file(ctx, path, root);
-	if (!rec)
-		return -ENOMEM;
 	/* An object as on restart: a file that is only a place. */
 	file = dentry_open(path, O_PATH, current_cred());
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	if (ckpt_is_inode(ctx, file))
+		inode = checkpoint_inode(ctx, file, &ret);
 	obj = ckpt_obj_get(&ctx->objs, CKPT_OBJ_LOCATION, file, NULL);
 	fput(file);
-	if (IS_ERR(obj))
-		return PTR_ERR(obj);
+	if (ret || IS_ERR(obj))
+		return ret ?: PTR_ERR(obj);
+	rec = inode ? ckpt_new_file_named(ctx, "") : ckpt_new_file(ctx, path, root);
+	if (!rec)
+		return -ENOMEM;
 	rec->objref = obj->objref;
-	rec->kind = CKPT_FILE_DIR;
+	rec->kind = inode ? CKPT_FILE_INODE : CKPT_FILE_DIR;
+	rec->inode = inode;
 	rec->flags = CKPT_FILE_F_PATH_ONLY;
 	*objref = rec->objref;
-	return ckpt_file_facts(path, rec);
+	return inode ? 0 : ckpt_file_facts(path, rec);
 }
 
 static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
@@ -774,7 +779,8 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if ((rec->flags & CKPT_FILE_F_UNPAIRED) &&
 	    (rec->kind != CKPT_FILE_FIFO || (rec->f_flags & O_ACCMODE) != O_RDONLY))
 		return ckpt_bad(rs, r, -EINVAL, "only a reader of a FIFO waits for a writer");
-	if ((rec->flags & CKPT_FILE_F_PATH_ONLY) && rec->kind != CKPT_FILE_DIR)
+	if ((rec->flags & CKPT_FILE_F_PATH_ONLY) &&
+	    rec->kind != CKPT_FILE_DIR && rec->kind != CKPT_FILE_INODE)
 		return ckpt_bad(rs, r, -EINVAL, "a location that is no directory");
 	if (rec->kind == CKPT_FILE_NODE && !(rec->f_flags & O_PATH))
 		return ckpt_bad(rs, r, -EINVAL, "only the location of such a file can be opened");

@@ -377,6 +377,35 @@ void ckpt_drop_tables(struct files_struct *files, struct fs_struct *fs)
 
 /* ---- root and working directory --------------------------------------------- */
 
+/* What a deleted directory is saved by, or NULL. Goes at once: it is counted. */
+static struct file *ckpt_deleted_dir(struct ckpt_ctx *ctx, const struct path *path)
+{
+	struct file *file;
+
+	if (!d_unlinked(path->dentry))
+		return NULL;
+	file = dentry_open(path, O_PATH, current_cred());
+	if (IS_ERR(file))
+		return NULL;
+	if (ckpt_is_inode(ctx, file))
+		return file;
+	__fput_sync(file);
+	return NULL;
+}
+
+static const char *ckpt_cwd_problem(struct ckpt_ctx *ctx, const struct path *cwd,
+				    const struct path *root)
+{
+	struct file *file = ckpt_deleted_dir(ctx, cwd);
+	const char *why;
+
+	if (!file)
+		return ckpt_path_problem(ctx, cwd, root);
+	why = ckpt_inode_problem(ctx, file);
+	__fput_sync(file);
+	return why;
+}
+
 /**
  * ckpt_check_fs - find what keeps root and working directory from being saved
  * @ctx: the checkpoint
@@ -401,7 +430,7 @@ void ckpt_check_fs(struct ckpt_ctx *ctx, struct task_struct *t)
 		ckpt_refuse(ctx, t,
 			    "has another root directory than you (chroot), which cannot be saved yet");
 	else
-		why = ckpt_path_problem(ctx, &cwd, &root);
+		why = ckpt_cwd_problem(ctx, &cwd, &root);
 	if (why)
 		ckpt_refuse(ctx, t, "is in the directory %s, which %s",
 			    ckpt_log_path(&ctx->log, &cwd), why);
@@ -436,6 +465,22 @@ static int checkpoint_fs(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	rec->root = root_ref;
 	rec->cwd = cwd_ref;
 	return 0;
+}
+
+static int ckpt_collect_fs(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct file *file;
+	struct path cwd;
+	int ret = 0;
+
+	get_fs_pwd(ptr, &cwd);
+	file = ckpt_deleted_dir(ctx, &cwd);
+	if (file) {
+		ret = ckpt_collect_inode(ctx, file);
+		__fput_sync(file);
+	}
+	path_put(&cwd);
+	return ret;
 }
 
 static long ckpt_fs_users(void *ptr)
@@ -496,6 +541,7 @@ const struct ckpt_obj_ops ckpt_ops_FS = {
 	.rec_type = CKPT_REC_FS,
 	.grab = ckpt_fs_grab,
 	.drop = ckpt_fs_drop,
+	.collect = ckpt_collect_fs,
 	.users = ckpt_fs_users,
 	.checkpoint = checkpoint_fs,
 	.restore = restore_fs,

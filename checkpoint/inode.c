@@ -2,6 +2,7 @@
 /*
  * Files that no path leads to: shared anonymous memory, memfd_create(), what was
  * deleted while somebody had it, O_TMPFILE. Their contents are in the image.
+ * Deleted directories have none.
  *
  * A restart makes all of them with their contents before anything else, so that
  * their payload comes first. Until it is done each is kept by a file of its own.
@@ -14,6 +15,7 @@
 #include <linux/fs.h>
 #include <linux/memfd.h>
 #include <linux/mm.h>
+#include <linux/namei.h>
 #include <linux/path.h>
 #include <linux/pid_namespace.h>
 #include <linux/posix_acl.h>
@@ -91,10 +93,10 @@ static u32 ckpt_inode_kind(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct inode *inode = file_inode(file);
 
-	if (!S_ISREG(inode->i_mode))
+	if (!S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode))
 		return 0;
 	if (inode->i_sb->s_flags & SB_NOUSER)
-		return ckpt_shmem_kind(file);
+		return S_ISREG(inode->i_mode) ? ckpt_shmem_kind(file) : 0;
 	return ckpt_plain_fs(inode->i_sb) && ckpt_is_deleted(ctx, file) ?
 	       CKPT_INODE_UNLINKED : 0;
 }
@@ -141,7 +143,8 @@ static bool ckpt_inode_readable(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, file_inode(file));
 
-	return (obj && obj->readable) || ckpt_file_reads(file) ||
+	/* What is there to be read of a deleted directory? */
+	return S_ISDIR(file_inode(file)->i_mode) || (obj && obj->readable) || ckpt_file_reads(file) ||
 	       !file_permission(file, MAY_READ);
 }
 
@@ -159,19 +162,32 @@ static void ckpt_inode_dir(const struct path *path, struct path *dir)
 	}
 }
 
+/* Its ".." would be another. */
+static bool ckpt_parent_is_deleted(struct dentry *dentry)
+{
+	struct dentry *parent = dget_parent(dentry);
+	bool deleted = d_unlinked(parent);
+
+	dput(parent);
+	return deleted;
+}
+
 static const char *ckpt_unlinked_problem(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct inode *inode = file_inode(file);
+	bool is_dir = S_ISDIR(inode->i_mode);
 	struct path dir;
 	const char *why;
 
-	if (inode->i_nlink)
+	if (is_dir && ckpt_parent_is_deleted(file->f_path.dentry))
+		return "was deleted, and so was the directory that it was in";
+	if (!is_dir && inode->i_nlink)
 		return "was deleted under this name and has another that is not known";
 	ckpt_inode_dir(&file->f_path, &dir);
 	why = ckpt_path_problem(ctx, &dir, &ctx->root);
 	if (why)
 		why = "was deleted, and its directory cannot be found again by its name";
-	else if (!d_inode(dir.dentry)->i_op->tmpfile)
+	else if (!is_dir && !d_inode(dir.dentry)->i_op->tmpfile)
 		why = "was deleted, and its file system makes no files without a name (O_TMPFILE)";
 	path_put(&dir);
 	return why;
@@ -341,7 +357,7 @@ static int ckpt_inode_facts(struct ckpt_ctx *ctx, struct file *file,
 		return ret;
 	if (rec->kind == CKPT_INODE_MEMFD)
 		rec->seals = SHMEM_I(inode)->seals;
-	rec->size = st.size;
+	rec->size = S_ISDIR(st.mode) ? 0 : st.size;
 	rec->mode = st.mode;
 	rec->uid = from_kuid_munged(current_user_ns(), st.uid);
 	rec->gid = from_kgid_munged(current_user_ns(), st.gid);
@@ -413,7 +429,9 @@ static int checkpoint_new_inode(struct ckpt_ctx *ctx, struct file *file,
 	rec->objref = objref;
 	rec->cred = cred;
 	ret = ckpt_inode_facts(ctx, file, rec);
-	if (!ret && rec->kind == CKPT_INODE_UNLINKED)
+	if (ret || S_ISDIR(rec->mode))
+		goto out;
+	if (rec->kind == CKPT_INODE_UNLINKED)
 		ret = checkpoint_relink(ctx, file, objref);
 	if (!ret)
 		ret = checkpoint_inode_contents(ctx, file, objref, rec->size);
@@ -503,8 +521,11 @@ static int restore_inode_check(struct ckpt_restart *rs, const struct ckpt_rec *r
 		return ckpt_bad(rs, r, -EINVAL, "size %llu", rec->size);
 	if (rec->kind == CKPT_INODE_ANON)
 		return 0;
-	if (!S_ISREG(rec->mode) || (rec->mode & ~(S_IFMT | S_IALLUGO)))
-		return ckpt_bad(rs, r, -EINVAL, "mode 0%o", rec->mode);
+	if ((!S_ISREG(rec->mode) &&
+	     (!S_ISDIR(rec->mode) || rec->kind != CKPT_INODE_UNLINKED || rec->size)) ||
+	    (rec->mode & ~(S_IFMT | S_IALLUGO)))
+		return ckpt_bad(rs, r, -EINVAL, "mode 0%o of kind %u, %llu bytes",
+				rec->mode, rec->kind, rec->size);
 	if (rec->uid == (u32)-1 || rec->gid == (u32)-1 ||
 	    rec->atime_nsec >= NSEC_PER_SEC || rec->mtime_nsec >= NSEC_PER_SEC)
 		return ckpt_bad(rs, r, -EINVAL, "owner %u:%u, times %u, %u",
@@ -564,18 +585,71 @@ static int ckpt_dir_fits(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	return 0;
 }
 
+/* A directory cannot be made without a name: it has one for a moment. */
+static struct file *ckpt_make_dir(const struct path *dir, const char *name)
+{
+	struct inode *inode = d_inode(dir->dentry);
+	struct mnt_idmap *idmap = mnt_idmap(dir->mnt);
+	struct path path = { .mnt = dir->mnt };
+	struct file *file;
+	int ret;
+
+	ret = mnt_want_write(dir->mnt);
+	if (ret)
+		return ERR_PTR(ret);
+	inode_lock_nested(inode, I_MUTEX_PARENT);
+	path.dentry = lookup_one(idmap, name, dir->dentry, strlen(name));
+	ret = PTR_ERR_OR_ZERO(path.dentry);
+	if (ret)
+		goto out;
+	if (d_is_positive(path.dentry))
+		ret = -EEXIST;
+	if (!ret)
+		ret = security_path_mkdir(dir, path.dentry, 0700);
+	if (!ret)
+		ret = vfs_mkdir(idmap, inode, path.dentry, 0700);
+	if (ret)
+		goto out_put;
+	file = dentry_open(&path, O_RDONLY | O_LARGEFILE, current_cred());
+	ret = vfs_rmdir(idmap, inode, path.dentry);
+	if (ret && !IS_ERR(file))
+		__fput_sync(file);
+out_put:
+	dput(path.dentry);
+out:
+	inode_unlock(inode);
+	mnt_drop_write(dir->mnt);
+	return ret ? ERR_PTR(ret) : file;
+}
+
+static struct file *restore_nameless(struct ckpt_restart *rs,
+				     const struct ckpt_rec *r,
+				     const struct path *dir)
+{
+	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
+	int flags = O_TMPFILE | O_RDWR | O_LARGEFILE;
+	char name[32];
+
+	if (S_ISDIR(rec->mode)) {
+		snprintf(name, sizeof(name), ".ckpt-%d-%u", task_pid_nr(current),
+			 rec->objref);
+		return ckpt_make_dir(dir, name);
+	}
+	if (!(rec->flags & CKPT_INODE_LINKABLE))
+		flags |= O_EXCL;
+	return file_open_root(dir, "", flags, 0600);
+}
+
 /* By the rights that the program had; owner and mode come later. */
 static struct file *restore_unlinked(struct ckpt_restart *rs,
 				     const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
-	int flags = O_TMPFILE | O_RDWR | O_LARGEFILE, ret;
 	struct file *dir, *file = NULL;
 	const struct cred *saved;
 	char *path;
+	int ret;
 
-	if (!(rec->flags & CKPT_INODE_LINKABLE))
-		flags |= O_EXCL;
 	path = kstrdup(r->var, GFP_KERNEL_ACCOUNT);
 	if (!path)
 		return ERR_PTR(-ENOMEM);
@@ -588,12 +662,13 @@ static struct file *restore_unlinked(struct ckpt_restart *rs,
 	if (!ret)
 		ret = ckpt_dir_fits(rs, r, dir);
 	if (!ret) {
-		file = file_open_root(&dir->f_path, "", flags, 0600);
+		file = restore_nameless(rs, r, &dir->f_path);
 		ret = PTR_ERR_OR_ZERO(file);
 		if (ret)
 			ckpt_bad(rs, r, ret,
-				 "%s was deleted; a file without a name cannot be made in %s",
-				 (const char *)r->var, path);
+				 "%s was deleted; a %s without a name cannot be made in %s",
+				 (const char *)r->var,
+				 S_ISDIR(rec->mode) ? "directory" : "file", path);
 	}
 	revert_creds(saved);
 	if (!IS_ERR(dir))
@@ -715,9 +790,11 @@ static int restore_inode_state(struct ckpt_restart *rs, const struct ckpt_rec *r
 			       struct file **file)
 {
 	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
-	int ret;
+	bool is_dir = S_ISDIR(rec->mode);
+	int ret = 0;
 
-	ret = restore_inode_contents(rs, r, *file);
+	if (!is_dir)
+		ret = restore_inode_contents(rs, r, *file);
 	if (ret || rec->kind == CKPT_INODE_ANON)
 		return ret;
 	ret = restore_xattrs(rs, r, *file);
@@ -727,7 +804,7 @@ static int restore_inode_state(struct ckpt_restart *rs, const struct ckpt_rec *r
 		ret = restore_inode_times(rs, r, *file);
 	if (!ret && rec->kind == CKPT_INODE_MEMFD)
 		ret = restore_inode_seals(rs, r, *file);
-	if (!ret && rec->kind == CKPT_INODE_UNLINKED)
+	if (!ret && rec->kind == CKPT_INODE_UNLINKED && !is_dir)
 		ret = restore_inode_keeper(file);
 	return ret;
 }
@@ -807,6 +884,13 @@ struct file *restore_inode_file(struct ckpt_restart *rs,
 		return inode;
 	keeper = xa_load(&rs->inodes, rec->inode);
 	of = ckpt_obj_rec(rs, CKPT_OBJ_INODE, rec->inode);
+	if (rec->flags & CKPT_FILE_F_PATH_ONLY)
+		flags = O_PATH;
+	if (S_ISDIR(file_inode(keeper)->i_mode) ?
+	    !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY :
+	    rec->flags & CKPT_FILE_F_PATH_ONLY)
+		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "%s is opened as it cannot be (flags 0%o)",
+					(const char *)of->var, rec->f_flags));
 	if (rec->kind == CKPT_FILE_INODE) {
 		file = dentry_open(&keeper->f_path, flags, current_cred());
 	} else if (ckpt_rec_as(of, inode)->kind == CKPT_INODE_UNLINKED ||

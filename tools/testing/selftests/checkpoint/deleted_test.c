@@ -309,6 +309,37 @@ static void check_living_name(void)
 	MUST((fcntl(22, F_GETFL) & O_TMPFILE) == O_TMPFILE);
 }
 
+/* Open, a path, and where the program is. */
+static void set_dead_dir(void)
+{
+	MUST(!mkdir(A, 0700) && !chmod(A, 01751));
+	fd = open(A, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	MUST(fd >= 0 && dup2(fd, 20) == 20);
+	open_as(21, A, O_PATH);
+	MUST(!chdir(A) && !rmdir(A));
+	look();
+}
+
+static void check_dead_dir(void)
+{
+	char text[PATH_MAX];
+	struct stat st;
+
+	looks_the_same();
+	MUST(fd_is(fd, A " (deleted)") && fd_is(21, A " (deleted)"));
+	MUST(fcntl(fd, F_GETFL) & O_DIRECTORY && fcntl(21, F_GETFL) & O_PATH);
+	open_as(22, ".", O_PATH);
+	MUST(same_inode(fd, 20) && same_inode(fd, 21) && same_inode(fd, 22));
+	MUST(fd_is(22, A " (deleted)"));
+	MUST(!getcwd(text, sizeof(text)) && errno == ENOENT);
+	MUST(syscall(SYS_getdents64, fd, text, sizeof(text)) < 0 && errno == ENOENT);
+	MUST(mkdir("x", 0700) && errno == ENOENT);
+	MUST(stat(A, &st) && errno == ENOENT);
+	open_as(23, "..", O_PATH);
+	open_as(24, DIRECTORY, O_PATH);
+	MUST(same_inode(23, 24));
+}
+
 /* ---- in the test ---------------------------------------------------------------- */
 
 static void end_deleted(pid_t pid)
@@ -356,6 +387,8 @@ PROGRAM_ON(tmpfs, long_name);
 PROGRAM_ON(disk, long_name);
 PROGRAM_ON(tmpfs, living_name);
 PROGRAM_ON(disk, living_name);
+PROGRAM_ON(tmpfs, dead_dir);
+PROGRAM_ON(disk, dead_dir);
 
 TEST_F(tmpfs, comes_back)
 {

@@ -184,9 +184,9 @@ static void set_path_of_pipe(void)
 
 static void set_deleted_directory(void)
 {
-	MUST(!mkdir(DIRECTORY "/gone", 0755));
-	as(10, open(DIRECTORY "/gone", O_RDONLY | O_DIRECTORY));
-	MUST(!rmdir(DIRECTORY "/gone"));
+	MUST(!mkdir(DIRECTORY "/gone", 0755) && !mkdir(DIRECTORY "/gone/too", 0755));
+	as(10, open(DIRECTORY "/gone/too", O_RDONLY | O_DIRECTORY));
+	MUST(!rmdir(DIRECTORY "/gone/too") && !rmdir(DIRECTORY "/gone"));
 }
 
 static void set_mounted_over(void)
@@ -278,8 +278,9 @@ static void use_lock(void)
 
 static void set_cwd_deleted(void)
 {
-	MUST(!mkdir(DIRECTORY "/gone", 0755) && !chdir(DIRECTORY "/gone"));
-	MUST(!rmdir(DIRECTORY "/gone"));
+	MUST(!mkdir(DIRECTORY "/gone", 0755) && !mkdir(DIRECTORY "/gone/too", 0755));
+	MUST(!chdir(DIRECTORY "/gone/too"));
+	MUST(!rmdir(DIRECTORY "/gone/too") && !rmdir(DIRECTORY "/gone"));
 }
 
 static void set_cwd_mounted_over(void)
@@ -425,7 +426,7 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 	.words = ", which " why,				\
 }
 
-#define DELETED		"was deleted; what was deleted cannot be saved yet"
+#define DELETED		"was deleted, and so was the directory that it was in"
 #define OUTSIDE		"lies outside the root directory of the process"
 #define COVERED		"cannot be reached by its name: something is mounted over it"
 #define TOO_LONG	"has a path that is too long"
@@ -465,14 +466,14 @@ FILE_IS(path_of_pipe, NULL, NULL, "pipe:[", OUTSIDE);
 FILE_IS(namespace, NULL, NULL, "uts:[", "is a namespace that no process of the tree is in");
 FILE_IS(datagram, reads_back, NULL, "socket:[", FAMILY("AF_INET"));
 FILE_IS(netlink, NULL, NULL, "socket:[", FAMILY("AF_NETLINK"));
-FILE_IS(deleted_directory, NULL, NULL, DIRECTORY "/gone (deleted)", DELETED);
+FILE_IS(deleted_directory, NULL, NULL, DIRECTORY "/gone/too (deleted)", DELETED);
 FILE_IS(mounted_over, NULL, NULL, MOUNT "/a", COVERED);
 FILE_IS(detached, NULL, NULL, "/a", OUTSIDE);
 FILE_IS(tree, NULL, NULL, "/", OUTSIDE);
 FILE_IS(too_deep, NULL, NULL, "", TOO_LONG);
 FILE_IS(user_namespace, NULL, NULL, A, "was opened in another user namespace");
 FILE_IS(mount_namespace, NULL, NULL, "/a", OUTSIDE);
-CWD_IS(cwd_deleted, nothing, DIRECTORY "/gone (deleted)", "was deleted");
+CWD_IS(cwd_deleted, nothing, DIRECTORY "/gone/too (deleted)", DELETED);
 CWD_IS(cwd_mounted_over, use_cwd_mounted_over, MOUNT, COVERED);
 CWD_IS(cwd_detached, nothing, "", OUTSIDE);
 CWD_IS(cwd_too_deep, nothing, "", TOO_LONG);
