@@ -8,7 +8,7 @@ DIR=/tmp/trees
 . "${0%/*}/program_lib.sh"
 
 export DIR LONG
-begin 7
+begin 8
 
 # Producers, filters and consumers; each line of steps stands for work done.
 cat >"$DIR/jobs.bash" <<'EOF'
@@ -86,6 +86,26 @@ gawk 'BEGIN { for (i = 0; i < 24000 * ENVIRON["LONG"]; i++) print i, i * i % 819
 	gawk '{ for (i = 0; i < 40; i++) s = (s * 31 + $2) % 1000003 }
 	      NR % 200 == 0 { print NR, s >>"steps"; fflush("steps") }
 	      END { print s }'
+wait
+EOF
+# A log that grows, and who follows it
+cat >"$DIR/follow.sh" <<'EOF'
+: >input
+(
+	i=0
+	while [ $i -lt $((300 * LONG)) ]; do
+		i=$((i + 1))
+		j=0
+		s=0
+		while [ $j -lt 60 ]; do
+			j=$((j + 1))
+			s=$(((s * 31 + j * i) % 1000003))
+		done
+		echo "$i $s" >>input
+	done
+) &
+/usr/bin/tail -n +1 -f -s 0.1 --pid=$! input |
+	/usr/bin/grep --line-buffered -v '[37]$' | /usr/bin/tee copy >>steps
 wait
 EOF
 cat >"$DIR/threads.py" <<'EOF'
@@ -277,6 +297,7 @@ EOF
 program "bash with jobs" $((5 * LONG)) steps /usr/bin/bash "$DIR/jobs.bash"
 program "busybox sh with jobs" $((5 * LONG)) steps /bin/busybox sh "$DIR/jobs.sh"
 program "pipeline with threads" $((5 * LONG)) steps /usr/bin/bash "$DIR/stream.sh"
+program "tail -f, grep and tee" $((5 * LONG)) steps /bin/busybox sh "$DIR/follow.sh"
 program "python3 threads" $((5 * LONG)) steps.any-order \
 	/usr/bin/python3 "$DIR/threads.py"
 program "python3 children" $((5 * LONG)) steps \

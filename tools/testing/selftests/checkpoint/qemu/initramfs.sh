@@ -157,6 +157,7 @@ make_programs()
 	local programs="bc xz gzip sqlite3 gawk mawk bash sleep cat make esbuild"
 	local headers="stdio stdlib string stdint"
 
+	programs="$programs tail grep tee"
 	# The same image as long as the programs are the same: inodes and times
 	# in it must not change under a checkpoint taken earlier.
 	{
