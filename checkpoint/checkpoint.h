@@ -912,17 +912,26 @@ void ckpt_check_files(struct ckpt_ctx *ctx, struct task_struct *t);
 void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
 		     const char *what, struct file *file);
 void ckpt_check_fs(struct ckpt_ctx *ctx, struct task_struct *t);
-const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
-			      const struct path *root);
-int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
-		    const struct path *root, u32 *objref);
 
-struct file *ckpt_open_path(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			    int flags);
 const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs,
 				      const struct ckpt_rec *r);
 const struct cred *ckpt_file_cred(struct ckpt_restart *rs, u32 objref);
 bool ckpt_plain_fs(const struct super_block *sb);
+bool ckpt_chr_allowed(dev_t dev);
+bool ckpt_tty_allowed(dev_t dev);
+
+/* ---- path.c -------------------------------------------------------------- */
+
+const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
+			      const struct path *root);
+int ckpt_file_facts(const struct path *path, struct ckpt_rec_file *rec);
+struct ckpt_rec_file *ckpt_new_file_named(struct ckpt_ctx *ctx, const char *name);
+struct ckpt_rec_file *ckpt_new_file(struct ckpt_ctx *ctx, const struct path *path,
+				    const struct path *root);
+int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
+		    const struct path *root, u32 *objref);
+struct file *ckpt_open_path(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			    int flags);
 
 /* ---- external.c ---------------------------------------------------------- */
 

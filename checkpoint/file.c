@@ -3,9 +3,7 @@
  * Open files, by kind. What no kind matches is refused with the name of its
  * file operations.
  *
- * A file that has a path is opened again by it, and must be what it was:
- * type, size and time of change of contents. A device or inode number that
- * differs is reported: another boot or machine may number them otherwise.
+ * A file that has a path is opened again by it, see path.c.
  */
 #include <linux/checkpoint_fds.h>
 #include <linux/fdtable.h>
@@ -120,8 +118,13 @@ static bool ckpt_match_dir(struct ckpt_ctx *ctx, struct file *file)
 	return S_ISDIR(file_inode(file)->i_mode);
 }
 
-/* Devices without state of their own. */
-static bool ckpt_chr_allowed(dev_t dev)
+/**
+ * ckpt_chr_allowed - has a character device no state of its own?
+ * @dev: its number
+ *
+ * Return: true if it is opened again by its path.
+ */
+bool ckpt_chr_allowed(dev_t dev)
 {
 	if (MAJOR(dev) != MEM_MAJOR)
 		return false;
@@ -143,8 +146,13 @@ static bool ckpt_match_chr(struct ckpt_ctx *ctx, struct file *file)
 	return S_ISCHR(inode->i_mode) && ckpt_chr_allowed(inode->i_rdev);
 }
 
-/* Terminals, but not the master side of a pseudo terminal. */
-static bool ckpt_tty_allowed(dev_t dev)
+/**
+ * ckpt_tty_allowed - is a character device a terminal?
+ * @dev: its number
+ *
+ * Return: true if it is one, and not the master side of a pseudo terminal.
+ */
+bool ckpt_tty_allowed(dev_t dev)
 {
 	switch (MAJOR(dev)) {
 	case TTY_MAJOR:
@@ -335,63 +343,6 @@ static const struct ckpt_file_ops *ckpt_file_ops(u32 kind)
 	return NULL;
 }
 
-/* ---- paths --------------------------------------------------------------- */
-
-/*
- * The path as the root task sees it; NULL if it cannot be reached from there,
- * ERR_PTR() if it is too long.
- */
-static char *ckpt_path_name(struct ckpt_ctx *ctx, const struct path *path,
-			    const struct path *root, char *buf)
-{
-	return __d_path(path, root, buf, CKPT_PATH_MAX);
-}
-
-/* Does the name lead back to where it came from? */
-static bool ckpt_path_leads_back(const struct path *path,
-				 const struct path *root, const char *name)
-{
-	struct path found;
-	bool same;
-
-	if (vfs_path_lookup(root->dentry, root->mnt, name, 0, &found))
-		return false;
-	same = path_equal(&found, path);
-	path_put(&found);
-	return same;
-}
-
-/**
- * ckpt_path_problem - what keeps a path from being found again by its name
- * @ctx: the checkpoint
- * @path: the path
- * @root: what its name is relative to
- *
- * Context: may sleep.
- * Return: the reason, to follow the path, or NULL.
- */
-const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
-			      const struct path *root)
-{
-	const char *why = NULL;
-	char *buf, *name;
-
-	if (d_unlinked(path->dentry))
-		return "was deleted; what was deleted cannot be saved yet";
-	buf = kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
-	if (!buf)
-		return "cannot be looked at: out of memory";
-	name = ckpt_path_name(ctx, path, root, buf);
-	if (!name)
-		why = "lies outside the root directory of the process";
-	else if (IS_ERR(name))
-		why = "has a path that is too long";
-	else if (!ckpt_path_leads_back(path, root, name))
-		why = "cannot be reached by its name: something is mounted over it";
-	kfree(buf);
-	return why;
-}
-
 /* ---- what refuses --------------------------------------------------------- */
 
 static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
@@ -454,100 +405,6 @@ void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
 
 /* ---- writing --------------------------------------------------------------- */
 
-static int ckpt_file_facts(const struct path *path, struct ckpt_rec_file *rec)
-{
-	struct inode *inode = d_backing_inode(path->dentry);
-	struct kstat st;
-	int ret;
-
-	ret = vfs_getattr(path, &st, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
-	if (ret)
-		return ret;
-	rec->mode = st.mode;
-	rec->dev_major = MAJOR(st.dev);
-	rec->dev_minor = MINOR(st.dev);
-	rec->rdev_major = MAJOR(st.rdev);
-	rec->rdev_minor = MINOR(st.rdev);
-	rec->ino = st.ino;
-	rec->size = st.size;
-	rec->mtime_sec = st.mtime.tv_sec;
-	rec->mtime_nsec = st.mtime.tv_nsec;
-	rec->generation = inode->i_generation;
-	rec->fs_magic = inode->i_sb->s_magic;
-	memcpy(rec->fs_uuid, inode->i_sb->s_uuid.b, sizeof(rec->fs_uuid));
-	return 0;
-}
-
-static struct ckpt_rec_file *ckpt_new_file_named(struct ckpt_ctx *ctx,
-						 const char *name)
-{
-	size_t len = strlen(name) + 1;
-	struct ckpt_rec_file *rec;
-
-	rec = ckpt_rec_new(ctx, file, CKPT_REC_FILE, len);
-	if (rec) {
-		rec->path_len = len;
-		memcpy(ckpt_rec_var(rec), name, len);
-	}
-	return rec;
-}
-
-static struct ckpt_rec_file *ckpt_new_file(struct ckpt_ctx *ctx,
-					   const struct path *path,
-					   const struct path *root)
-{
-	struct ckpt_rec_file *rec = NULL;
-	char *buf, *name;
-
-	buf = kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
-	if (!buf)
-		return NULL;
-	name = ckpt_path_name(ctx, path, root, buf);
-	if (!IS_ERR_OR_NULL(name))
-		rec = ckpt_new_file_named(ctx, name);
-	kfree(buf);
-	return rec;
-}
-
-/**
- * checkpoint_path - write a location: working directory, root...
- * @ctx: the checkpoint
- * @path: the location
- * @root: what its name is relative to
- * @objref: out
- *
- * Return: 0 or a negative errno.
- */
-int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
-		    const struct path *root, u32 *objref)
-{
-	struct ckpt_rec_file *rec;
-	struct ckpt_obj *obj;
-	struct file *file;
-	u32 inode = 0;
-	int ret = 0;
-
-	/* An object as on restart: a file that is only a place. */
-	file = dentry_open(path, O_PATH, current_cred());
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	if (ckpt_is_inode(ctx, file))
-		inode = checkpoint_inode(ctx, file, &ret);
-	obj = ckpt_obj_get(&ctx->objs, CKPT_OBJ_LOCATION, file, NULL);
-	fput(file);
-	if (ret || IS_ERR(obj))
-		return ret ?: PTR_ERR(obj);
-	rec = inode ? ckpt_new_file_named(ctx, "") : ckpt_new_file(ctx, path, root);
-	if (!rec)
-		return -ENOMEM;
-	rec->objref = obj->objref;
-	rec->kind = inode ? CKPT_FILE_INODE : CKPT_FILE_DIR;
-	rec->inode = inode;
-	rec->flags = CKPT_FILE_F_PATH_ONLY;
-	*objref = rec->objref;
-	return inode ? 0 : ckpt_file_facts(path, rec);
-}
-
 static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 {
 	const struct ckpt_file_ops *kind;
@@ -603,130 +460,6 @@ out:
 }
 
 /* ---- opening again ----------------------------------------------------------- */
-
-static int ckpt_compare_facts(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			      const struct path *path)
-{
-	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
-	const char *name = r->var;
-	struct ckpt_rec_file now = {};
-	bool force = rs->flags & RESTART_FORCE_FILES;
-	int ret;
-
-	ret = ckpt_file_facts(path, &now);
-	if (ret)
-		return ckpt_bad(rs, r, ret, "%s: cannot be looked at", name);
-	if ((now.mode ^ rec->mode) & S_IFMT)
-		return ckpt_bad(rs, r, -ESTALE,
-				"%s is of another type than when it was saved",
-				name);
-	if (rec->kind == CKPT_FILE_CHR || rec->kind == CKPT_FILE_TTY ||
-	    rec->kind == CKPT_FILE_NODE) {
-		if (now.rdev_major != rec->rdev_major ||
-		    (rec->kind != CKPT_FILE_TTY &&
-		     now.rdev_minor != rec->rdev_minor))
-			return ckpt_bad(rs, r, -ESTALE,
-					"%s is another device than when it was saved",
-					name);
-		return 0;
-	}
-	if (rec->kind == CKPT_FILE_FIFO &&
-	    (now.ino != rec->ino || now.generation != rec->generation))
-		ckpt_log(&rs->log,
-			 "note: the FIFO %s has another inode number than when it was saved", name);
-	if (rec->kind != CKPT_FILE_REG)
-		return 0;
-	if (now.size != rec->size || now.mtime_sec != rec->mtime_sec ||
-	    now.mtime_nsec != rec->mtime_nsec) {
-		if (!force)
-			return ckpt_bad(rs, r, -ESTALE,
-					"%s was changed since it was saved (size now %llu, was %llu; changed at %lld.%09u, was %lld.%09u); put the old file back or use --force-files",
-					name, now.size, rec->size,
-					now.mtime_sec, now.mtime_nsec,
-					rec->mtime_sec, rec->mtime_nsec);
-		ckpt_log(&rs->log,
-			 "warning: %s was changed since it was saved; going on as you asked",
-			 name);
-	} else if (now.ino != rec->ino || now.generation != rec->generation) {
-		ckpt_log(&rs->log,
-			 "note: %s has another inode number than when it was saved; contents agree by size and time",
-			 name);
-	}
-	return 0;
-}
-
-/* Before ->open, which may have side effects (a FIFO, a device). */
-static bool ckpt_inode_fits(const struct ckpt_rec_file *rec,
-			    const struct inode *inode)
-{
-	switch (rec->kind) {
-	case CKPT_FILE_REG:
-		return S_ISREG(inode->i_mode);
-	case CKPT_FILE_DIR:
-		return S_ISDIR(inode->i_mode);
-	case CKPT_FILE_FIFO:
-		return S_ISFIFO(inode->i_mode);
-	case CKPT_FILE_CHR:
-		return S_ISCHR(inode->i_mode) && ckpt_chr_allowed(inode->i_rdev);
-	case CKPT_FILE_TTY:
-		return S_ISCHR(inode->i_mode) && ckpt_tty_allowed(inode->i_rdev);
-	case CKPT_FILE_KERNFS:
-		return S_ISREG(inode->i_mode) &&
-		       (inode->i_sb->s_magic == SYSFS_MAGIC ||
-			inode->i_sb->s_magic == CGROUP2_SUPER_MAGIC);
-	case CKPT_FILE_NODE:
-		/* Nothing is opened: restore_file_check() has seen to that. */
-		return !S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode);
-	}
-	return false;
-}
-
-/**
- * ckpt_open_path - open a file of an image by its path
- * @rs: the restart
- * @r: its FILE record
- * @flags: O_*
- *
- * Return: the file, which is what it was, or an ERR_PTR().
- */
-struct file *ckpt_open_path(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			    int flags)
-{
-	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
-	struct file *where, *file = NULL;
-	int ret;
-
-	/* First the place alone: no ->open, no symbolic link at its end. */
-	where = file_open_root(&rs->root, r->var, O_PATH | O_NOFOLLOW, 0);
-	if (IS_ERR(where)) {
-		ret = PTR_ERR(where);
-		goto failed;
-	}
-	if (!ckpt_inode_fits(rec, file_inode(where))) {
-		ret = ckpt_bad(rs, r, -ESTALE, "%s is of another type than when it was saved",
-			       (const char *)r->var);
-		goto out;
-	}
-	ret = ckpt_compare_facts(rs, r, &where->f_path);
-	if (ret)
-		goto out;
-	if (flags & O_PATH) {
-		file = get_file(where);
-		goto out;
-	}
-	/* What was looked at is what is opened; permissions as by name. */
-	file = file_open_root(&where->f_path, "", flags, 0);
-	if (!IS_ERR(file))
-		goto out;
-	ret = PTR_ERR(file);
-failed:
-	ckpt_bad(rs, r, ret, "%s cannot be opened again (flags 0%o)",
-		 (const char *)r->var, flags);
-out:
-	if (!IS_ERR(where))
-		fput(where);
-	return ret ? ERR_PTR(ret) : file;
-}
 
 /**
  * ckpt_file_part - the record that belongs to an open file

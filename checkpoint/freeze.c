@@ -294,8 +294,8 @@ int ckpt_freezer_wait(struct ckpt_freezer *fz, unsigned long timeout)
  * ckpt_task_frozen - does the task stand still in the trap?
  * @t: the task
  *
- * Return: true if @t waits in the trap or for a child of vfork(), or has been asked by nobody but is
- * current, which is the caller of checkpoint() itself.
+ * Return: true if @t waits in the trap or for a child of vfork(), or has been
+ * asked by nobody but is current, which is the caller of checkpoint() itself.
  */
 bool ckpt_task_frozen(struct task_struct *t)
 {

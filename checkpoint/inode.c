@@ -144,7 +144,8 @@ static bool ckpt_inode_readable(struct ckpt_ctx *ctx, struct file *file)
 	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, file_inode(file));
 
 	/* What is there to be read of a deleted directory? */
-	return S_ISDIR(file_inode(file)->i_mode) || (obj && obj->readable) || ckpt_file_reads(file) ||
+	return S_ISDIR(file_inode(file)->i_mode) ||
+	       (obj && obj->readable) || ckpt_file_reads(file) ||
 	       !file_permission(file, MAY_READ);
 }
 
