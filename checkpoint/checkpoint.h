@@ -11,6 +11,7 @@
 #include <linux/checkpoint.h>
 #include <linux/completion.h>
 #include <linux/fs.h>
+#include <linux/hugetlb.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
@@ -984,6 +985,8 @@ u32 checkpoint_inode(struct ckpt_ctx *ctx, struct file *file, int *err);
 int restore_inodes(struct ckpt_restart *rs);
 struct file *restore_inode_file(struct ckpt_restart *rs,
 				const struct ckpt_rec *r);
+bool restore_inode_keeps(struct ckpt_restart *rs, const struct ckpt_rec_vma *rec,
+			 struct file *file);
 bool restore_inode_unseal(struct ckpt_restart *rs, const struct ckpt_rec_vma *rec,
 			  struct file *file);
 void restore_inode_seal(struct file *file);
@@ -1309,5 +1312,56 @@ static inline int ckpt_share_huge(struct vm_area_struct *to, pmd_t *to_pmd,
 	return -EAGAIN;
 }
 #endif
+
+/* ---- hugetlb.c ----------------------------------------------------------- */
+
+/* Without CONFIG_HUGETLBFS nobody calls them. */
+/**
+ * ckpt_is_hugetlb - is it a file of huge pages?
+ * @file: the file
+ *
+ * SysV shared memory has operations of its own.
+ *
+ * Return: true if it is.
+ */
+static inline bool ckpt_is_hugetlb(const struct file *file)
+{
+	return is_file_hugepages(file) && file->f_op == file_inode(file)->i_fop;
+}
+
+u32 ckpt_hugetlb_kind(const struct file *file);
+unsigned int *ckpt_hugetlb_seals(struct file *file);
+int checkpoint_hugetlb(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+loff_t ckpt_hugetlb_data(struct file *file, loff_t pos, loff_t *end);
+int ckpt_hugetlb_own(struct vm_area_struct *vma, pte_t *ptep,
+		     unsigned long addr, struct page **page);
+void checkpoint_hugetlb_vma(struct vm_area_struct *vma, struct ckpt_rec_vma *rec);
+int ckpt_check_hugetlb(struct ckpt_restart *rs);
+
+/* The HUGETLB record of an inode, or NULL: it is not of huge pages. */
+static inline const struct ckpt_rec *
+ckpt_hugetlb_part(struct ckpt_restart *rs, u32 inode)
+{
+	const struct ckpt_robj *obj = xa_load(&rs->objs, inode);
+
+	return IS_ENABLED(CONFIG_HUGETLBFS) && obj->part &&
+	       obj->part->type == CKPT_REC_HUGETLB ? obj->part : NULL;
+}
+
+int restore_hugetlb_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			  const struct ckpt_rec *part);
+struct file *restore_empty_hugetlb(const struct ckpt_rec *r,
+				   const struct ckpt_rec *part);
+int restore_hugetlb_reserve(struct ckpt_restart *rs, const struct ckpt_rec *part,
+			    struct file *file);
+int restore_hugetlb_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			const struct ckpt_page_run *run, struct page **pages,
+			const struct ckpt_sink *sink);
+int restore_hugetlb_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			      struct file *file);
+int restore_hugetlb_vma_failed(struct ckpt_restart *rs, const struct ckpt_rec *r);
+int restore_hugetlb_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			  struct vm_area_struct *vma, unsigned long addr,
+			  unsigned long end, struct page **pages);
 
 #endif /* _CHECKPOINT_CHECKPOINT_H */

@@ -102,6 +102,9 @@ bool ckpt_plain_fs(const struct super_block *sb)
 	case NFS_SUPER_MAGIC:
 	case FUSE_SUPER_MAGIC:
 		return true;
+	case HUGETLBFS_MAGIC:
+		/* Not what mmap(), memfd_create() and shmget() have made. */
+		return !(sb->s_flags & SB_KERNMOUNT);
 	}
 	return false;
 }

@@ -48,6 +48,7 @@
 	x(INOTIFY, inotify, 40, zeros)				\
 	x(EXTERNAL, external, 32, none)				\
 	x(RELINK, relink, 24, none)				\
+	x(HUGETLB, hugetlb, 32, zeros)				\
 	x(NSFILE, nsfile, 32, zeros)				\
 	x(UNIX_SOCK, unix_sock, 128, none)			\
 	x(UNIX_MSG, unix_msg, 80, none)				\

@@ -95,6 +95,8 @@ static u32 ckpt_inode_kind(struct ckpt_ctx *ctx, struct file *file)
 
 	if (!S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode))
 		return 0;
+	if (ckpt_is_hugetlb(file))
+		return ckpt_hugetlb_kind(file);
 	if (inode->i_sb->s_flags & SB_NOUSER)
 		return S_ISREG(inode->i_mode) ? ckpt_shmem_kind(file) : 0;
 	return ckpt_plain_fs(inode->i_sb) && ckpt_is_deleted(ctx, file) ?
@@ -200,9 +202,15 @@ static const char *ckpt_shmem_problem(struct inode *inode)
 	if (!RB_EMPTY_ROOT(&SHMEM_I(inode)->policy.root))
 		return "has a memory policy, which cannot be saved yet";
 #endif
-	if (SHMEM_I(inode)->seals & ~CKPT_SEALS)
-		return "has seals that this kernel does not know";
 	return NULL;
+}
+
+/* NULL where there are none. */
+static unsigned int *ckpt_inode_seals(struct file *file)
+{
+	if (shmem_file(file))
+		return &SHMEM_I(file_inode(file))->seals;
+	return ckpt_is_hugetlb(file) ? ckpt_hugetlb_seals(file) : NULL;
 }
 
 static bool ckpt_inode_leased(struct inode *inode)
@@ -227,6 +235,7 @@ static bool ckpt_inode_owned(const struct inode *inode)
  */
 const char *ckpt_inode_problem(struct ckpt_ctx *ctx, struct file *file)
 {
+	unsigned int *seals = ckpt_inode_seals(file);
 	struct inode *inode = file_inode(file);
 	const char *why = NULL;
 
@@ -240,6 +249,8 @@ const char *ckpt_inode_problem(struct ckpt_ctx *ctx, struct file *file)
 		return "was deleted and has a lease, which cannot be saved yet";
 	if (!ckpt_inode_owned(inode))
 		return "belongs to a user whom your user namespace does not have";
+	if (seals && (*seals & ~CKPT_SEALS))
+		return "has seals that this kernel does not know";
 	if (shmem_file(file))
 		why = ckpt_shmem_problem(inode);
 	if (!why && ckpt_inode_kind(ctx, file) == CKPT_INODE_UNLINKED)
@@ -330,7 +341,7 @@ static u32 ckpt_inode_flags(struct ckpt_ctx *ctx, struct file *file)
 	u32 flags = 0;
 
 	if (ckpt_inode_kind(ctx, file) == CKPT_INODE_ANON)
-		return SHMEM_I(inode)->flags & VM_NORESERVE ?
+		return shmem_file(file) && SHMEM_I(inode)->flags & VM_NORESERVE ?
 		       CKPT_INODE_NORESERVE : 0;
 	if (inode->i_state & I_LINKABLE)
 		flags |= CKPT_INODE_LINKABLE;
@@ -357,7 +368,7 @@ static int ckpt_inode_facts(struct ckpt_ctx *ctx, struct file *file,
 	if (ret)
 		return ret;
 	if (rec->kind == CKPT_INODE_MEMFD)
-		rec->seals = SHMEM_I(inode)->seals;
+		rec->seals = *ckpt_inode_seals(file);
 	rec->size = S_ISDIR(st.mode) ? 0 : st.size;
 	rec->mode = st.mode;
 	rec->uid = from_kuid_munged(current_user_ns(), st.uid);
@@ -434,6 +445,8 @@ static int checkpoint_new_inode(struct ckpt_ctx *ctx, struct file *file,
 		goto out;
 	if (rec->kind == CKPT_INODE_UNLINKED)
 		ret = checkpoint_relink(ctx, file, objref);
+	if (!ret && ckpt_is_hugetlb(file))
+		ret = checkpoint_hugetlb(ctx, file, objref);
 	if (!ret)
 		ret = checkpoint_inode_contents(ctx, file, objref, rec->size);
 	ret = min(ret, 0);
@@ -505,11 +518,14 @@ static int restore_inode_name_check(struct ckpt_restart *rs,
 static int restore_inode_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
+	const struct ckpt_rec *hugetlb = ckpt_hugetlb_part(rs, rec->objref);
 	int ret;
 
 	ret = restore_inode_name_check(rs, r);
 	if (!ret)
 		ret = restore_xattrs_check(rs, r);
+	if (!ret && hugetlb)
+		ret = restore_hugetlb_check(rs, r, hugetlb);
 	if (ret)
 		return ret;
 	if (rec->flags & ~CKPT_INODE_FLAGS_ALL)
@@ -689,16 +705,17 @@ static struct file *restore_empty_inode(struct ckpt_restart *rs,
 					const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
+	const struct ckpt_rec *hugetlb = ckpt_hugetlb_part(rs, rec->objref);
 	unsigned long flags = VM_NORESERVE;
 	struct file *file;
 
-	switch (rec->kind) {
-	case CKPT_INODE_UNLINKED:
+	if (hugetlb) {
+		file = restore_empty_hugetlb(r, hugetlb);
+	} else if (rec->kind == CKPT_INODE_UNLINKED) {
 		return restore_unlinked(rs, r);
-	case CKPT_INODE_MEMFD:
+	} else if (rec->kind == CKPT_INODE_MEMFD) {
 		file = shmem_file_setup(r->var, 0, flags);
-		break;
-	default:
+	} else {
 		if (!(rec->flags & CKPT_INODE_NORESERVE))
 			flags = 0;
 		file = shmem_kernel_file_setup("dev/zero", rec->size, flags);
@@ -766,7 +783,7 @@ static int restore_inode_seals(struct ckpt_restart *rs,
 	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
 	long ret = 0;
 
-	SHMEM_I(file_inode(file))->seals = 0;
+	*ckpt_inode_seals(file) = 0;
 	if (rec->seals)
 		ret = memfd_fcntl(file, F_ADD_SEALS, rec->seals);
 	return ret ? ckpt_bad(rs, r, ret, "%s cannot be sealed (0x%x)",
@@ -913,6 +930,25 @@ struct file *restore_inode_file(struct ckpt_restart *rs,
 }
 
 /**
+ * restore_inode_keeps - is what is mapped an inode of the image?
+ * @rs: the restart
+ * @rec: the mapping
+ * @file: what it maps
+ *
+ * Return: false also of a file of the restarter in its place.
+ */
+bool restore_inode_keeps(struct ckpt_restart *rs, const struct ckpt_rec_vma *rec,
+			 struct file *file)
+{
+	const struct ckpt_rec *r = ckpt_obj_rec(rs, CKPT_OBJ_FILE, rec->file);
+	struct file *keeper;
+
+	keeper = IS_ERR(r) ? NULL :
+		 xa_load(&rs->inodes, ckpt_rec_as(r, file)->inode);
+	return keeper && file_inode(keeper) == file_inode(file);
+}
+
+/**
  * restore_inode_unseal - let a mapping be made that is older than a seal
  * @rs: the restart
  * @rec: the mapping
@@ -925,18 +961,12 @@ struct file *restore_inode_file(struct ckpt_restart *rs,
 bool restore_inode_unseal(struct ckpt_restart *rs,
 			  const struct ckpt_rec_vma *rec, struct file *file)
 {
-	const struct ckpt_rec *r = ckpt_obj_rec(rs, CKPT_OBJ_FILE, rec->file);
-	struct file *keeper;
-	unsigned int *seals;
+	unsigned int *seals = ckpt_inode_seals(file);
 
-	/* A file of the restarter in its place keeps its seals. */
-	keeper = IS_ERR(r) ? NULL :
-		 xa_load(&rs->inodes, ckpt_rec_as(r, file)->inode);
-	if (!keeper || file_inode(keeper) != file_inode(file) ||
-	    !shmem_file(file) || !(rec->flags & CKPT_VMA_MAYSHARE) ||
+	if (!seals || !restore_inode_keeps(rs, rec, file) ||
+	    !(rec->flags & CKPT_VMA_MAYSHARE) ||
 	    !(rec->flags & CKPT_VMA_MAYWRITE))
 		return false;
-	seals = &SHMEM_I(file_inode(file))->seals;
 	if ((*seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) !=
 	    F_SEAL_FUTURE_WRITE)
 		return false;
@@ -950,7 +980,7 @@ bool restore_inode_unseal(struct ckpt_restart *rs,
  */
 void restore_inode_seal(struct file *file)
 {
-	SHMEM_I(file_inode(file))->seals |= F_SEAL_FUTURE_WRITE;
+	*ckpt_inode_seals(file) |= F_SEAL_FUTURE_WRITE;
 }
 
 /**

@@ -159,18 +159,28 @@ static int ckpt_inode_add(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
 	return 0;
 }
 
+/* Where contents begin, from @pos on, or an error. */
+static loff_t ckpt_inode_data(struct ckpt_inode_batch *b, loff_t pos, loff_t *end)
+{
+	if (ckpt_is_hugetlb(b->file))
+		return ckpt_hugetlb_data(b->file, pos, end);
+	pos = vfs_llseek(b->file, pos, SEEK_DATA);
+	if (pos >= 0 && pos < b->size)
+		*end = vfs_llseek(b->file, pos, SEEK_HOLE);
+	return pos;
+}
+
 static int ckpt_inode_contents(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b)
 {
 	loff_t pos = 0, end;
 	int ret = 0;
 
 	while (pos < b->size && !ret) {
-		pos = vfs_llseek(b->file, pos, SEEK_DATA);
+		pos = ckpt_inode_data(b, pos, &end);
 		if (pos == -ENXIO || pos >= b->size)
 			break;
 		if (pos < 0)
 			return pos;
-		end = vfs_llseek(b->file, pos, SEEK_HOLE);
 		if (end < 0)
 			return end;
 		pos = round_down(pos, PAGE_SIZE);
@@ -291,10 +301,11 @@ int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			   struct file *file)
 {
 	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
+	const struct ckpt_rec *hugetlb = ckpt_hugetlb_part(rs, rec->objref);
 	const struct ckpt_sink sink = {
 		.objref = rec->objref,
 		.end = DIV_ROUND_UP(rec->size, PAGE_SIZE),
-		.put = restore_inode_run,
+		.put = hugetlb ? restore_hugetlb_run : restore_inode_run,
 		.file = file,
 	};
 	const struct ckpt_robj *obj = xa_load(&rs->objs, rec->objref);
@@ -305,6 +316,9 @@ int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (ret)
 		return ckpt_bad(rs, r, ret, "%s cannot have its size of %llu bytes",
 				(const char *)r->var, rec->size);
+	if (hugetlb)
+		return restore_hugetlb_reserve(rs, hugetlb, file) ?:
+		       restore_payload_to(rs, &sink);
 	return obj->part ? restore_relinked(rs, r, obj->part, file) :
 			   restore_payload_to(rs, &sink);
 }

@@ -11,6 +11,7 @@
 #include <linux/crc32c.h>
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
+#include <linux/hugetlb.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagewalk.h>
@@ -231,8 +232,44 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 	return ret;
 }
 
+/* The first page of a huge one says that it is there. */
+static int ckpt_walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr,
+			     unsigned long end, struct mm_walk *walk)
+{
+	struct ckpt_batch *b = walk->private;
+	struct page *first, *page;
+	int ret;
+
+	b->next = addr;
+	ret = ckpt_hugetlb_own(walk->vma, pte, addr & hmask, &first);
+	if (ret == -EAGAIN) {
+		b->swapped = true;
+		return 1;
+	}
+	if (ret < 0)
+		b->error = ret;
+	if (ret <= 0)
+		return ret;
+	ret = 0;
+	for (; addr < end && !ret; addr += PAGE_SIZE) {
+		page = nth_page(first, (addr & ~hmask) >> PAGE_SHIFT);
+		if (page != first && ckpt_page_is_zero(page)) {
+			b->skipped++;
+		} else if (ckpt_batch_full(b, addr)) {
+			b->next = addr;
+			ret = 1;
+		} else {
+			ckpt_batch_add(b, addr, page, false);
+		}
+		cond_resched();
+	}
+	put_page(first);
+	return ret;
+}
+
 static const struct mm_walk_ops ckpt_walk_ops = {
 	.pmd_entry = ckpt_walk_pmd,
+	.hugetlb_entry = IS_ENABLED(CONFIG_HUGETLBFS) ? ckpt_walk_hugetlb : NULL,
 	.walk_lock = PGWALK_RDLOCK,
 };
 
@@ -478,6 +515,17 @@ int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
 	return ret;
 }
 
+static int ckpt_map_small(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			  struct vm_area_struct *vma, unsigned long addr,
+			  unsigned long end, struct page **pages)
+{
+	int ret = anon_vma_prepare(vma);
+
+	if (!ret)
+		ret = ckpt_map_pages(vma, addr, end, pages);
+	return ret ? ckpt_bad(rs, r, ret, "page %lx cannot be mapped", addr) : 0;
+}
+
 static int ckpt_map_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			const struct ckpt_page_run *run, struct page **pages,
 			const struct ckpt_sink *sink)
@@ -497,12 +545,13 @@ static int ckpt_map_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			ret = ckpt_bad(rs, r, -EINVAL, "page %lx lies in no private mapping", addr);
 			break;
 		}
-		ret = anon_vma_prepare(vma);
-		next = min(pmd_addr_end(addr, end), vma->vm_end);
-		if (!ret)
-			ret = ckpt_map_pages(vma, addr, next, pages);
-		if (ret)
-			ckpt_bad(rs, r, ret, "page %lx cannot be mapped", addr);
+		if (is_vm_hugetlb_page(vma)) {
+			next = min(ALIGN(addr + 1, vma_kernel_pagesize(vma)), end);
+			ret = restore_hugetlb_pages(rs, r, vma, addr, next, pages);
+		} else {
+			next = min(pmd_addr_end(addr, end), vma->vm_end);
+			ret = ckpt_map_small(rs, r, vma, addr, next, pages);
+		}
 		pages += (next - addr) >> PAGE_SHIFT;
 	}
 	mmap_read_unlock(mm);

@@ -279,15 +279,18 @@ static int ckpt_add_file_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return obj ? ckpt_set_once(rs, &obj->part, r) : -EINVAL;
 }
 
-/* Where its contents are, behind the INODE record. */
-static int ckpt_add_relink(struct ckpt_restart *rs, const struct ckpt_rec *r)
+/* What else there is to it, behind the INODE record. */
+static int ckpt_add_inode_part(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
+	/* All such records start alike. */
 	u32 objref = ckpt_rec_as(r, relink)->inode;
 	struct ckpt_robj *obj = xa_load(&rs->objs, objref);
 
 	if (!obj || obj->rec->type != CKPT_REC_INODE)
 		return ckpt_bad(rs, r, -EINVAL, "belongs to object %u, which is no inode",
 				objref);
+	if (r->type == CKPT_REC_HUGETLB && !IS_ENABLED(CONFIG_HUGETLBFS))
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "this kernel has no huge pages (hugetlb)");
 	return ckpt_set_once(rs, &obj->part, r);
 }
 
@@ -422,7 +425,8 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_NSFILE:
 		return ckpt_add_file_part(rs, r);
 	case CKPT_REC_RELINK:
-		return ckpt_add_relink(rs, r);
+	case CKPT_REC_HUGETLB:
+		return ckpt_add_inode_part(rs, r);
 	case CKPT_REC_UNIX_SOCK:
 	case CKPT_REC_UNIX_MSG:
 		return ckpt_add_socket(rs, r);
@@ -722,6 +726,8 @@ int ckpt_check_image(struct ckpt_restart *rs)
 	ret = ckpt_check_tree(rs);
 	if (!ret)
 		ret = ckpt_check_features(rs);
+	if (!ret && IS_ENABLED(CONFIG_HUGETLBFS))
+		ret = ckpt_check_hugetlb(rs);
 	return ret;
 }
 

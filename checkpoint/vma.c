@@ -3,6 +3,7 @@
  * The mappings of an address space. Their contents are in pages.c.
  */
 #include <linux/fs.h>
+#include <linux/hugetlb_inline.h>
 #include <linux/mm.h>
 #include <linux/mempolicy.h>
 #include <linux/mm_ckpt.h>
@@ -61,7 +62,8 @@ static const struct ckpt_vm_flag {
 	{ VM_PFNMAP,		0, "maps a device (VM_PFNMAP)" },
 	{ VM_IO,		0, "maps a device (VM_IO)" },
 	{ VM_MIXEDMAP,		0, "maps a device (VM_MIXEDMAP)" },
-	{ VM_HUGETLB,		0, "is of huge pages (hugetlb)" },
+	{ VM_HUGETLB,		CKPT_VMA_HUGETLB, IS_ENABLED(CONFIG_HUGETLBFS) ?
+						  NULL : "is of huge pages (hugetlb)" },
 	{ VM_SYNC,		0, "has MAP_SYNC" },
 	{ VM_PAT,		0, "has a memory type of its own (PAT)" },
 	{ VM_SHADOW_STACK,	0, "is a shadow stack" },
@@ -94,6 +96,9 @@ static void ckpt_check_vma_flags(struct ckpt_ctx *ctx, struct task_struct *t,
 	vm_flags_t left = vma->vm_flags;
 	unsigned int i;
 
+	/* Comes with huge pages. */
+	if (is_vm_hugetlb_page(vma))
+		left &= ~VM_DONTEXPAND;
 	for (i = 0; i < ARRAY_SIZE(ckpt_vm_flags); i++) {
 		const struct ckpt_vm_flag *f = &ckpt_vm_flags[i];
 
@@ -165,6 +170,8 @@ static int checkpoint_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 	rec->family = family;
 	rec->name_len = name_len;
 	rec->pkey = vma_pkey(vma);
+	if (is_vm_hugetlb_page(vma))
+		checkpoint_hugetlb_vma(vma, rec);
 	if (name_len)
 		memcpy(ckpt_rec_var(rec), name->name, name_len);
 
@@ -239,6 +246,9 @@ static int restore_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if ((rec->flags & CKPT_VMA_DONTEXPAND) &&
 	    rec->kind != CKPT_VMA_VDSO && rec->kind != CKPT_VMA_VVAR)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "mappings of drivers cannot be restored yet");
+	if ((rec->flags & (CKPT_VMA_HUGETLB | CKPT_VMA_HUGE_RESERVED) || rec->huge_shift) &&
+	    (rec->kind != CKPT_VMA_FILE || !IS_ENABLED(CONFIG_HUGETLBFS)))
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "there are no huge pages (hugetlb) here");
 	if ((rec->flags & CKPT_VMA_LOCKONFAULT) &&
 	    !(rec->flags & CKPT_VMA_LOCKED))
 		return ckpt_bad(rs, r, -EINVAL, "locked on fault, but not locked");
@@ -363,6 +373,9 @@ static int restore_vma_flags(struct ckpt_restart *rs, const struct ckpt_rec *r)
 			       rec->start, rec->end, have, rec->flags);
 		goto out;
 	}
+	/* What is in reserve was found by itself, see restore_vma_noreserve(). */
+	if ((rec->flags & CKPT_VMA_HUGETLB) && !(rec->flags & CKPT_VMA_NORESERVE))
+		vm_flags_clear(vma, VM_NORESERVE);
 	excess = have & ~rec->flags & CKPT_VMA_MAY;
 	if (excess & CKPT_VMA_MAYREAD)
 		vm_flags_clear(vma, VM_MAYREAD);
@@ -440,12 +453,47 @@ static int restore_vma_apart(struct ckpt_restart *rs, const struct ckpt_rec *r)
 			      rec->start, rec->end) : 0;
 }
 
+/*
+ * Huge pages of a file of the image are in reserve already, those of a private
+ * mapping need not be.
+ */
+static bool restore_vma_noreserve(struct ckpt_restart *rs,
+				  const struct ckpt_rec_vma *rec,
+				  struct file *file)
+{
+	if (!(rec->flags & CKPT_VMA_HUGETLB))
+		return rec->flags & CKPT_VMA_NORESERVE;
+	if (rec->flags & CKPT_VMA_MAYSHARE)
+		return (rec->flags & CKPT_VMA_NORESERVE) ||
+		       restore_inode_keeps(rs, rec, file);
+	return !(rec->flags & CKPT_VMA_HUGE_RESERVED);
+}
+
+/* Maps a file as it is: without a seal that is newer, without making it larger. */
+static unsigned long restore_vma_map(struct ckpt_restart *rs,
+				     const struct ckpt_rec_vma *rec,
+				     struct file *file, unsigned long prot,
+				     unsigned long flags)
+{
+	bool unsealed = file && restore_inode_unseal(rs, rec, file);
+	loff_t size = file ? i_size_read(file_inode(file)) : 0;
+	unsigned long addr;
+
+	addr = vm_mmap(file, rec->start, rec->end - rec->start, prot, flags,
+		       file ? rec->pgoff << PAGE_SHIFT : 0);
+	if (unsealed)
+		restore_inode_seal(file);
+	/* A mapping of huge pages that may write does. */
+	if ((rec->flags & CKPT_VMA_HUGETLB) && restore_inode_keeps(rs, rec, file))
+		i_size_write(file_inode(file), size);
+	return addr;
+}
+
 static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
 	unsigned long flags = MAP_FIXED_NOREPLACE, prot = 0, addr;
 	struct file *file = NULL;
-	bool unsealed;
 	int ret = 0;
 
 	switch (rec->kind) {
@@ -465,6 +513,10 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	default:
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of mapping %u", rec->kind);
 	}
+	if (IS_ENABLED(CONFIG_HUGETLBFS))
+		ret = restore_hugetlb_vma_check(rs, r, file);
+	if (ret)
+		return ret;
 	/* VM_MAYSHARE without VM_SHARED: shared, of a file opened for reading. */
 	if (rec->flags & CKPT_VMA_DROPPABLE)
 		flags |= MAP_DROPPABLE;
@@ -472,7 +524,7 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		flags |= rec->flags & CKPT_VMA_MAYSHARE ? MAP_SHARED : MAP_PRIVATE;
 	if (rec->flags & CKPT_VMA_GROWSDOWN)
 		flags |= MAP_GROWSDOWN;
-	if (rec->flags & CKPT_VMA_NORESERVE)
+	if (restore_vma_noreserve(rs, rec, file))
 		flags |= MAP_NORESERVE;
 	/* PROT_EXEC alone would choose a protection key and change PKRU. */
 	if ((rec->flags & CKPT_VMA_READ) || restore_vma_exec_only(rec))
@@ -482,11 +534,10 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (rec->flags & CKPT_VMA_EXEC)
 		prot |= PROT_EXEC;
 
-	unsealed = file && restore_inode_unseal(rs, rec, file);
-	addr = vm_mmap(file, rec->start, rec->end - rec->start, prot, flags,
-		       file ? rec->pgoff << PAGE_SHIFT : 0);
-	if (unsealed)
-		restore_inode_seal(file);
+	addr = restore_vma_map(rs, rec, file, prot, flags);
+	if (addr == -ENOMEM && IS_ENABLED(CONFIG_HUGETLBFS) &&
+	    (rec->flags & CKPT_VMA_HUGE_RESERVED))
+		return restore_hugetlb_vma_failed(rs, r);
 	if (IS_ERR_VALUE(addr))
 		return ckpt_bad(rs, r, (int)addr, "mapping %llx-%llx cannot be made",
 				rec->start, rec->end);

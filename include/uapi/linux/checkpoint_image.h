@@ -102,6 +102,7 @@ struct ckpt_hdr {
  * @CKPT_REC_EXTERNAL: &struct ckpt_rec_external, follows FILE
  * @CKPT_REC_RELINK: &struct ckpt_rec_relink, follows INODE
  * @CKPT_REC_NSFILE: &struct ckpt_rec_nsfile, follows FILE
+ * @CKPT_REC_HUGETLB: &struct ckpt_rec_hugetlb, follows INODE
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
  * @CKPT_REC_MEMPOLICY: &struct ckpt_rec_mempolicy, follows the VMA or, as one of
  *	its parts, the TASK that has it
@@ -147,6 +148,7 @@ enum ckpt_rec_type {
 	CKPT_REC_PROC		= 47,
 	CKPT_REC_INOTIFY	= 48,
 	CKPT_REC_COW		= 55,
+	CKPT_REC_HUGETLB	= 56,
 	CKPT_REC_EXTERNAL	= 60,
 	CKPT_REC_RELINK		= 61,
 	CKPT_REC_NSFILE		= 62,
@@ -687,6 +689,35 @@ struct ckpt_rec_relink {
 	struct ckpt_hdr h;
 	__u32 inode;
 	__u32 path_len;
+};
+
+/**
+ * struct ckpt_hugetlb_region - huge pages of a file that are in use or in reserve
+ * @start: number of the first huge page in the file
+ * @nr: their number
+ */
+struct ckpt_hugetlb_region {
+	__u64 start;
+	__u64 nr;
+};
+
+/**
+ * struct ckpt_rec_hugetlb - an inode of huge pages (hugetlb)
+ * @h: header
+ * @inode: objref of the INODE record, which is no CKPT_INODE_UNLINKED; its size
+ *	is a multiple of the page size
+ * @page_shift: the page size is 1 << @page_shift
+ * @nr_regions: number of &struct ckpt_hugetlb_region that follow, ascending
+ * @__reserved: zero
+ *
+ * The payload of the inode holds the huge pages that are in use, each complete.
+ */
+struct ckpt_rec_hugetlb {
+	struct ckpt_hdr h;
+	__u32 inode;
+	__u32 page_shift;
+	__u32 nr_regions;
+	__u32 __reserved;
 };
 
 #define CKPT_PIPE_BUF_PACKET	(1U << 0)	/* one read() takes it whole */
@@ -1433,7 +1464,9 @@ enum ckpt_vma_kind {
 #define CKPT_VMA_MERGEABLE	(1ULL << 21)
 #define CKPT_VMA_SEALED		(1ULL << 22)
 #define CKPT_VMA_DROPPABLE	(1ULL << 23)
-#define CKPT_VMA_FLAGS_ALL	((1ULL << 24) - 1)
+#define CKPT_VMA_HUGETLB	(1ULL << 24)
+#define CKPT_VMA_HUGE_RESERVED	(1ULL << 25)	/* see @huge_shift */
+#define CKPT_VMA_FLAGS_ALL	((1ULL << 26) - 1)
 
 /**
  * struct ckpt_rec_vma - a mapping
@@ -1449,6 +1482,12 @@ enum ckpt_vma_kind {
  * @family: of private anonymous memory: mappings with the same number may have
  *	pages in common, 0: with none
  * @pkey: memory protection key, which need not be allocated any more
+ * @huge_shift: with CKPT_VMA_HUGETLB: it maps a file whose page size is
+ *	1 << @huge_shift, else 0
+ * @huge_pages: likewise, of a private mapping: number of huge pages of its own.
+ *	Payload holds small pages of them: the first, and those that are not
+ *	zero. With CKPT_VMA_HUGE_RESERVED the others that it may need are in
+ *	reserve
  */
 struct ckpt_rec_vma {
 	struct ckpt_hdr h;
@@ -1462,6 +1501,8 @@ struct ckpt_rec_vma {
 	__u32 name_len;
 	__u32 family;
 	__u32 pkey;
+	__u32 huge_shift;
+	__u32 huge_pages;
 };
 
 #define CKPT_MAX_NODES		1024

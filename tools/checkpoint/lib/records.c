@@ -67,6 +67,8 @@ static const struct rec_type types[] = {
 	REC(EXTERNAL, external, key_len, COUNT(external, key_len, 1)),
 	REC(NSFILE, nsfile, __reserved),
 	REC(RELINK, relink, path_len, COUNT(relink, path_len, 1)),
+	REC(HUGETLB, hugetlb, __reserved,
+	    COUNT(hugetlb, nr_regions, sizeof(struct ckpt_hugetlb_region))),
 	REC(FILES, files, nr_fds, OBJ(files),
 	    COUNT(files, nr_fds, sizeof(struct ckpt_fd))),
 	REC(FS, fs, cwd, OBJ(fs)),

@@ -270,6 +270,7 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	case CKPT_REC_NSFILE:
 		return must_refer(img, part->file, CKPT_REC_FILE);
 	case CKPT_REC_RELINK:
+	case CKPT_REC_HUGETLB:
 		return must_refer(img, relink->inode, CKPT_REC_INODE);
 	case CKPT_REC_UNIX_SOCK:
 		/* Its other end may come later. */

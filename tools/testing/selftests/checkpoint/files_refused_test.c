@@ -108,7 +108,6 @@ static void set_perf(void)
 	as(10, syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0));
 }
 
-SET(huge, memfd_create("huge", MFD_HUGETLB))
 SET(secret, syscall(SYS_memfd_secret, 0))
 
 static void set_bpf(void)
@@ -434,7 +433,6 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 
 KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
 KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
-KIND(huge, NULL, "/memfd:huge (deleted)", "hugetlbfs_file_operations");
 KIND(secret, NULL, "/secretmem (deleted)", "secretmem_fops");
 KIND(bpf, NULL, "anon_inode:bpf-map", "bpf_map_fops");
 KIND(landlock, NULL, "anon_inode:[landlock-ruleset]", "ruleset_fops");

@@ -124,6 +124,25 @@ static void open_memfd(void)
 		_exit(45);
 }
 
+#define HUGE		(2UL << 20)
+#define POOL		"/proc/sys/vm/nr_hugepages"
+
+/* One that is in reserve for a file, one that is private and written to. */
+static void map_huge(void)
+{
+	int fd = memfd_create("huge", MFD_HUGETLB);
+	char *p;
+
+	ftruncate(fd, 3 * HUGE);
+	p = mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, HUGE);
+	if (p == MAP_FAILED)
+		return;
+	p = mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1, 0);
+	if (p != MAP_FAILED)
+		*p = 1;
+}
+
 /* Memory that is locked; policies, of both kinds, where there are any. */
 static void set_memory(void)
 {
@@ -154,6 +173,7 @@ static void saved_program(void *arg)
 	set_memory();
 	open_fds();
 	open_memfd();
+	map_huge();
 	open_sockets();
 	pattern_fill();
 	set_timers();
@@ -548,6 +568,7 @@ FIXTURE_SETUP(image)
 	unlink(GO);
 	unlink(READY);
 	nr_cases = 0;
+	ckpt_write_text(POOL, "2");
 	shm = mmap(NULL, sizeof(*shm), PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, shm);
@@ -592,6 +613,7 @@ FIXTURE_TEARDOWN(image)
 	EXPECT_EQ(self->pid, pid)
 		TH_LOG("%s", ckpt_log_text);
 	EXPECT_EQ(SAVED_EXIT, ckpt_wait(self->pid, 10000));
+	ckpt_write_text(POOL, "0");
 	unlink(CKPT_IMG);
 	unlink(GO);
 }
@@ -1418,9 +1440,25 @@ TEST_F(image, hostile_memory)
 	EXPECT_CASES();
 }
 
+/* The first inode of huge pages that has a region, or that is of small ones. */
+static struct rec *find_inode(bool huge)
+{
+	struct rec *r, *next;
+	bool is_huge;
+	int i;
+
+	for (i = 0; (r = find(CKPT_REC_INODE, i)); i++) {
+		next = r + 1;
+		is_huge = next->h->type == CKPT_REC_HUGETLB;
+		if (is_huge == huge && (!huge || AS(hugetlb, next)->nr_regions))
+			return r;
+	}
+	return NULL;
+}
+
 TEST_F(image, hostile_inode)
 {
-	struct rec *n = find(CKPT_REC_INODE, 0), *f = NULL, *exe = NULL;
+	struct rec *n = find_inode(false), *f = NULL, *exe = NULL;
 	uint32_t mm = AS(mm, find(CKPT_REC_MM, 0))->objref, at;
 	struct rec *p = find(CKPT_REC_PAGES, 0);
 	int i;
@@ -1429,13 +1467,13 @@ TEST_F(image, hostile_inode)
 	for (i = 0; i < nr_recs; i++) {
 		if (recs[i].h->type != CKPT_REC_FILE)
 			continue;
-		if (AS(file, &recs[i])->kind == CKPT_FILE_INODE_MADE)
+		if (AS(file, &recs[i])->inode == AS(inode, n)->objref)
 			f = &recs[i];
 		else if (AS(file, &recs[i])->kind == CKPT_FILE_REG)
 			exe = &recs[i];
 	}
 	ASSERT_TRUE(f && exe);
-	ASSERT_EQ(AS(inode, n)->objref, AS(file, f)->inode);
+	ASSERT_EQ(CKPT_FILE_INODE_MADE, AS(file, f)->kind);
 	ASSERT_EQ(AS(inode, n)->objref, AS(pages, p)->objref);
 	ASSERT_EQ(PAGE + 5, AS(inode, n)->size);
 
@@ -1492,6 +1530,89 @@ TEST_F(image, hostile_inode)
 	VAR(p, "run.start", 0, 8, 1, EINVAL);
 	VAR(p, "run.start", 0, 8, 1ULL << 63, EINVAL);
 	EXPECT_CASES();
+}
+
+TEST_F(image, hostile_huge_pages)
+{
+	struct rec *n = find_inode(true), *h = n + 1, *v = NULL, *s = NULL, *r;
+	struct rec *a = NULL, *fv = NULL;
+	uint64_t flags;
+	int i;
+
+	if (!n)
+		SKIP(return, "no huge pages");
+	for (i = 0; (r = find(CKPT_REC_VMA, i)); i++) {
+		if (AS(vma, r)->huge_pages)
+			v = r;
+		else if (AS(vma, r)->flags & CKPT_VMA_HUGETLB)
+			s = r;
+		else if (AS(vma, r)->kind == CKPT_VMA_ANON)
+			a = r;
+		else if (AS(vma, r)->kind == CKPT_VMA_FILE)
+			fv = r;
+	}
+	ASSERT_TRUE(v && s && a && fv);
+
+	FIELD(n, inode, size, 3 * HUGE + PAGE, EINVAL);
+	FIELD(h, hugetlb, inode, 9999, EINVAL);
+	FIELD(h, hugetlb, inode, AS(vma, v)->mm, EINVAL);
+	FIELD(h, hugetlb, inode, AS(inode, find_inode(false))->objref, 0);
+	FIELD(h, hugetlb, page_shift, 0, EOPNOTSUPP);
+	FIELD(h, hugetlb, page_shift, 12, EOPNOTSUPP);
+	FIELD(h, hugetlb, page_shift, 22, EOPNOTSUPP);
+	FIELD(h, hugetlb, page_shift, 64, EOPNOTSUPP);
+	FIELD(h, hugetlb, page_shift, 0xffffffff, EOPNOTSUPP);
+	FIELD(h, hugetlb, page_shift, 30, 0);
+	FIELD(h, hugetlb, nr_regions, AS(hugetlb, h)->nr_regions + 1, EINVAL);
+	FIELD(h, hugetlb, nr_regions, 0xffffffff, EINVAL);
+	FIELD(h, hugetlb, __reserved, 1, EPROTONOSUPPORT);
+	VAR(h, "region.start", 0, 8, 1ULL << 62, EINVAL);
+	VAR(h, "region.start", 0, 8, ~0ULL, EINVAL);
+	VAR(h, "region.nr", 8, 8, 0, EINVAL);
+	VAR(h, "region.nr", 8, 8, ~0ULL, 0);
+	VAR(h, "region.nr", 8, 8, 1ULL << 62, ENOMEM);
+	VAR(h, "region.nr", 8, 8, 1000, ENOMEM);
+
+	flags = AS(vma, v)->flags;
+	FIELD(v, vma, start, AS(vma, v)->start + PAGE, EINVAL);
+	FIELD(v, vma, end, AS(vma, v)->end - PAGE, EINVAL);
+	FIELD(v, vma, pgoff, 1, EINVAL);
+	FIELD(v, vma, file, AS(vma, fv)->file, EINVAL);
+	FIELD(v, vma, flags, flags & ~CKPT_VMA_HUGETLB, EINVAL);
+	FIELD(v, vma, flags, flags | CKPT_VMA_HUGE_RESERVED, EINVAL);
+	FIELD(v, vma, flags, flags | CKPT_VMA_ACCOUNT, EINVAL);
+	FIELD(v, vma, flags, flags | CKPT_VMA_LOCKED, EINVAL);
+	FIELD(v, vma, huge_shift, 0, EINVAL);
+	FIELD(v, vma, huge_shift, 12, EOPNOTSUPP);
+	FIELD(v, vma, huge_shift, 0xffffffff, EOPNOTSUPP);
+	FIELD(v, vma, huge_shift, 30, 0);
+	FIELD(v, vma, huge_pages, 1000, ENOMEM);
+	FIELD(s, vma, flags, AS(vma, s)->flags | CKPT_VMA_HUGE_RESERVED, EINVAL);
+	FIELD(s, vma, huge_shift, 0, EINVAL);
+	FIELD(a, vma, flags, AS(vma, a)->flags | CKPT_VMA_HUGETLB, EOPNOTSUPP);
+	FIELD(a, vma, flags, AS(vma, a)->flags | CKPT_VMA_HUGE_RESERVED, EOPNOTSUPP);
+	FIELD(a, vma, huge_shift, 21, EOPNOTSUPP);
+	FIELD(fv, vma, flags, AS(vma, fv)->flags | CKPT_VMA_HUGETLB, EINVAL);
+	FIELD(fv, vma, flags, AS(vma, fv)->flags | CKPT_VMA_HUGE_RESERVED, EINVAL);
+	FIELD(fv, vma, huge_shift, 21, EINVAL);
+	EXPECT_CASES();
+}
+
+/* That one is missing is found when it is needed. */
+TEST_F(image, huge_page_missing)
+{
+	struct rec *r;
+	int i;
+
+	if (!find_inode(true))
+		SKIP(return, "no huge pages");
+	for (i = 0; (r = find(CKPT_REC_VMA, i)); i++)
+		if (AS(vma, r)->huge_pages)
+			FIELD(r, vma, huge_pages, 0, ENOMEM);
+	ASSERT_EQ(1, nr_cases);
+	ASSERT_TRUE(ckpt_write_text(POOL, "1"));
+	EXPECT_CASES();
+	ASSERT_TRUE(ckpt_write_text(POOL, "2"));
 }
 
 #define POLICY(r, field, value, err) FIELD(r, mempolicy, field, value, err)

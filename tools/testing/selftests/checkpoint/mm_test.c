@@ -1076,8 +1076,6 @@ static bool vdso(const char *name)
 	return mem;
 }
 
-REFUSED(hugetlb, "is of huge pages (hugetlb)",
-	map(HUGE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE, -1));
 REFUSED(uffd_missing, "is watched by a userfaultfd",
 	mm_userfault(mem, UFFDIO_REGISTER_MODE_MISSING));
 REFUSED(uffd_wp, "is write-protected by a userfaultfd",
