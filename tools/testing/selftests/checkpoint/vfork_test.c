@@ -267,8 +267,8 @@ TEST_F(vfork, gets_new_pids)
 {
 	pid_t was;
 
-	self->pid = was = start_tree(_metadata, variant->program,
-				     variant->ready, false);
+	was = start_tree(_metadata, variant->program, variant->ready, false);
+	self->pid = was;
 	ASSERT_LT(0, ckpt_save(was, CKPT_IMG, 0)) {
 		TH_LOG("%s", ckpt_log_text);
 	}
