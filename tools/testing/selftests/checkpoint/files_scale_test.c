@@ -10,8 +10,8 @@
 
 #define SRC		DIRECTORY "/src"
 #define MOUNT		DIRECTORY "/mnt"
-#define FEW		10000
-#define MANY		100000
+#define MANY		(ckpt_slow_kernel() ? 20000 : 100000)
+#define FEW		(MANY / 10)
 
 /* ---- in the program ---------------------------------------------------------- */
 
