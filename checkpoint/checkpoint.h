@@ -975,6 +975,11 @@ void restore_advice(const struct ckpt_rec_file *rec, struct file *file);
 
 /* ---- inode.c ------------------------------------------------------------ */
 
+#define CKPT_MEMFD_PREFIX	"memfd:"
+#define CKPT_SEALS		(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | \
+				 F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |	\
+				 F_SEAL_EXEC)
+
 void ckpt_file_path(struct file *file, struct path *path);
 bool ckpt_is_inode(struct ckpt_ctx *ctx, struct file *file);
 bool ckpt_is_inode_made(struct ckpt_ctx *ctx, struct file *file);
@@ -982,6 +987,11 @@ const char *ckpt_inode_problem(struct ckpt_ctx *ctx, struct file *file);
 int ckpt_collect_inode(struct ckpt_ctx *ctx, struct file *file);
 void ckpt_inode_in_use(struct ckpt_ctx *ctx, struct ckpt_obj *file);
 u32 checkpoint_inode(struct ckpt_ctx *ctx, struct file *file, int *err);
+unsigned int *ckpt_inode_seals(struct file *file);
+
+/* ---- inode_restore.c ------------------------------------------------------ */
+
+void *restore_inode(struct ckpt_restart *rs, const struct ckpt_rec *r);
 int restore_inodes(struct ckpt_restart *rs);
 struct file *restore_inode_file(struct ckpt_restart *rs,
 				const struct ckpt_rec *r);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Contents of private memory, and reading of all payload. Contents of files are
- * in inode.c.
+ * in inode_data.c.
  *
  * What is written: pages that a process has of its own. Pages that were never
  * touched, that are zero, or that are clean pages of a file are not. Pages go to
