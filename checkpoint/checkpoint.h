@@ -975,6 +975,16 @@ void restore_advice(const struct ckpt_rec_file *rec, struct file *file);
 
 /* ---- inode.c ------------------------------------------------------------ */
 
+/*
+ * The inode that the program has opened. What is mapped of a stackable file
+ * system (overlayfs) is another file, below it: file_user_path() is the place
+ * where the program knows it.
+ */
+static inline struct inode *ckpt_file_inode(const struct file *file)
+{
+	return (struct inode *)file_user_inode(file);
+}
+
 #define CKPT_MEMFD_PREFIX	"memfd:"
 #define CKPT_SEALS		(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | \
 				 F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |	\

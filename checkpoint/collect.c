@@ -14,6 +14,7 @@
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
+#include <linux/magic.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/ptrace.h>
 #include <linux/sched/mm.h>
@@ -58,6 +59,46 @@ static int ckpt_collect_task(struct ckpt_ctx *ctx, struct task_struct *t)
 	return err;
 }
 
+/*
+ * An open file of overlayfs keeps the one below it open, which is what is mapped.
+ * Each refers to the dentry that was opened.
+ */
+static struct file *ckpt_file_below(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+
+	if (!S_ISREG(inode->i_mode) || (file->f_mode & FMODE_PATH) ||
+	    inode->i_sb->s_magic != OVERLAYFS_SUPER_MAGIC)
+		return NULL;
+	return file->private_data;
+}
+
+static void ckpt_collect_below(struct ckpt_ctx *ctx, struct file *file)
+{
+	struct inode *inode = ckpt_file_inode(file);
+	struct ckpt_obj *obj;
+
+	while ((file = ckpt_file_below(file))) {
+		obj = ckpt_obj_find_typed(ctx, file, CKPT_OBJ_FILE);
+		if (!obj)
+			obj = ckpt_obj_find_typed(ctx, inode, CKPT_OBJ_INODE);
+		if (obj)
+			obj->seen++;
+	}
+}
+
+static void ckpt_collect_all_below(struct ckpt_ctx *ctx)
+{
+	struct ckpt_obj *obj;
+	unsigned long i;
+
+	xa_for_each(&ctx->objs.list, i, obj) {
+		if (obj->type == CKPT_OBJ_FILE)
+			ckpt_collect_below(ctx, obj->ptr);
+		cond_resched();
+	}
+}
+
 /**
  * ckpt_collect - put all shared objects of the tree into the object hash
  * @ctx: the checkpoint; the tree is frozen
@@ -76,7 +117,11 @@ int ckpt_collect(struct ckpt_ctx *ctx)
 			ret = ckpt_collect_task(ctx, ctx->tasks[i].t);
 		cond_resched();
 	}
-	return ret ?: ckpt_collect_in_flight(ctx);
+	if (!ret)
+		ret = ckpt_collect_in_flight(ctx);
+	if (!ret)
+		ckpt_collect_all_below(ctx);
+	return ret;
 }
 
 /* References that neither the tree nor this very call holds. */
@@ -112,7 +157,7 @@ static bool ckpt_task_has_file(struct task_struct *p, const struct file *wanted,
 	unsigned int fd;
 
 	for (fd = 0; (file = task_lookup_next_fdget_rcu(p, &fd)); fd++) {
-		found = file == wanted || file_inode(file) == inode;
+		found = file == wanted || ckpt_file_inode(file) == inode;
 		fput(file);
 		if (found)
 			return true;
@@ -198,12 +243,12 @@ static void ckpt_refuse_leak(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 	ckpt_holder_name(ctx, obj, who, sizeof(who));
 	if (obj->type == CKPT_OBJ_FILE && ckpt_is_unix(ctx, obj->ptr))
 		ckpt_refuse(ctx, t, "has the socket %s in common with %s",
-			    ckpt_log_path(&ctx->log, &((struct file *)obj->ptr)->f_path),
+			    ckpt_log_path(&ctx->log, file_user_path(obj->ptr)),
 			    who);
 	else if (obj->type == CKPT_OBJ_FILE)
 		ckpt_refuse(ctx, t,
 			    "has the open file %s in common with %s; with CHECKPOINT_SUBTREE a restart parts them",
-			    ckpt_log_path(&ctx->log, &((struct file *)obj->ptr)->f_path),
+			    ckpt_log_path(&ctx->log, file_user_path(obj->ptr)),
 			    who);
 	else
 		ckpt_refuse(ctx, t, "shares its %s with %s",

@@ -137,7 +137,7 @@ void ckpt_collect_external(struct ckpt_ctx *ctx, struct file *file)
 
 	if (!ctx->nr_externals || !obj)
 		return;
-	name = d_path(&file->f_path, ctx->path_buf, CKPT_PATH_MAX);
+	name = d_path(file_user_path(file), ctx->path_buf, CKPT_PATH_MAX);
 	for (i = 0; i < ctx->nr_externals && !obj->external; i++) {
 		if (!ckpt_external_match(&ctx->externals[i], file, name))
 			continue;
@@ -172,7 +172,7 @@ bool ckpt_is_external(struct ckpt_ctx *ctx, struct file *file)
  */
 const char *ckpt_external_name(struct ckpt_ctx *ctx, struct file *file)
 {
-	const char *name = d_path(&file->f_path, ctx->path_buf, CKPT_PATH_MAX);
+	const char *name = d_path(file_user_path(file), ctx->path_buf, CKPT_PATH_MAX);
 
 	return IS_ERR(name) ? "?" : name;
 }

@@ -42,6 +42,9 @@
 	 FMODE_CAN_WRITE | FMODE_OPENED | FMODE_STREAM | FMODE_BACKING | \
 	 FMODE_NONOTIFY | FMODE_NONOTIFY_PERM | FMODE_NOWAIT |		\
 	 FMODE_CAN_ODIRECT | FMODE_RANDOM | FMODE_NOREUSE)
+/* Of what a stackable file system maps in place of the file that was opened. */
+#define CKPT_FMODE_BACKING	FMODE_NOACCOUNT
+#define CKPT_O_BACKING		O_NOATIME
 #define CKPT_FMODE_SAVED	FMODE_CREATED
 
 /**
@@ -111,7 +114,7 @@ bool ckpt_plain_fs(const struct super_block *sb)
 
 static bool ckpt_match_reg(struct ckpt_ctx *ctx, struct file *file)
 {
-	struct inode *inode = file_inode(file);
+	struct inode *inode = ckpt_file_inode(file);
 
 	return S_ISREG(inode->i_mode) && ckpt_plain_fs(inode->i_sb);
 }
@@ -348,6 +351,13 @@ static const struct ckpt_file_ops *ckpt_file_ops(u32 kind)
 
 /* ---- what refuses --------------------------------------------------------- */
 
+static fmode_t ckpt_fmode_derived(const struct file *file)
+{
+	if (file->f_mode & FMODE_BACKING)
+		return CKPT_FMODE_DERIVED | CKPT_FMODE_BACKING;
+	return CKPT_FMODE_DERIVED;
+}
+
 static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 				     struct task_struct *t, struct file *file,
 				     const struct ckpt_file_ops *kind)
@@ -376,8 +386,11 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 		why = ckpt_path_problem(ctx, &path, &ctx->root);
 		path_put(&path);
 	}
-	if (!why && (file->f_mode & ~(CKPT_FMODE_SAVED | CKPT_FMODE_DERIVED)))
+	if (!why && (file->f_mode & ~(CKPT_FMODE_SAVED | ckpt_fmode_derived(file))))
 		why = "has a file mode (f_mode) that cannot be saved yet";
+	if (!why && (file->f_mode & FMODE_BACKING) &&
+	    d_real_inode(file_user_path(file)->dentry) != file_inode(file))
+		why = "was copied up (overlayfs) since it was mapped, which cannot be saved yet";
 	return why;
 }
 
@@ -398,12 +411,12 @@ void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
 		     ckpt_family_problem(ctx, file);
 	if (!kind && !why) {
 		ckpt_refuse(ctx, t, "%s -> %s: %ps cannot be saved yet", what,
-			    ckpt_log_path(&ctx->log, &file->f_path), file->f_op);
+			    ckpt_log_path(&ctx->log, file_user_path(file)), file->f_op);
 		return;
 	}
 	if (why)
 		ckpt_refuse(ctx, t, "%s -> %s %s", what,
-			    ckpt_log_path(&ctx->log, &file->f_path), why);
+			    ckpt_log_path(&ctx->log, file_user_path(file)), why);
 }
 
 /* ---- writing --------------------------------------------------------------- */
@@ -444,6 +457,8 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	rec->objref = objref;
 	rec->kind = kind->kind;
 	rec->f_flags = file->f_flags & CKPT_O_SAVED;
+	if (file->f_mode & FMODE_BACKING)
+		rec->f_flags &= ~CKPT_O_BACKING;
 	if (file->f_mode & FMODE_CREATED)
 		rec->flags |= CKPT_FILE_F_CREATED;
 	if (kind->kind == CKPT_FILE_FIFO && ckpt_fifo_unpaired(file))

@@ -20,14 +20,20 @@
 
 /* ---- what is one ----------------------------------------------------------- */
 
+/* Not what lies below an overlay. */
+static bool ckpt_is_shmem(struct file *file)
+{
+	return shmem_file(file) && !(file->f_mode & FMODE_BACKING);
+}
+
 /* Files of tmpfs that have only ever been in the kernel's own mount of it. */
 static u32 ckpt_shmem_kind(struct file *file)
 {
-	const char *name = file->f_path.dentry->d_name.name;
-	struct inode *inode = file_inode(file);
+	const char *name = file_user_path(file)->dentry->d_name.name;
+	struct inode *inode = ckpt_file_inode(file);
 
 	/* SysV shared memory has operations of its own. */
-	if (!shmem_file(file) || file->f_op != inode->i_fop)
+	if (!ckpt_is_shmem(file) || file->f_op != inode->i_fop)
 		return 0;
 	if (IS_PRIVATE(inode))
 		return strcmp(name, "dev/zero") ? 0 : CKPT_INODE_ANON;
@@ -44,10 +50,10 @@ static u32 ckpt_shmem_kind(struct file *file)
  */
 void ckpt_file_path(struct file *file, struct path *path)
 {
-	struct inode *inode = file_inode(file);
+	struct inode *inode = ckpt_file_inode(file);
 	struct dentry *alias;
 
-	*path = file->f_path;
+	*path = *file_user_path(file);
 	path_get(path);
 	if (!S_ISREG(inode->i_mode) || !inode->i_nlink ||
 	    !d_unlinked(path->dentry))
@@ -64,9 +70,9 @@ static bool ckpt_is_deleted(struct ckpt_ctx *ctx, struct file *file)
 	struct path path;
 	bool deleted;
 
-	if (!d_unlinked(file->f_path.dentry))
+	if (!d_unlinked(file_user_path(file)->dentry))
 		return false;
-	if (ckpt_obj_find_typed(ctx, file_inode(file), CKPT_OBJ_INODE))
+	if (ckpt_obj_find_typed(ctx, ckpt_file_inode(file), CKPT_OBJ_INODE))
 		return true;
 	ckpt_file_path(file, &path);
 	deleted = d_unlinked(path.dentry);
@@ -77,7 +83,7 @@ static bool ckpt_is_deleted(struct ckpt_ctx *ctx, struct file *file)
 /* enum ckpt_inode_kind, 0: none, its path leads to it. */
 static u32 ckpt_inode_kind(struct ckpt_ctx *ctx, struct file *file)
 {
-	struct inode *inode = file_inode(file);
+	struct inode *inode = ckpt_file_inode(file);
 
 	if (!S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode))
 		return 0;
@@ -129,10 +135,10 @@ static bool ckpt_file_reads(struct file *file)
 
 static bool ckpt_inode_readable(struct ckpt_ctx *ctx, struct file *file)
 {
-	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, file_inode(file));
+	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, ckpt_file_inode(file));
 
 	/* What is there to be read of a deleted directory? */
-	return S_ISDIR(file_inode(file)->i_mode) ||
+	return S_ISDIR(ckpt_file_inode(file)->i_mode) ||
 	       (obj && obj->readable) || ckpt_file_reads(file) ||
 	       !file_permission(file, MAY_READ);
 }
@@ -163,16 +169,17 @@ static bool ckpt_parent_is_deleted(struct dentry *dentry)
 
 static const char *ckpt_unlinked_problem(struct ckpt_ctx *ctx, struct file *file)
 {
-	struct inode *inode = file_inode(file);
+	const struct path *path = file_user_path(file);
+	struct inode *inode = ckpt_file_inode(file);
 	bool is_dir = S_ISDIR(inode->i_mode);
 	struct path dir;
 	const char *why;
 
-	if (is_dir && ckpt_parent_is_deleted(file->f_path.dentry))
+	if (is_dir && ckpt_parent_is_deleted(path->dentry))
 		return "was deleted, and so was the directory that it was in";
 	if (!is_dir && inode->i_nlink)
 		return "was deleted under this name and has another that is not known";
-	ckpt_inode_dir(&file->f_path, &dir);
+	ckpt_inode_dir(path, &dir);
 	why = ckpt_path_problem(ctx, &dir, &ctx->root);
 	if (why)
 		why = "was deleted, and its directory cannot be found again by its name";
@@ -199,8 +206,8 @@ static const char *ckpt_shmem_problem(struct inode *inode)
  */
 unsigned int *ckpt_inode_seals(struct file *file)
 {
-	if (shmem_file(file))
-		return &SHMEM_I(file_inode(file))->seals;
+	if (ckpt_is_shmem(file))
+		return &SHMEM_I(ckpt_file_inode(file))->seals;
 	return ckpt_is_hugetlb(file) ? ckpt_hugetlb_seals(file) : NULL;
 }
 
@@ -227,7 +234,7 @@ static bool ckpt_inode_owned(const struct inode *inode)
 const char *ckpt_inode_problem(struct ckpt_ctx *ctx, struct file *file)
 {
 	unsigned int *seals = ckpt_inode_seals(file);
-	struct inode *inode = file_inode(file);
+	struct inode *inode = ckpt_file_inode(file);
 	const char *why = NULL;
 
 	if (!ckpt_inode_readable(ctx, file))
@@ -242,7 +249,7 @@ const char *ckpt_inode_problem(struct ckpt_ctx *ctx, struct file *file)
 		return "belongs to a user whom your user namespace does not have";
 	if (seals && (*seals & ~CKPT_SEALS))
 		return "has seals that this kernel does not know";
-	if (shmem_file(file))
+	if (ckpt_is_shmem(file))
 		why = ckpt_shmem_problem(inode);
 	if (!why && ckpt_inode_kind(ctx, file) == CKPT_INODE_UNLINKED)
 		why = ckpt_unlinked_problem(ctx, file);
@@ -263,7 +270,8 @@ int ckpt_collect_inode(struct ckpt_ctx *ctx, struct file *file)
 	struct ckpt_obj *obj;
 	int err = 0;
 
-	obj = ckpt_obj_collect(ctx, CKPT_OBJ_INODE, file_inode(file), 1, &err);
+	obj = ckpt_obj_collect(ctx, CKPT_OBJ_INODE, ckpt_file_inode(file), 1,
+			       &err);
 	if (obj && ckpt_file_reads(file))
 		obj->readable = true;
 	return err;
@@ -276,7 +284,7 @@ int ckpt_collect_inode(struct ckpt_ctx *ctx, struct file *file)
  */
 void ckpt_inode_in_use(struct ckpt_ctx *ctx, struct ckpt_obj *file)
 {
-	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, file_inode(file->ptr));
+	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, ckpt_file_inode(file->ptr));
 
 	file->has_fd = true;
 	if (obj && obj->type == CKPT_OBJ_INODE)
@@ -317,9 +325,10 @@ static const char *ckpt_inode_name(struct ckpt_ctx *ctx, struct file *file,
 
 	switch (ckpt_inode_kind(ctx, file)) {
 	case CKPT_INODE_MEMFD:
-		return file->f_path.dentry->d_name.name;
+		return file_user_path(file)->dentry->d_name.name;
 	case CKPT_INODE_UNLINKED:
-		name = __d_path(&file->f_path, &ctx->root, buf, CKPT_PATH_MAX);
+		name = __d_path(file_user_path(file), &ctx->root, buf,
+			      CKPT_PATH_MAX);
 		return name ?: ERR_PTR(-ENOENT);
 	}
 	return "";
@@ -327,17 +336,17 @@ static const char *ckpt_inode_name(struct ckpt_ctx *ctx, struct file *file,
 
 static u32 ckpt_inode_flags(struct ckpt_ctx *ctx, struct file *file)
 {
-	struct inode *inode = file_inode(file);
+	struct inode *inode = ckpt_file_inode(file);
 	char number[24];
 	u32 flags = 0;
 
 	if (ckpt_inode_kind(ctx, file) == CKPT_INODE_ANON)
-		return shmem_file(file) && SHMEM_I(inode)->flags & VM_NORESERVE ?
+		return ckpt_is_shmem(file) && SHMEM_I(inode)->flags & VM_NORESERVE ?
 		       CKPT_INODE_NORESERVE : 0;
 	if (inode->i_state & I_LINKABLE)
 		flags |= CKPT_INODE_LINKABLE;
 	snprintf(number, sizeof(number), "#%lu", inode->i_ino);
-	if (!strcmp(file->f_path.dentry->d_name.name, number))
+	if (!strcmp(file_user_path(file)->dentry->d_name.name, number))
 		flags |= CKPT_INODE_NAMELESS;
 	return flags;
 }
@@ -345,7 +354,7 @@ static u32 ckpt_inode_flags(struct ckpt_ctx *ctx, struct file *file)
 static int ckpt_inode_facts(struct ckpt_ctx *ctx, struct file *file,
 			    struct ckpt_rec_inode *rec)
 {
-	struct inode *inode = file_inode(file);
+	struct inode *inode = ckpt_file_inode(file);
 	struct kstat st;
 	int ret;
 
@@ -354,7 +363,7 @@ static int ckpt_inode_facts(struct ckpt_ctx *ctx, struct file *file,
 	rec->size = i_size_read(inode);
 	if (rec->kind == CKPT_INODE_ANON)
 		return 0;
-	ret = vfs_getattr(&file->f_path, &st, STATX_BASIC_STATS,
+	ret = vfs_getattr(file_user_path(file), &st, STATX_BASIC_STATS,
 			  AT_STATX_SYNC_AS_STAT);
 	if (ret)
 		return ret;
@@ -460,7 +469,8 @@ u32 checkpoint_inode(struct ckpt_ctx *ctx, struct file *file, int *err)
 
 	if (*err)
 		return 0;
-	obj = ckpt_obj_get(&ctx->objs, CKPT_OBJ_INODE, file_inode(file), NULL);
+	obj = ckpt_obj_get(&ctx->objs, CKPT_OBJ_INODE, ckpt_file_inode(file),
+			   NULL);
 	if (IS_ERR(obj)) {
 		*err = PTR_ERR(obj);
 		return 0;
@@ -470,7 +480,7 @@ u32 checkpoint_inode(struct ckpt_ctx *ctx, struct file *file, int *err)
 		*err = checkpoint_new_inode(ctx, file, obj->objref);
 		if (*err)
 			ckpt_log(&ctx->log, "%s cannot be read: %pe",
-				 ckpt_log_path(&ctx->log, &file->f_path),
+				 ckpt_log_path(&ctx->log, file_user_path(file)),
 				 ERR_PTR(*err));
 	}
 	return *err ? 0 : obj->objref;

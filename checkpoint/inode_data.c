@@ -52,9 +52,9 @@ int checkpoint_inode_contents(struct ckpt_ctx *ctx, struct file *file,
 		return -ENOMEM;
 	reader->size = size;
 	/* Nobody is told of it, neither by the time of access nor by events. */
-	reader->file = dentry_open(&file->f_path, O_RDONLY | O_NOATIME |
-				   O_LARGEFILE | __FMODE_NONOTIFY,
-				   current_cred());
+	reader->file = dentry_open(file_user_path(file),
+				   O_RDONLY | O_NOATIME | O_LARGEFILE |
+				   __FMODE_NONOTIFY, current_cred());
 	ret = PTR_ERR_OR_ZERO(reader->file);
 	if (ret)
 		goto out_free;

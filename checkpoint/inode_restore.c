@@ -455,9 +455,9 @@ struct file *restore_inode_file(struct ckpt_restart *rs,
 	of = ckpt_obj_rec(rs, CKPT_OBJ_INODE, rec->inode);
 	if (rec->flags & CKPT_FILE_F_PATH_ONLY)
 		flags = O_PATH;
-	/* No O_PATH of a file is ever saved as one, no directory is written to. */
+	/* A location is a directory, and no directory is written to. */
 	is_dir = S_ISDIR(file_inode(keeper)->i_mode);
-	if ((!is_dir && (flags & O_PATH)) ||
+	if ((!is_dir && (rec->flags & CKPT_FILE_F_PATH_ONLY)) ||
 	    (is_dir && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY))
 		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "%s is opened as it cannot be (flags 0%o)",
 					(const char *)of->var, rec->f_flags));

@@ -163,7 +163,7 @@ int checkpoint_relink(struct ckpt_ctx *ctx, struct file *file, u32 objref)
 	why = ckpt_relink_problem(ctx, file);
 	if (why) {
 		ckpt_log(&ctx->log, "note: %s %s; its contents are in the image",
-			 ckpt_log_path(&ctx->log, &file->f_path), why);
+			 ckpt_log_path(&ctx->log, file_user_path(file)), why);
 		return 0;
 	}
 	link = kzalloc(sizeof(*link), GFP_KERNEL_ACCOUNT);
@@ -173,7 +173,7 @@ int checkpoint_relink(struct ckpt_ctx *ctx, struct file *file, u32 objref)
 	if (ret) {
 		kfree(link);
 		ckpt_log(&ctx->log, "%s cannot be linked into the directory for deleted files: %pe",
-			 ckpt_log_path(&ctx->log, &file->f_path), ERR_PTR(ret));
+			 ckpt_log_path(&ctx->log, file_user_path(file)), ERR_PTR(ret));
 		return ret;
 	}
 	list_add(&link->node, &ctx->relinked);

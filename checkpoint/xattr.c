@@ -49,9 +49,9 @@ const char *ckpt_xattr_problem(struct ckpt_ctx *ctx, struct file *file)
 	char *names;
 	ssize_t len, at;
 
-	if (IS_PRIVATE(file_inode(file)))
+	if (IS_PRIVATE(ckpt_file_inode(file)))
 		return NULL;
-	len = ckpt_xattr_names(file->f_path.dentry, &names);
+	len = ckpt_xattr_names(file_user_path(file)->dentry, &names);
 	if (len < 0)
 		why = "has extended attributes that cannot be read";
 	for (at = 0; at < len && !why; at += strlen(names + at) + 1) {
@@ -73,13 +73,14 @@ static int ckpt_xattr_add(struct ckpt_xattrs *xattrs, struct file *file,
 {
 	size_t name_len = strlen(name) + 1, room, used;
 	struct ckpt_xattr *x = (void *)(xattrs->buf + xattrs->len);
+	const struct path *path = file_user_path(file);
 	ssize_t len;
 
 	used = xattrs->len + sizeof(*x) + name_len;
 	if (used + 8 > CKPT_XATTRS_MAX)
 		return -E2BIG;
 	room = CKPT_XATTRS_MAX - used - 8;
-	len = vfs_getxattr(file_mnt_idmap(file), file->f_path.dentry, name,
+	len = vfs_getxattr(mnt_idmap(path->mnt), path->dentry, name,
 			   (u8 *)(x + 1) + name_len, room);
 	if (len < 0)
 		return len;
@@ -104,9 +105,9 @@ int ckpt_xattrs_get(struct ckpt_xattrs *xattrs, struct file *file)
 	char *names;
 	int ret = 0;
 
-	if (IS_PRIVATE(file_inode(file)))
+	if (IS_PRIVATE(ckpt_file_inode(file)))
 		return 0;
-	len = ckpt_xattr_names(file->f_path.dentry, &names);
+	len = ckpt_xattr_names(file_user_path(file)->dentry, &names);
 	if (len > 0) {
 		xattrs->buf = kvzalloc(CKPT_XATTRS_MAX, GFP_KERNEL_ACCOUNT);
 		ret = xattrs->buf ? 0 : -ENOMEM;

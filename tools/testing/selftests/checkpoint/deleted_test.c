@@ -350,6 +350,7 @@ static void end_deleted(pid_t pid)
 
 PROGRAM_FIXTURE(tmpfs, begin_tree, end_deleted);
 PROGRAM_FIXTURE(disk, begin_tree, end_deleted);
+PROGRAM_FIXTURE(overlay, begin_tree, end_deleted);
 
 FIXTURE_VARIANT(tmpfs)
 {
@@ -357,6 +358,11 @@ FIXTURE_VARIANT(tmpfs)
 };
 
 FIXTURE_VARIANT(disk)
+{
+	struct program program;
+};
+
+FIXTURE_VARIANT(overlay)
 {
 	struct program program;
 };
@@ -369,26 +375,35 @@ FIXTURE_VARIANT_ADD(where, name)		\
 
 PROGRAM_ON(tmpfs, open);
 PROGRAM_ON(disk, open);
+PROGRAM_ON(overlay, open);
 PROGRAM_ON(tmpfs, replaced);
 PROGRAM_ON(disk, replaced);
+PROGRAM_ON(overlay, replaced);
 PROGRAM_ON(tmpfs, sparse);
 PROGRAM_ON(disk, sparse);
+PROGRAM_ON(overlay, sparse);
 PROGRAM_ON(tmpfs, rights);
 PROGRAM_ON(disk, rights);
+PROGRAM_ON(overlay, rights);
 PROGRAM_ON(tmpfs, tmpfile);
 PROGRAM_ON(disk, tmpfile);
+PROGRAM_ON(overlay, tmpfile);
 PROGRAM_ON(tmpfs, directory);
 PROGRAM_ON(disk, directory);
+PROGRAM_ON(overlay, directory);
 PROGRAM_ON(tmpfs, path_only);
 PROGRAM_ON(disk, path_only);
+PROGRAM_ON(overlay, path_only);
 PROGRAM_ON(tmpfs, write_only);
 PROGRAM_ON(disk, write_only);
+PROGRAM_ON(overlay, write_only);
 PROGRAM_ON(tmpfs, long_name);
 PROGRAM_ON(disk, long_name);
 PROGRAM_ON(tmpfs, living_name);
 PROGRAM_ON(disk, living_name);
 PROGRAM_ON(tmpfs, dead_dir);
 PROGRAM_ON(disk, dead_dir);
+PROGRAM_ON(overlay, dead_dir);
 
 TEST_F(tmpfs, comes_back)
 {
@@ -405,6 +420,12 @@ TEST_F(tmpfs, goes_on)
 TEST_F(disk, comes_back)
 {
 	ASSERT_TRUE(mount_disk());
+	program_comes_back(_metadata, &self->pid, &variant->program);
+}
+
+TEST_F(overlay, comes_back)
+{
+	ASSERT_TRUE(mount_layers() && mount_overlay(DIRECTORY));
 	program_comes_back(_metadata, &self->pid, &variant->program);
 }
 
@@ -428,13 +449,35 @@ static void script(void *arg)
 	_exit(BAD);
 }
 
+FIXTURE_VARIANT(upgrade)
+{
+	bool overlay;
+};
+
+FIXTURE_VARIANT_ADD(upgrade, tmpfs)
+{
+	.overlay = false,
+};
+
+/* As in a container: the file below stays, a whiteout hides it. */
+FIXTURE_VARIANT_ADD(upgrade, overlay)
+{
+	.overlay = true,
+};
+
 TEST_F(upgrade, executable_is_gone)
 {
 	char path[64], text[256];
 	ssize_t n;
 
-	ASSERT_TRUE(mount_files("tmpfs"));
-	ASSERT_EQ(0, system("cp /bin/busybox " SH));
+	if (variant->overlay) {
+		ASSERT_TRUE(mount_layers());
+		ASSERT_EQ(0, system("cp /bin/busybox " LOWER "/sh"));
+		ASSERT_TRUE(mount_overlay(DIRECTORY));
+	} else {
+		ASSERT_TRUE(mount_files("tmpfs"));
+		ASSERT_EQ(0, system("cp /bin/busybox " SH));
+	}
 	self->pid = start(_metadata, script, NULL);
 	kill_and_restart(_metadata, &self->pid, false);
 	restart_again(_metadata, &self->pid);

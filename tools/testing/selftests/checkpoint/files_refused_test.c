@@ -198,6 +198,28 @@ static void set_mounted_over(void)
 	close(open(MOUNT "/a", O_CREAT | O_RDWR, 0600));
 }
 
+/* The mapping is of the file in the lower layer, the name leads to the upper. */
+static void *copied_up;
+
+static void set_copied_up(void)
+{
+	int fd;
+
+	MUST(!mkdir(MOUNT, 0755) && !mkdir(LOWER, 0755) && !mkdir(UPPER, 0755) &&
+	     !mkdir(DIRECTORY "/work", 0755));
+	close(open(LOWER "/a", O_CREAT | O_RDWR, 0600));
+	MUST(!truncate(LOWER "/a", 4096) && mount_overlay(MOUNT));
+	fd = open(MOUNT "/a", O_RDONLY);
+	copied_up = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	MUST(copied_up != MAP_FAILED);
+	MUST(!close(fd) && !chmod(MOUNT "/a", 0640));
+}
+
+static void undo_copied_up(void)
+{
+	MUST(!munmap(copied_up, 4096));
+}
+
 static void set_detached(void)
 {
 	MUST(!mkdir(MOUNT, 0755) && !mount("t", MOUNT, "tmpfs", 0, NULL));
@@ -457,6 +479,14 @@ FIXTURE_VARIANT_ADD(refused, perf)
 	.path = "anon_inode:[perf_event]",
 	.words = ": perf_fops cannot be saved yet\n",
 	.stays = true,
+};
+
+FIXTURE_VARIANT_ADD(refused, copied_up)
+{
+	.refusal = { set_copied_up, nothing, undo_copied_up },
+	.what = "mapping ",
+	.path = "",
+	.words = "-> " MOUNT "/a was copied up (overlayfs) since it was mapped, ",
 };
 
 FILE_IS(path_of_pipe, NULL, NULL, "pipe:[", OUTSIDE);

@@ -62,23 +62,12 @@ static void lose_cap(int cap)
 
 /* ---- in the test ------------------------------------------------------ */
 
-/* One file in the lower layer, one in the upper. */
-static bool mount_overlay(void)
-{
-	return mount_files("tmpfs") &&
-	       !mkdir(DIRECTORY "/lower", 0755) &&
-	       !mkdir(DIRECTORY "/upper", 0755) &&
-	       !mkdir(DIRECTORY "/work", 0755) &&
-	       fill(DIRECTORY "/lower/a") && fill(DIRECTORY "/upper/b") &&
-	       !mount("o", DIRECTORY, "overlay", 0, "lowerdir=" DIRECTORY
-		      "/lower,upperdir=" DIRECTORY "/upper,workdir=" DIRECTORY
-		      "/work");
-}
-
 static bool make_files(const char *fs)
 {
+	/* One file in the lower layer, one in the upper. */
 	if (!strcmp(fs, "overlay"))
-		return mount_overlay();
+		return mount_layers() && fill(LOWER "/a") && fill(UPPER "/b") &&
+		       mount_overlay(DIRECTORY);
 	return mount_files(fs) && fill(A) && fill(B);
 }
 
@@ -598,6 +587,61 @@ static void check_cwd(void)
 	MUST(!chdir("..") && !access("a", F_OK));
 }
 
+/* What is mapped, and what still has a descriptor. */
+static unsigned char *mapped[4];
+
+static unsigned char *map(const char *path, int how, int prot, int flags)
+{
+	int fd = open(path, how);
+	void *p = mmap(NULL, FILE_SIZE, prot, flags, fd, 0);
+
+	MUST(fd >= 0 && p != MAP_FAILED && !close(fd));
+	return p;
+}
+
+static bool maps_show(const void *p, const char *path)
+{
+	char line[512], at[32];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	bool found = false;
+
+	snprintf(at, sizeof(at), "%lx-", (unsigned long)p);
+	while (!found && fgets(line, sizeof(line), maps))
+		found = !strncmp(line, at, strlen(at));
+	fclose(maps);
+	line[strcspn(line, "\n")] = 0;
+	return found && strlen(line) > strlen(path) &&
+	       !strcmp(line + strlen(line) - strlen(path), path);
+}
+
+static void set_mapped(void)
+{
+	int rw = PROT_READ | PROT_WRITE;
+
+	mapped[0] = map(A, O_RDONLY, PROT_READ, MAP_SHARED);
+	mapped[1] = map(A, O_RDONLY, rw, MAP_PRIVATE);
+	mapped[2] = map(B, O_RDWR, rw, MAP_SHARED);
+	open_as(10, B, O_RDWR);
+	mapped[3] = mmap(NULL, FILE_SIZE, PROT_READ, MAP_SHARED, 10, 0);
+	MUST(mapped[3] != MAP_FAILED);
+	mapped[1][1] = 'x';
+	mapped[2][2] = 'y';
+}
+
+static void check_mapped(void)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		MUST(maps_show(mapped[i], i < 2 ? A : B));
+	MUST(mapped[0][1] == pattern(1) && mapped[0][2] == pattern(2));
+	MUST(mapped[1][1] == 'x' && mapped[1][2] == pattern(2));
+	MUST(mapped[2][2] == 'y' && mapped[3][2] == 'y');
+	MUST(pwrite(10, "z", 1, 3) == 1);
+	MUST(mapped[2][3] == 'z' && mapped[3][3] == 'z');
+	MUST(mapped[1][FILE_SIZE - 1] == pattern(FILE_SIZE - 1));
+}
+
 /* It may not open them, but has them open. */
 static void set_of_root(void)
 {
@@ -646,6 +690,8 @@ SAVED(tmpfs, small);
 SAVED(tmpfs, devices);
 SAVED(tmpfs, names);
 SAVED(overlay, names);
+SAVED(tmpfs, mapped);
+SAVED(overlay, mapped);
 SAVED(tmpfs, cwd_deep);
 SAVED(tmpfs, cwd);
 SAVED(ramfs, of_root);

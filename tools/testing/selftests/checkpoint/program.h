@@ -203,6 +203,22 @@ static inline bool mount_files(const char *fs)
 	return !mount("t", DIRECTORY, fs, 0, "mode=0755");
 }
 
+/* What the layers hold comes between the two. */
+#define LOWER		DIRECTORY "/lower"
+#define UPPER		DIRECTORY "/upper"
+
+static inline bool mount_layers(void)
+{
+	return mount_files("tmpfs") && !mkdir(LOWER, 0755) &&
+	       !mkdir(UPPER, 0755) && !mkdir(DIRECTORY "/work", 0755);
+}
+
+static inline bool mount_overlay(const char *where)
+{
+	return !mount("o", where, "overlay", 0, "lowerdir=" LOWER ",upperdir="
+		      UPPER ",workdir=" DIRECTORY "/work");
+}
+
 /* A disk in a file: the kernel's ext4 with what busybox makes. */
 static inline bool mount_loop(void)
 {

@@ -6,7 +6,7 @@
 DIR=/tmp/programs
 . "${0%/*}/program_lib.sh"
 
-begin 8
+begin 9
 cat >"$DIR/steps.py" <<'END'
 import hashlib, sys
 h = hashlib.sha256()
@@ -85,4 +85,14 @@ program sqlite3-journal 3 stdout /usr/bin/sqlite3 -init "$DIR/steps-1.sql" journ
 program sqlite3-wal 3 stdout /usr/bin/sqlite3 -init "$DIR/steps-2.sql" wal.db .quit
 program bc 3 stdout /usr/bin/bc -lq "$DIR/steps.bc"
 program gzip 3 stdout /usr/bin/gzip -9 -c "$DIR/text"
+# Program and libraries are in an overlay, as they are in a container.
+mkdir "$DIR/layers"
+mount -t tmpfs layers "$DIR/layers"
+mkdir "$DIR/layers/upper" "$DIR/layers/work"
+mount -t overlay -o \
+	"lowerdir=/usr,upperdir=$DIR/layers/upper,workdir=$DIR/layers/work" \
+	overlay /usr
+program overlay-python3 3 steps /usr/bin/python3 "$DIR/steps.py"
+umount -l /usr
+umount -l "$DIR/layers"
 end
