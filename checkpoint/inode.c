@@ -328,7 +328,7 @@ static const char *ckpt_inode_name(struct ckpt_ctx *ctx, struct file *file,
 		return file_user_path(file)->dentry->d_name.name;
 	case CKPT_INODE_UNLINKED:
 		name = __d_path(file_user_path(file), &ctx->root, buf,
-			      CKPT_PATH_MAX);
+				CKPT_PATH_MAX);
 		return name ?: ERR_PTR(-ENOENT);
 	}
 	return "";
