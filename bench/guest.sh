@@ -13,6 +13,7 @@
 # CPU=		its CPU model (max)
 # EXTRA=	programs to be in the guest as well (perf)
 # GUEST_SHELL=	a script that is run instead of the benchmark
+# K=		a kernel (that of bench/config); NOBUILD=1: all is built
 
 TOP=$(realpath "${0%/*}/..")
 BENCH=$TOP/bench
@@ -86,6 +87,9 @@ make_root()
 			"$BENCH/$f.c" || die "$f.c"
 	done
 	cp "$B"/tools/{checkpoint,restart} "$root/bin/" || die "no tools"
+	# Libraries are in /usr, too.
+	mkdir -p "$root/lib64"
+	cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"
 	put "$B/bench/criu/usr/sbin/criu"
 	for f in ${EXTRA:-}; do
 		put "$f"
@@ -129,7 +133,7 @@ boot()
 
 mkdir -p "$out" "$B/bench"
 [ -n "${NOBUILD:-}" ] || "$QEMU_DIR/build.sh" bench >&2 || exit 1
-get_criu >&2
+! grep -qw criu "$list" || get_criu >&2
 make_root
 {
 	git -C "$TOP" log -1 --format='# commit %h'

@@ -130,15 +130,18 @@ def bulk_without(rows):
 
 def watched(rows):
     yield ("| workload | N | longest gap | gap without a save "
+           "| all pages written to | as the first thing after a restart "
            "| peak memory of save, KiB | of restore, KiB |")
-    yield "|---|--:|--:|--:|--:|--:|"
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
     for (kind, n), row in rows.items():
         if "watch" not in row:
             continue
         peaks = [median(row, "watch", f"{f} peak bytes")
                  for f in ("save", "restore")]
         yield (f"| {kind} | {n} | {cell(row, 'watch', 'gap')} "
-               f"| {cell(row, 'watch', 'gap alone')} | "
+               f"| {cell(row, 'watch', 'gap alone')} "
+               f"| {cell(row, 'watch', 'touch')} "
+               f"| {cell(row, 'watch', 'touch restored')} | "
                + " | ".join("-" if p is None else f"{p / 1024:.0f}"
                             for p in peaks) + " |")
 

@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -296,6 +297,39 @@ static void set_sqlite(void)
 	DIE("sqlite3");
 }
 
+/*
+ * make with N compilers at work. Each has got as far as a header that is a FIFO,
+ * which nobody writes.
+ */
+static void set_gcc(void)
+{
+	char jobs[16];
+	unsigned long i;
+	FILE *f;
+
+	mkdir("/tmp/build", 0700);
+	if (chdir("/tmp/build"))
+		DIE("/tmp/build");
+	f = fopen("Makefile", "w");
+	fprintf(f, "all:");
+	for (i = 0; i < count; i++)
+		fprintf(f, " %lu.o", i);
+	fprintf(f, "\n%%.o: ; gcc -pipe -O2 -c -o $@ work.c\n");
+	fclose(f);
+	f = fopen("work.c", "w");
+	fprintf(f, "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n");
+	for (i = 0; i < 1000; i++)
+		fprintf(f, "int f%lu(int x)\n{\n\treturn printf(\"%%d\", x * %lu);\n}\n",
+			i, i);
+	fprintf(f, "#include \"wait.h\"\n");
+	fclose(f);
+	mkfifo("wait.h", 0600);
+	snprintf(jobs, sizeof(jobs), "-j%lu", count);
+	fcntl(READY_FD, F_SETFD, FD_CLOEXEC);
+	execl("/usr/bin/make", "make", jobs, NULL);
+	DIE("make");
+}
+
 /* ---- the same by other calls -------------------------------------------------- */
 
 /* CRC32C of the memory, in three chains as the kernel does it. */
@@ -398,24 +432,49 @@ static void time_set(void)
 /* ---- standing still --------------------------------------------------------- */
 
 static volatile double gap;
+static volatile sig_atomic_t asked;
 
 static void new_gap(int sig)
 {
 	gap = 0;
 }
 
+static void ask(int sig)
+{
+	asked++;
+}
+
+/* Writes to each page of the memory; says how long that took. */
+static void touch(int fd, int nr)
+{
+	double start = now_us();
+	char text[64];
+	size_t at;
+	int len;
+
+	for (at = 0; at < memory_len; at += PAGE)
+		(*(volatile char *)(memory + at))++;
+	len = snprintf(text, sizeof(text), "%d %-20.0f\n", nr, now_us() - start);
+	if (pwrite(fd, text, len, TOUCH_AT) != len)
+		DIE("%s", GAP);
+}
+
 /*
  * A thread that never rests: the longest time in which it made no progress, since
- * the last SIGUSR1, is always in the file GAP.
+ * the last SIGUSR1, is always in the file GAP. SIGUSR2 asks it to touch() once.
  */
 static void *observe(void *arg)
 {
-	int fd = open(GAP, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int fd = open(GAP, O_RDWR | O_CREAT | O_TRUNC, 0600), touched = 0;
 	double last = now_us(), now;
 	char text[32];
 	int len;
 
 	for (;;) {
+		if (touched < asked) {
+			touch(fd, ++touched);
+			last = now_us();
+		}
 		now = now_us();
 		if (now - last > gap) {
 			gap = now - last;
@@ -434,6 +493,7 @@ static void start_observer(void)
 	pthread_t t;
 
 	signal(SIGUSR1, new_gap);
+	signal(SIGUSR2, ask);
 	errno = pthread_create(&t, NULL, observe, NULL);
 	if (errno)
 		DIE("observer");
@@ -463,6 +523,7 @@ static const struct kind {
 	{ "signals", set_signals, NULL },
 	{ "python3", set_python, NULL },
 	{ "sqlite3", set_sqlite, NULL },
+	{ "gcc", set_gcc, NULL },
 };
 
 static bool starts_itself(const struct kind *k)

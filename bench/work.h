@@ -10,8 +10,9 @@
 /* Where images go: a tmpfs or a disk. */
 #define IMAGES	"/tmp/images"
 
-/* What an observed program says. */
+/* What an observed program says: a number, and behind TOUCH_AT two more. */
 #define GAP	"/tmp/gap"
+#define TOUCH_AT	32
 
 /* Ends the program. */
 #define DIE(...)						\

@@ -45,7 +45,7 @@ checkpatch()
 
 	# A trace header is laid out by other rules than those of C.
 	kernel=$(overlay '\.[chS]$' | grep -v -e '^tools/' -e '^include/trace/')
-	user=$(overlay '^tools/.*\.[chS]$')
+	user="$(overlay '^tools/.*\.[chS]$') $(find "$TOP/bench" -name '*.[ch]')"
 	hooks=$(find "$TOP/hooks" -name '*.patch' | sort)
 	# shellcheck disable=SC2086
 	{
@@ -128,7 +128,7 @@ shell()
 {
 	local files
 
-	files=$(cd "$TOP" && find .ci tools hooks Documentation -type f \
+	files=$(cd "$TOP" && find .ci bench tools hooks Documentation -type f \
 		! -name '*.[chS]' -exec grep -lE '^#! ?/bin/(ba)?sh|^# shellcheck shell' \
 		{} + 2>/dev/null | sort)
 	# shellcheck disable=SC2086
