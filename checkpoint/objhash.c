@@ -73,6 +73,8 @@ void ckpt_objhash_destroy(struct ckpt_objhash *hash)
 	struct ckpt_obj *obj;
 	unsigned long i;
 
+	/* First, for a worker may be moving entries to a larger table. */
+	rhashtable_destroy(&hash->ht);
 	xa_for_each(&hash->list, i, obj) {
 		const struct ckpt_obj_ops *ops = ckpt_obj_ops(obj->type);
 
@@ -82,7 +84,6 @@ void ckpt_objhash_destroy(struct ckpt_objhash *hash)
 		cond_resched();
 	}
 	xa_destroy(&hash->list);
-	rhashtable_destroy(&hash->ht);
 }
 
 /**

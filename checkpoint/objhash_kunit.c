@@ -219,6 +219,28 @@ static void many(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, ckpt_obj_find(hash, base));
 }
 
+#define ROUNDS	300
+
+/*
+ * It is let go of while it grows: a worker moves the entries at that moment. What
+ * was wrong, KASAN tells.
+ */
+static void dropped_while_it_grows(struct kunit *test)
+{
+	struct ckpt_ctx *ctx = test->priv;
+	char *base = (char *)ctx;
+	unsigned int round, i;
+
+	for (round = 0; round < ROUNDS; round++) {
+		for (i = 0; i <= 48U << (round % 8); i++)
+			KUNIT_ASSERT_NOT_ERR_OR_NULL(test,
+						     ckpt_obj_get(&ctx->objs, CKPT_OBJ_NS,
+								  base + i * 64, NULL));
+		drop_all(test);
+		cond_resched();
+	}
+}
+
 /* ---- collect and checkpoint -------------------------------------------------- */
 
 static void collect(struct kunit *test)
@@ -474,6 +496,7 @@ static struct kunit_case objhash_cases[] = {
 	KUNIT_CASE(get_and_find),
 	KUNIT_CASE(references),
 	KUNIT_CASE_SLOW(many),
+	KUNIT_CASE_SLOW(dropped_while_it_grows),
 	KUNIT_CASE(collect),
 	KUNIT_CASE(collect_nested),
 	KUNIT_CASE(write_once),
