@@ -257,6 +257,21 @@ struct ckpt_meta {
 	u64 records;
 };
 
+/* As many entries as fit into one record of a page or so. */
+#define CKPT_INDEX_BATCH	160
+
+/**
+ * struct ckpt_index_part - an INDEX record that waits to be written
+ * @next: the next one, or NULL
+ * @rec: the record
+ * @entries: its entries, right behind it
+ */
+struct ckpt_index_part {
+	struct ckpt_index_part *next;
+	struct ckpt_rec_index rec;
+	struct ckpt_index_entry entries[CKPT_INDEX_BATCH];
+};
+
 /**
  * struct ckpt_out - the image on its way out
  * @file: where it goes
@@ -265,9 +280,8 @@ struct ckpt_meta {
  * @records: records written
  * @pages: pages of payload written
  * @page_flags: CKPT_PAGES_* of the PAGES records that come
- * @index: entries for the INDEX records
- * @index_nr: number of entries
- * @index_size: entries allocated
+ * @index: the first of the INDEX records, or NULL
+ * @index_last: the last of them
  */
 struct ckpt_out {
 	struct file *file;
@@ -276,9 +290,8 @@ struct ckpt_out {
 	u64 records;
 	u64 pages;
 	u32 page_flags;
-	struct ckpt_index_entry *index;
-	size_t index_nr;
-	size_t index_size;
+	struct ckpt_index_part *index;
+	struct ckpt_index_part *index_last;
 };
 
 void ckpt_meta_init(struct ckpt_meta *meta);

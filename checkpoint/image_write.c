@@ -223,22 +223,30 @@ static int ckpt_out_align_page(struct ckpt_out *out)
 	return gap ? ckpt_out_bytes(out, page_address(ZERO_PAGE(0)), gap) : 0;
 }
 
+static struct ckpt_index_part *ckpt_out_index_part(struct ckpt_out *out)
+{
+	struct ckpt_index_part *part = out->index_last;
+
+	if (part && part->rec.nr < CKPT_INDEX_BATCH)
+		return part;
+	part = kzalloc(sizeof(*part), GFP_KERNEL_ACCOUNT);
+	if (!part)
+		return NULL;
+	if (out->index_last)
+		out->index_last->next = part;
+	else
+		out->index = part;
+	out->index_last = part;
+	return part;
+}
+
 static int ckpt_out_index_add(struct ckpt_out *out, u32 objref, u64 start)
 {
-	struct ckpt_index_entry *e;
+	struct ckpt_index_part *part = ckpt_out_index_part(out);
 
-	if (out->index_nr == out->index_size) {
-		size_t size = out->index_size ? out->index_size * 2 : 256;
-
-		e = kvrealloc(out->index, array_size(size, sizeof(*e)),
-			      GFP_KERNEL_ACCOUNT);
-		if (!e)
-			return -ENOMEM;
-		out->index = e;
-		out->index_size = size;
-	}
-	e = &out->index[out->index_nr++];
-	*e = (struct ckpt_index_entry) {
+	if (!part)
+		return -ENOMEM;
+	part->entries[part->rec.nr++] = (struct ckpt_index_entry) {
 		.objref = objref,
 		.start = start,
 		.offset = out->offset,
@@ -430,31 +438,20 @@ int ckpt_out_cow(struct ckpt_out *out, u32 objref,
 	return ret;
 }
 
-/* As many entries as fit into one record of a page or so. */
-#define CKPT_INDEX_BATCH	160
-
 static int ckpt_out_index(struct ckpt_out *out)
 {
-	struct ckpt_rec_index *rec;
-	size_t done, nr;
+	struct ckpt_index_part *part;
 	int ret = 0;
 
-	rec = kzalloc(sizeof(*rec) +
-		      CKPT_INDEX_BATCH * sizeof(struct ckpt_index_entry),
-		      GFP_KERNEL_ACCOUNT);
-	if (!rec)
-		return -ENOMEM;
-	for (done = 0; done < out->index_nr && !ret; done += nr) {
-		nr = min_t(size_t, out->index_nr - done, CKPT_INDEX_BATCH);
-		rec->h.type = CKPT_REC_INDEX;
-		rec->h.fixed = sizeof(*rec);
-		rec->h.len = sizeof(*rec) + nr * sizeof(*out->index);
-		rec->nr = nr;
-		memcpy(ckpt_rec_var(rec), out->index + done,
-		       nr * sizeof(*out->index));
-		ret = ckpt_out_record(out, &rec->h);
+	static_assert(offsetof(struct ckpt_index_part, entries) ==
+		      offsetofend(struct ckpt_index_part, rec));
+	for (part = out->index; part && !ret; part = part->next) {
+		part->rec.h.type = CKPT_REC_INDEX;
+		part->rec.h.fixed = sizeof(part->rec);
+		part->rec.h.len = sizeof(part->rec) +
+				  part->rec.nr * sizeof(part->entries[0]);
+		ret = ckpt_out_record(out, &part->rec.h);
 	}
-	kfree(rec);
 	return ret;
 }
 
@@ -494,6 +491,11 @@ int ckpt_out_finish(struct ckpt_out *out, u64 meta_offset, const u8 *uuid)
  */
 void ckpt_out_release(struct ckpt_out *out)
 {
-	kvfree(out->index);
-	out->index = NULL;
+	struct ckpt_index_part *part;
+
+	while ((part = out->index)) {
+		out->index = part->next;
+		kfree(part);
+	}
+	out->index_last = NULL;
 }

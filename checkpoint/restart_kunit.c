@@ -579,7 +579,8 @@ static void write_image(struct kunit *test, struct ckpt_out *out,
 			0);
 	KUNIT_EXPECT_EQ(test, ckpt_out_finish(out, META_OFFSET,
 					      ckpt_rec_as(hdr, header)->uuid), 0);
-	KUNIT_ASSERT_EQ(test, out->index_nr, 2);
+	KUNIT_ASSERT_NOT_NULL(test, out->index);
+	KUNIT_ASSERT_EQ(test, out->index->rec.nr, 2);
 }
 
 static void payload(struct kunit *test)
@@ -600,8 +601,8 @@ static void payload(struct kunit *test)
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0);
 	KUNIT_ASSERT_EQ(test, addr, FIRST_PAGE << PAGE_SHIFT);
 	write_image(test, &out, &hdr);
-	at[FIRST] = out.index[0].offset;
-	at[SECOND] = out.index[1].offset;
+	at[FIRST] = out.index->entries[0].offset;
+	at[SECOND] = out.index->entries[1].offset;
 	at[TAIL] = out.offset - sizeof(struct ckpt_rec_tail);
 	at[INDEX] = at[TAIL] - sizeof(struct ckpt_rec_index) -
 		    2 * sizeof(struct ckpt_index_entry);
