@@ -1290,6 +1290,7 @@ void restore_mm_abort(struct ckpt_member *m);
 void restore_mm_commit(struct ckpt_member *m);
 void restore_mm_dumpable(struct ckpt_member *m);
 
+bool ckpt_page_is_zero(struct page *page);
 int ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
 pmd_t *ckpt_pmd_alloc(struct mm_struct *mm, unsigned long addr);
 int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
@@ -1303,9 +1304,11 @@ void checkpoint_cow_end(struct ckpt_ctx *ctx);
 u32 ckpt_cow_family(struct ckpt_ctx *ctx, struct vm_area_struct *vma, int *err);
 bool ckpt_cow_maybe(const struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 		    struct page *page);
-int checkpoint_cow_page(struct ckpt_ctx *ctx, struct page *page, u32 objref,
-			u64 at);
-bool ckpt_cow_known(const struct ckpt_ctx *ctx, struct page *page);
+bool ckpt_cow_maybe_huge(const struct ckpt_ctx *ctx, struct vm_area_struct *vma,
+			 struct folio *folio);
+int checkpoint_cow_pages(struct ckpt_ctx *ctx, u32 objref, struct page **pages,
+			 const u64 *at, unsigned int nr, unsigned long *maybe);
+bool ckpt_cow_known(struct ckpt_ctx *ctx, u32 objref, struct page *page);
 int checkpoint_cow_flush(struct ckpt_ctx *ctx, u32 objref);
 int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		     unsigned long index);

@@ -38,13 +38,16 @@
  * @huge: end of the huge page that was met last; it is saved as such, even if
  *	it falls apart meanwhile
  * @area: @huge if @pages belong to it, else 0
+ * @asked: end of the huge page that was looked at last, saved as such or not
+ * @ask: the walk stopped at @next before this huge page: has it been written?
+ *	Under a reference, or NULL
  * @swapped: the walk stopped at @next since that page is not in memory
  * @error: what the walk met
  * @skipped: present pages that need not be written
  * @pages: each under a reference
  * @at: where they were
- * @maybe: which of them may be met in other address spaces
- * @runs: what is left of @at when those that were are gone
+ * @maybe: which of them other address spaces may have, too
+ * @runs: what is left of @at when those that were written before are gone
  */
 struct ckpt_batch {
 	struct ckpt_ctx *ctx;
@@ -53,6 +56,8 @@ struct ckpt_batch {
 	unsigned long next;
 	unsigned long huge;
 	unsigned long area;
+	unsigned long asked;
+	struct page *ask;
 	bool swapped;
 	int error;
 	u64 skipped;
@@ -97,7 +102,13 @@ static void ckpt_batch_add_run(struct ckpt_batch *b, u64 at)
 	b->runs[b->nr_runs++] = (struct ckpt_page_run) { at, 1 };
 }
 
-static bool ckpt_page_is_zero(struct page *page)
+/**
+ * ckpt_page_is_zero - is there nothing in a page?
+ * @page: the page
+ *
+ * Return: true if all of it is zero.
+ */
+bool ckpt_page_is_zero(struct page *page)
 {
 	void *addr = kmap_local_page(page);
 	/* Most are not, and say so at once. */
@@ -118,14 +129,19 @@ static bool ckpt_vma_keeps_zeros(const struct vm_area_struct *vma)
 static void ckpt_batch_page(struct ckpt_batch *b, struct vm_area_struct *vma,
 			    unsigned long addr, struct page *page, bool keep)
 {
+	bool maybe;
+
 	/* Not anonymous: a clean page of the file, or none (zero page). */
 	if (!page || !folio_test_anon(page_folio(page)) ||
 	    (!vma->vm_file && !keep && ckpt_page_is_zero(page))) {
 		b->skipped++;
 		return;
 	}
-	ckpt_batch_add(b, addr, page,
-		       b->ctx->cow && ckpt_cow_maybe(b->ctx, vma, page));
+	maybe = b->ctx->cow && ckpt_cow_maybe(b->ctx, vma, page);
+	/* Others need not have written what is zero. */
+	if (maybe && ckpt_vma_keeps_zeros(vma) && ckpt_page_is_zero(page))
+		maybe = false;
+	ckpt_batch_add(b, addr, page, maybe);
 }
 
 static int ckpt_batch_pte(struct ckpt_batch *b, struct vm_area_struct *vma,
@@ -150,27 +166,47 @@ static int ckpt_batch_pte(struct ckpt_batch *b, struct vm_area_struct *vma,
 	return 1;
 }
 
-/* None of it comes from another address space. */
-static bool ckpt_huge_is_whole(const struct ckpt_batch *b,
-			       struct vm_area_struct *vma, unsigned long addr,
-			       struct page *page)
+/*
+ * Does one begin here that could be saved as such? Returns 1 if it must be asked
+ * first whether parts of it come from another address space.
+ */
+static int ckpt_batch_begin_huge(struct ckpt_batch *b, struct vm_area_struct *vma,
+				 unsigned long addr, struct page *page)
 {
-	unsigned int i;
-
-	if ((addr & ~PMD_MASK) || !vma_is_anonymous(vma) ||
+	if (addr < b->asked || (addr & ~PMD_MASK) || !vma_is_anonymous(vma) ||
 	    !folio_test_anon(page_folio(page)))
+		return 0;
+	if (ckpt_cow_maybe_huge(b->ctx, vma, page_folio(page))) {
+		get_page(page);
+		b->ask = page;
+		b->next = addr;
+		return 1;
+	}
+	b->asked = addr + PMD_SIZE;
+	b->huge = b->asked;
+	return 0;
+}
+
+/* Whoever has it in common is to have it as a whole. */
+static bool ckpt_huge_in_common(const struct ckpt_batch *b, struct folio *folio)
+{
+	bool common;
+
+	if (!b->ctx->cow)
 		return false;
-	for (i = 0; i < CKPT_HUGE_NR; i++)
-		if (ckpt_cow_known(b->ctx, page + i))
-			return false;
-	return true;
+	/* While it is locked those who have it may be hidden by migration. */
+	if (!folio_trylock(folio))
+		return true;
+	common = folio_entire_mapcount(folio) > 1;
+	folio_unlock(folio);
+	return common;
 }
 
 static int ckpt_batch_huge(struct ckpt_batch *b, struct vm_area_struct *vma,
 			   pmd_t pmd, unsigned long addr, unsigned long end)
 {
-	bool keep = ckpt_vma_keeps_zeros(vma);
 	struct page *page;
+	bool keep;
 
 	if (!pmd_present(pmd)) {
 		b->next = addr;
@@ -180,11 +216,9 @@ static int ckpt_batch_huge(struct ckpt_batch *b, struct vm_area_struct *vma,
 	if (is_huge_zero_pmd(pmd))
 		return 0;
 	page = pmd_page(pmd) + ((addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT);
-	if (addr >= b->huge && ckpt_huge_is_whole(b, vma, addr, page))
-		b->huge = addr + PMD_SIZE;
-	/* Whoever has it in common is to have it as a whole. */
-	if (b->ctx->cow && folio_entire_mapcount(page_folio(page)) > 1)
-		keep = true;
+	if (ckpt_batch_begin_huge(b, vma, addr, page))
+		return 1;
+	keep = ckpt_vma_keeps_zeros(vma) || ckpt_huge_in_common(b, page_folio(page));
 	for (; addr < end; addr += PAGE_SIZE, page++) {
 		if (ckpt_batch_full(b, addr)) {
 			b->next = addr;
@@ -361,23 +395,31 @@ static int ckpt_batch_cow(struct ckpt_ctx *ctx, struct ckpt_batch *b, u32 objref
 	unsigned int i, nr = 0;
 	int ret = 0;
 
+	/* What is saved as a huge page is saved as a whole. */
+	if (b->area || !ctx->cow)
+		bitmap_zero(b->maybe, b->nr_pages);
+	else
+		ret = checkpoint_cow_pages(ctx, objref, b->pages, b->at,
+					   b->nr_pages, b->maybe);
 	for (i = 0; i < b->nr_pages; i++) {
-		struct page *page = b->pages[i];
-		int seen = 0;
-
-		if (!ret && test_bit(i, b->maybe))
-			seen = checkpoint_cow_page(ctx, page, objref, b->at[i]);
-		if (seen < 0)
-			ret = seen;
-		if (seen > 0) {
-			put_page(page);
+		if (!ret && test_bit(i, b->maybe)) {
+			put_page(b->pages[i]);
 			continue;
 		}
-		b->pages[nr++] = page;
+		b->pages[nr++] = b->pages[i];
 		ckpt_batch_add_run(b, b->at[i]);
 	}
 	b->nr_pages = nr;
 	return ret;
+}
+
+static void ckpt_batch_ask(struct ckpt_ctx *ctx, struct ckpt_batch *b, u32 objref)
+{
+	b->asked = b->next + PMD_SIZE;
+	if (!ckpt_cow_known(ctx, objref, b->ask))
+		b->huge = b->asked;
+	put_page(b->ask);
+	b->ask = NULL;
 }
 
 static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
@@ -422,7 +464,9 @@ int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
 	do {
 		b->swapped = false;
 		ret = ckpt_batch_fill(mm, b);
-		if (!ret && b->swapped)
+		if (!ret && b->ask)
+			ckpt_batch_ask(ctx, b, objref);
+		else if (!ret && b->swapped)
 			ret = ckpt_fault_in(mm, b->next);
 		else if (!ret)
 			ret = ckpt_batch_write(ctx, b, objref);

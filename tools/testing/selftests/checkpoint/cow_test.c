@@ -370,6 +370,48 @@ static void late_advice(void)
 	wait_children();
 }
 
+/*
+ * One of three parts with a region; of that every other slot only the other two
+ * have had, and one of these comes back with a copy.
+ */
+static void lone_between(void)
+{
+	unsigned int i;
+
+	make_memory(8);
+	if (!child()) {
+		MUST(!madvise(mem, 2 * MIB, MADV_WIPEONFORK));
+		live(1, 3, no_change);
+		_exit(GOOD);
+	}
+	if (!child()) {
+		live(2, 3, no_change);
+		_exit(GOOD);
+	}
+	for (i = 0; i < SLOTS; i += 2)
+		write_slot(i, 5);
+	live(0, 3, no_change);
+	wait_children();
+}
+
+/* Each child has the memory as it was then, a slot later than the one before. */
+static void snapshots(void)
+{
+	int i;
+
+	make_memory(8);
+	for (i = 1; i <= 8; i++) {
+		if (!child()) {
+			live(i, 9, no_change);
+			_exit(GOOD);
+		}
+		write_slot(i * 4, i);
+		write_slot(i * 4 + 1, i);
+	}
+	live(0, 9, no_change);
+	wait_children();
+}
+
 static void fork_more(void)
 {
 	if (!child()) {
@@ -535,6 +577,8 @@ VARIANT(cow, moved_parent, 2);
 VARIANT(cow, torn, 3);
 VARIANT(cow, not_inherited, 2);
 VARIANT(cow, late_advice, 2, .lone = 4096);
+VARIANT(cow, lone_between, 3, .lone = 2048);
+VARIANT(cow, snapshots, 9);
 VARIANT(cow, forks_again, 2);
 VARIANT(cow, huge, 2, .huge = 2 * 6144);
 VARIANT(cow, huge_whole, 2, .huge = 2 * 8192);
@@ -670,6 +714,26 @@ TEST_F(cow_swap, pushed_out_before)
 	kill_and_restart(_metadata, &self->pid, false);
 	EXPECT_LE(image_kib(), was + was / 20);
 	expect_pss(_metadata, self->pid, was);
+	tree_ends_well(_metadata, &self->pid);
+}
+
+/* What has been written goes out before another who has it is saved. */
+TEST_F(cow_swap, pushed_out_meanwhile)
+{
+	pid_t pid;
+	long was;
+
+	self->pid = start_tree(_metadata, variant->program, variant->ready, false);
+	pid = self->pid;
+	was = tree_pss(pid);
+	ASSERT_TRUE(ckpt_write_text(GROUP "/memory.high", "4M"));
+	kill_tree(_metadata, pid);
+	ASSERT_TRUE(ckpt_write_text(GROUP "/memory.high", "max"));
+	EXPECT_LE(image_kib(), was + was / 20) {
+		TH_LOG("%ld KiB, it was %ld", image_kib(), was);
+	}
+	ASSERT_EQ(pid, restart_image(""));
+	expect_pss(_metadata, pid, was);
 	tree_ends_well(_metadata, &self->pid);
 }
 
