@@ -6,7 +6,9 @@
  */
 #include "maps.h"
 #include "pressure.h"
+#include "tree_program.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 
 #define MIB		(1UL << 20)
@@ -184,6 +186,221 @@ TEST_F(load, takes_little)
 	EXPECT_GT(BULK_MIB * MIB + BULK_MIB * MIB / 512 + EXTRA, peak);
 	TH_LOG("restarting takes %ld KiB", (peak >> 10) - (BULK_MIB << 10));
 	ends_well(_metadata, &self->pid);
+}
+
+/* ---- memory in common ----------------------------------------------------------- */
+
+#define SHARERS		4
+
+/* Less than it is with 32 bytes for each page in common. */
+#define SHARED_EXTRA	(3 * EXTRA / 8)
+
+static void shared_program(void)
+{
+	int i, status;
+
+	bulk_set();
+	for (i = 1; i < SHARERS; i++) {
+		if (fork())
+			continue;
+		ready();
+		wait_go();
+		bulk_check();
+		_exit(GOOD);
+	}
+	ready();
+	wait_go();
+	bulk_check();
+	for (i = 1; i < SHARERS; i++) {
+		MUST(wait(&status) > 0);
+		MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
+	}
+}
+
+static void begin_shared(struct __test_metadata *_metadata)
+{
+	begin_load(_metadata);
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+}
+
+static void end_shared(pid_t pid)
+{
+	end_tree(pid);
+	leave_group();
+}
+
+PROGRAM_FIXTURE(shared, begin_shared, end_shared);
+
+/* Pages that are met again are written once, and nothing is remembered of them. */
+TEST_F(shared, takes_little)
+{
+	struct saver s;
+	uint64_t len;
+	long peak;
+
+	nr = BULK_MIB * MIB_PAGES;
+	self->pid = start_tree(_metadata, shared_program, SHARERS, false);
+	ASSERT_TRUE(start_saver(&s, self->pid, CHECKPOINT_KILL, join_group));
+	len = take_image(s.in, CKPT_IMG, UINT64_MAX);
+	EXPECT_LT(BULK_MIB * MIB, len);
+	EXPECT_GT(BULK_MIB * MIB + 2 * MIB, len);
+	peak = group_value("memory.peak", NULL);
+	EXPECT_LT(0, peak);
+	EXPECT_GT(s.stats->meta_bytes + SHARED_EXTRA, peak);
+	TH_LOG("saving takes %ld KiB", peak >> 10);
+	ASSERT_EQ(0, end_saver(&s));
+	reap_all();
+	ASSERT_EQ(self->pid, restart_image(""));
+	tree_ends_well(_metadata, &self->pid);
+}
+
+/* ---- what one more of something takes -------------------------------------------- */
+
+#define MANY_TASKS	2000
+
+static pid_t pids[MANY_TASKS];
+
+static void processes_set(void)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		pids[i] = fork();
+		MUST(pids[i] >= 0);
+		if (!pids[i])
+			pause();
+	}
+}
+
+static void processes_check(void)
+{
+	size_t i;
+	int status;
+
+	for (i = 0; i < nr; i++) {
+		MUST(!kill(pids[i], SIGKILL));
+		MUST(waitpid(pids[i], &status, 0) == pids[i]);
+		MUST(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+}
+
+static const struct program processes = { processes_set, processes_check };
+
+static void *idle_thread(void *arg)
+{
+	pause();
+	return arg;
+}
+
+/* Their stacks are one mapping. */
+static void threads_set(void)
+{
+	const size_t size = 32 << 10;
+	pthread_attr_t attr;
+	pthread_t thread;
+	char *stacks;
+	size_t i;
+
+	stacks = mm_anon(nr * size / PAGE);
+	pthread_attr_init(&attr);
+	for (i = 0; i < nr; i++) {
+		MUST(!pthread_attr_setstack(&attr, stacks + i * size, size));
+		MUST(!pthread_create(&thread, &attr, idle_thread, NULL));
+	}
+}
+
+static const struct program threads = { threads_set, NULL };
+
+#define ONE_FILE	"/tmp/file.of.many"
+
+static void files_set(void)
+{
+	struct rlimit limit = { nr + 100, nr + 100 };
+	size_t i;
+
+	MUST(!setrlimit(RLIMIT_NOFILE, &limit));
+	MUST(fill(ONE_FILE));
+	for (i = 0; i < nr; i++)
+		MUST(open(ONE_FILE, O_RDONLY | O_CLOEXEC) >= 0);
+}
+
+static void files_check(void)
+{
+	MUST(open(ONE_FILE, O_RDONLY | O_CLOEXEC) >= (int)nr);
+	unlink(ONE_FILE);
+}
+
+static const struct program files = { files_set, files_check };
+
+FIXTURE(cost)
+{
+	pid_t pid;
+};
+
+/* See "Locks and memory" in design.rst; @bytes is a little more than that. */
+FIXTURE_VARIANT(cost)
+{
+	const struct program *program;
+	size_t few;
+	long bytes;
+};
+
+#define COST(name, how_few, most)					\
+	FIXTURE_VARIANT_ADD(cost, name)					\
+	{								\
+		.program = &name,					\
+		.few = how_few,						\
+		.bytes = most,						\
+	}
+
+COST(processes, 50, 12288);
+COST(threads, 200, 5120);
+COST(mappings, 2000, 160);
+COST(files, 1000, 512);
+
+FIXTURE_SETUP(cost)
+{
+	begin_load(_metadata);
+}
+
+FIXTURE_TEARDOWN(cost)
+{
+	end_load(self->pid);
+}
+
+/* The peak of a save of @count of them. */
+static long cost_of(struct __test_metadata *_metadata, pid_t *pid,
+		    const struct program *program, size_t count)
+{
+	struct saver s;
+	long peak;
+
+	nr = count;
+	*pid = start_program(_metadata, program);
+	EXPECT_TRUE(start_saver(&s, *pid, 0, join_group));
+	take_image(s.in, NULL, UINT64_MAX);
+	EXPECT_EQ(0, end_saver(&s));
+	peak = group_value("memory.peak", NULL);
+	ends_well(_metadata, pid);
+	end(*pid);
+	begin(_metadata);
+	EXPECT_EQ(0, rmdir(GROUP));
+	EXPECT_EQ(0, mkdir(GROUP, 0700));
+	return peak;
+}
+
+TEST_F(cost, of_one_more)
+{
+	size_t few = variant->few;
+	long peak, more;
+
+	peak = cost_of(_metadata, &self->pid, variant->program, few);
+	EXPECT_LT(0, peak);
+	more = cost_of(_metadata, &self->pid, variant->program, 10 * few);
+	TH_LOG("%zu: %ld KiB, %zu: %ld KiB; one more: %ld bytes", few, peak >> 10,
+	       10 * few, more >> 10, (more - peak) / (long)(9 * few));
+	EXPECT_LT(peak, more);
+	EXPECT_GT(variant->bytes, (more - peak) / (long)(9 * few));
 }
 
 /* ---- under a limit ------------------------------------------------------------ */
