@@ -282,6 +282,8 @@ struct ckpt_index_part {
  * @page_flags: CKPT_PAGES_* of the PAGES records that come
  * @index: the first of the INDEX records, or NULL
  * @index_last: the last of them
+ * @held: memory of CKPT_DIRECT_BYTES, or NULL without direct I/O
+ * @nr_held: bytes in it that wait to become whole blocks
  */
 struct ckpt_out {
 	struct file *file;
@@ -292,7 +294,12 @@ struct ckpt_out {
 	u32 page_flags;
 	struct ckpt_index_part *index;
 	struct ckpt_index_part *index_last;
+	u8 *held;
+	size_t nr_held;
 };
+
+/* So much of what is no payload goes directly at a time. */
+#define CKPT_DIRECT_BYTES	((size_t)32 << 10)
 
 void ckpt_meta_init(struct ckpt_meta *meta);
 void ckpt_meta_free(struct ckpt_meta *meta);
@@ -301,6 +308,8 @@ void ckpt_hdr_finish(struct ckpt_hdr *h);
 u32 ckpt_pages_crc(struct page **pages, unsigned int nr);
 struct bio_vec *ckpt_pages_bvec(struct page **pages, unsigned int nr,
 				unsigned int *nr_bv);
+bool ckpt_has_direct(const struct file *file);
+int ckpt_out_open(struct ckpt_out *out, struct file *file);
 int ckpt_out_bytes(struct ckpt_out *out, const void *buf, size_t len);
 int ckpt_out_meta(struct ckpt_out *out, struct ckpt_meta *meta);
 int ckpt_out_pages(struct ckpt_out *out, u32 objref,
@@ -322,6 +331,7 @@ void ckpt_out_release(struct ckpt_out *out);
  * @prefix_len: their number
  * @ahead: memory to read ahead into, or NULL
  * @looks_ahead: it is used
+ * @direct: direct I/O; what is no payload is read ahead always
  * @offset: bytes of the image consumed
  * @records: records consumed
  */
@@ -332,6 +342,7 @@ struct ckpt_in {
 	u32 prefix_len;
 	u8 *ahead;
 	bool looks_ahead;
+	bool direct;
 	u64 offset;
 	u64 records;
 };
@@ -354,6 +365,7 @@ struct ckpt_rec {
 
 #define ckpt_rec_as(rec, name) ((const struct ckpt_rec_##name *)(rec)->h)
 
+void ckpt_in_open(struct ckpt_in *in, struct file *file, u32 prefix_len);
 struct ckpt_rec *ckpt_in_record(struct ckpt_in *in, struct ckpt_log *log);
 void ckpt_rec_free(struct ckpt_rec *rec);
 int ckpt_in_look_ahead(struct ckpt_in *in, bool on);

@@ -15,7 +15,7 @@
 
 #include "checkpoint.h"
 
-#define CKPT_IN_AHEAD	(64U << 10)
+#define CKPT_IN_AHEAD	CKPT_DIRECT_BYTES
 
 /*
  * All types of records that a reader meets: name, least length of the fixed
@@ -135,6 +135,37 @@ static int ckpt_in_result(ssize_t n)
 	return n;
 }
 
+/**
+ * ckpt_in_open - begin to read from a file
+ * @in: the image; it has a reference to @file
+ * @file: where it comes from, at its position
+ * @prefix_len: bytes before that which the caller has read
+ *
+ * With direct I/O payload lies at pages of the file if the image starts at one.
+ */
+void ckpt_in_open(struct ckpt_in *in, struct file *file, u32 prefix_len)
+{
+	in->pos = file->f_pos;
+	in->direct = ckpt_has_direct(file) && PAGE_ALIGNED(in->pos - prefix_len);
+}
+
+/* Pages are read directly; any other end of a file is not for direct I/O. */
+static ssize_t ckpt_in_some(struct ckpt_in *in, struct iov_iter *iter)
+{
+	bool direct = in->direct && PAGE_ALIGNED(in->pos);
+	struct kiocb iocb;
+	ssize_t n;
+
+	if (direct || !ckpt_has_direct(in->file))
+		return vfs_iter_read(in->file, iter, &in->pos, 0);
+	init_sync_kiocb(&iocb, in->file);
+	iocb.ki_flags &= ~IOCB_DIRECT;
+	iocb.ki_pos = in->pos;
+	n = vfs_iocb_iter_read(in->file, &iocb, iter);
+	in->pos = iocb.ki_pos;
+	return n;
+}
+
 /* Of a stream: what follows an image is not ours to take. */
 static bool ckpt_in_may_look_ahead(const struct ckpt_in *in)
 {
@@ -153,26 +184,46 @@ static bool ckpt_in_may_look_ahead(const struct ckpt_in *in)
 int ckpt_in_look_ahead(struct ckpt_in *in, bool on)
 {
 	in->looks_ahead = on && ckpt_in_may_look_ahead(in);
-	if (!in->looks_ahead || in->ahead)
+	if (!in->looks_ahead && !in->direct)
 		return 0;
-	in->ahead = kvmalloc(CKPT_IN_AHEAD, GFP_KERNEL_ACCOUNT);
+	if (!in->ahead)
+		in->ahead = kmalloc(CKPT_IN_AHEAD, GFP_KERNEL_ACCOUNT);
 	return in->ahead ? 0 : -ENOMEM;
 }
 
-/* Called with nothing left of the prefix, whose place it takes. */
+/*
+ * Called with nothing left of the prefix, whose place it takes. A page takes
+ * nothing of the payload, which starts at one.
+ */
 static int ckpt_in_fill(struct ckpt_in *in)
 {
-	struct kvec vec = { .iov_base = in->ahead, .iov_len = CKPT_IN_AHEAD };
+	size_t len = in->looks_ahead ? CKPT_IN_AHEAD : PAGE_SIZE;
+	size_t skip = in->direct ? offset_in_page(in->pos) : 0;
 	struct iov_iter iter;
+	struct bio_vec bv;
 	ssize_t n;
 
-	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, vec.iov_len);
-	n = vfs_iter_read(in->file, &iter, &in->pos, 0);
+	bvec_set_virt(&bv, in->ahead, len);
+	iov_iter_bvec(&iter, ITER_DEST, &bv, 1, len);
+	in->pos -= skip;
+	n = ckpt_in_some(in, &iter);
+	if (n >= 0 && n <= skip)
+		n = 0;
 	if (n <= 0)
 		return ckpt_in_result(n);
-	in->prefix = in->ahead;
-	in->prefix_len = n;
+	in->prefix = in->ahead + skip;
+	in->prefix_len = n - skip;
 	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/* Is it read by ckpt_in_fill()? */
+static bool ckpt_in_by_fill(const struct ckpt_in *in, const struct iov_iter *iter)
+{
+	size_t len = iov_iter_count(iter);
+
+	if (in->direct && !iov_iter_is_bvec(iter))
+		return len;
+	return in->looks_ahead && len && len < CKPT_IN_AHEAD;
 }
 
 /* What is in memory already. */
@@ -196,8 +247,7 @@ static int ckpt_in_iter(struct ckpt_in *in, struct iov_iter *iter)
 	int ret;
 
 	ret = ckpt_in_prefix(in, iter);
-	while (!ret && in->looks_ahead && iov_iter_count(iter) &&
-	       iov_iter_count(iter) < CKPT_IN_AHEAD) {
+	while (!ret && ckpt_in_by_fill(in, iter)) {
 		ret = ckpt_in_fill(in);
 		if (!ret)
 			ret = ckpt_in_prefix(in, iter);
@@ -206,7 +256,7 @@ static int ckpt_in_iter(struct ckpt_in *in, struct iov_iter *iter)
 		return ret;
 	len = iov_iter_count(iter);
 	while (len) {
-		ssize_t n = vfs_iter_read(in->file, iter, &in->pos, 0);
+		ssize_t n = ckpt_in_some(in, iter);
 
 		if (n <= 0)
 			return ckpt_in_result(n);

@@ -138,13 +138,65 @@ static int ckpt_out_result(ssize_t done, size_t len)
 	return signal_pending(current) ? -EINTR : -ENOSPC;
 }
 
-static int ckpt_out_iter(struct ckpt_out *out, struct iov_iter *iter)
+/**
+ * ckpt_has_direct - is a file open for direct I/O?
+ * @file: the file; a pipe with O_DIRECT has packets instead
+ *
+ * Return: true if it is.
+ */
+bool ckpt_has_direct(const struct file *file)
+{
+	umode_t mode = file_inode(file)->i_mode;
+
+	return (file->f_flags & O_DIRECT) && (S_ISREG(mode) || S_ISBLK(mode));
+}
+
+/**
+ * ckpt_out_open - begin to write to a file
+ * @out: the image, zeroed
+ * @file: where it goes, at its position; under a reference, which is taken over
+ *	also on failure
+ *
+ * With direct I/O payload lies at pages of the file if the image starts at one.
+ * Where it cannot be told or does not, the page cache is used.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ckpt_out_open(struct ckpt_out *out, struct file *file)
+{
+	out->file = file;
+	out->pos = file->f_pos;
+	if (!ckpt_has_direct(file) || (file->f_flags & O_APPEND) ||
+	    !PAGE_ALIGNED(out->pos))
+		return 0;
+	out->held = kmalloc(CKPT_DIRECT_BYTES, GFP_KERNEL_ACCOUNT);
+	return out->held ? 0 : -ENOMEM;
+}
+
+static ssize_t ckpt_out_some(struct ckpt_out *out, struct iov_iter *iter,
+			     bool direct)
+{
+	struct kiocb iocb;
+	ssize_t n;
+
+	if (direct || !ckpt_has_direct(out->file))
+		return vfs_iter_write(out->file, iter, &out->pos, 0);
+	init_sync_kiocb(&iocb, out->file);
+	iocb.ki_flags &= ~IOCB_DIRECT;
+	iocb.ki_pos = out->pos;
+	n = vfs_iocb_iter_write(out->file, &iocb, iter);
+	out->pos = iocb.ki_pos;
+	return n;
+}
+
+static int ckpt_out_iter(struct ckpt_out *out, struct iov_iter *iter,
+			 bool direct)
 {
 	size_t len = iov_iter_count(iter), done = 0;
 	ssize_t n = 0;
 
 	while (done < len) {
-		n = vfs_iter_write(out->file, iter, &out->pos, 0);
+		n = ckpt_out_some(out, iter, direct);
 		if (n <= 0)
 			break;
 		done += n;
@@ -158,6 +210,53 @@ static int ckpt_out_iter(struct ckpt_out *out, struct iov_iter *iter)
 	if (done == len)
 		return 0;
 	return ckpt_out_result(n < 0 ? n : done, len);
+}
+
+/* Writes the first @len bytes of those that are held. */
+static int ckpt_out_held(struct ckpt_out *out, size_t len, bool direct)
+{
+	struct iov_iter iter;
+	struct bio_vec bv;
+	int ret;
+
+	if (!len)
+		return 0;
+	bvec_set_virt(&bv, out->held, len);
+	iov_iter_bvec(&iter, ITER_SOURCE, &bv, 1, len);
+	out->offset -= out->nr_held;
+	ret = ckpt_out_iter(out, &iter, direct);
+	if (ret)
+		return ret;
+	out->nr_held -= len;
+	out->offset += out->nr_held;
+	memmove(out->held, out->held + len, out->nr_held);
+	return 0;
+}
+
+/* Of direct I/O: until there are whole blocks of it. */
+static int ckpt_out_hold(struct ckpt_out *out, const void *buf, size_t len)
+{
+	size_t n;
+	int ret = 0;
+
+	for (; len && !ret; buf += n, len -= n) {
+		n = min(len, CKPT_DIRECT_BYTES - out->nr_held);
+		memcpy(out->held + out->nr_held, buf, n);
+		out->nr_held += n;
+		out->offset += n;
+		if (out->nr_held == CKPT_DIRECT_BYTES)
+			ret = ckpt_out_held(out, out->nr_held, true);
+	}
+	return ret;
+}
+
+/* What is left fills no block: it goes through the page cache. */
+static int ckpt_out_end(struct ckpt_out *out)
+{
+	int ret;
+
+	ret = ckpt_out_held(out, round_down(out->nr_held, PAGE_SIZE), true);
+	return ret ?: ckpt_out_held(out, out->nr_held, false);
 }
 
 /**
@@ -174,8 +273,10 @@ int ckpt_out_bytes(struct ckpt_out *out, const void *buf, size_t len)
 	struct kvec vec = { .iov_base = (void *)buf, .iov_len = len };
 	struct iov_iter iter;
 
+	if (out->held)
+		return ckpt_out_hold(out, buf, len);
 	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, len);
-	return ckpt_out_iter(out, &iter);
+	return ckpt_out_iter(out, &iter, false);
 }
 
 /**
@@ -341,9 +442,13 @@ static int ckpt_out_payload(struct ckpt_out *out, const struct bio_vec *bv,
 	struct iov_iter iter;
 	int ret;
 
+	/* Whole pages: payload starts at one. */
+	ret = ckpt_out_held(out, out->nr_held, true);
+	if (ret)
+		return ret;
 	iov_iter_bvec(&iter, ITER_SOURCE, bv, nr_bv,
 		      (size_t)nr_pages << PAGE_SHIFT);
-	ret = ckpt_out_iter(out, &iter);
+	ret = ckpt_out_iter(out, &iter, out->held);
 	if (!ret)
 		out->pages += nr_pages;
 	return ret;
@@ -482,7 +587,8 @@ int ckpt_out_finish(struct ckpt_out *out, u64 meta_offset, const u8 *uuid)
 	tail.image_len = out->offset + sizeof(tail);
 	memcpy(tail.uuid, uuid, sizeof(tail.uuid));
 	memcpy(tail.magic, CKPT_TAIL_MAGIC, sizeof(tail.magic));
-	return ckpt_out_record(out, &tail.h);
+	ret = ckpt_out_record(out, &tail.h);
+	return ret ?: ckpt_out_end(out);
 }
 
 /**
@@ -498,4 +604,6 @@ void ckpt_out_release(struct ckpt_out *out)
 		kfree(part);
 	}
 	out->index_last = NULL;
+	kfree(out->held);
+	out->held = NULL;
 }

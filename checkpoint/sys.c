@@ -392,10 +392,10 @@ SYSCALL_DEFINE5(checkpoint, pid_t, pid, int, fd, unsigned long, flags,
 		ret = PTR_ERR_OR_ZERO(file);
 		if (ret)
 			goto out_log;
-		ctx->out.file = file;
-		ctx->out.pos = file->f_pos;
+		ret = ckpt_out_open(&ctx->out, file);
 	}
-	ret = checkpoint_run(ctx, pid, &args, uargs);
+	if (!ret)
+		ret = checkpoint_run(ctx, pid, &args, uargs);
 	if (ctx->out.file)
 		fput(ctx->out.file);
 out_log:
@@ -504,7 +504,7 @@ static int restart_input(struct ckpt_restart *rs, int fd,
 		return -EBADF;
 	if (!file->f_op->read_iter || !(file->f_mode & FMODE_CAN_READ))
 		return -EINVAL;
-	rs->in.pos = file->f_pos;
+	ckpt_in_open(&rs->in, file, args->prefix_len);
 	if (!args->prefix_len)
 		return 0;
 	if (args->prefix_len > CKPT_PREFIX_MAX)
