@@ -87,23 +87,27 @@ static void ckpt_collect_below(struct ckpt_ctx *ctx, struct file *file)
 	}
 }
 
-static void ckpt_collect_all_below(struct ckpt_ctx *ctx)
+static int ckpt_collect_all_below(struct ckpt_ctx *ctx)
 {
 	struct ckpt_obj *obj;
 	unsigned long i;
+	int ret = 0;
 
 	xa_for_each(&ctx->objs.list, i, obj) {
 		if (obj->type == CKPT_OBJ_FILE)
 			ckpt_collect_below(ctx, obj->ptr);
-		cond_resched();
+		ret = ckpt_loop_step(0);
+		if (ret)
+			break;
 	}
+	return ret;
 }
 
 /**
  * ckpt_collect - put all shared objects of the tree into the object hash
  * @ctx: the checkpoint; the tree is frozen
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM or -EINTR.
  */
 int ckpt_collect(struct ckpt_ctx *ctx)
 {
@@ -115,12 +119,12 @@ int ckpt_collect(struct ckpt_ctx *ctx)
 		/* A dead leader still has handlers in common with its threads. */
 		if (!ctx->tasks[i].zombie || ctx->tasks[i].threads)
 			ret = ckpt_collect_task(ctx, ctx->tasks[i].t);
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	if (!ret)
 		ret = ckpt_collect_in_flight(ctx);
 	if (!ret)
-		ckpt_collect_all_below(ctx);
+		ret = ckpt_collect_all_below(ctx);
 	return ret;
 }
 
@@ -294,7 +298,9 @@ int ckpt_check_leaks(struct ckpt_ctx *ctx)
 			return ret;
 		if (ret)
 			ckpt_refuse_leak(ctx, obj);
-		cond_resched();
+		ret = ckpt_loop_step(0);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }

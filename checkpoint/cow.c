@@ -703,7 +703,7 @@ int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			ret = ckpt_bad(rs, vma, -EINVAL,
 				       "a mapping of kind %u with family %u",
 				       rec->kind, rec->family);
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	return ret;
 }

@@ -193,7 +193,9 @@ static u32 ckpt_hugetlb_count(struct vm_area_struct *vma)
 			put_page(page);
 			nr++;
 		}
-		cond_resched();
+		/* The caller's loop ends of that, too. */
+		if (ckpt_loop_step(0))
+			break;
 	}
 	return nr;
 }

@@ -303,6 +303,7 @@ int ckpt_out_meta(struct ckpt_out *out, struct ckpt_meta *meta)
 			cond_resched();
 		}
 		ret = ckpt_out_bytes(out, chunk->data, chunk->used);
+		ret = ckpt_loop_step(ret);
 		if (ret)
 			return ret;
 	}
@@ -556,6 +557,7 @@ static int ckpt_out_index(struct ckpt_out *out)
 		part->rec.h.len = sizeof(part->rec) +
 				  part->rec.nr * sizeof(part->entries[0]);
 		ret = ckpt_out_record(out, &part->rec.h);
+		ret = ckpt_loop_step(ret);
 	}
 	return ret;
 }

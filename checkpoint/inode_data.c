@@ -149,12 +149,10 @@ static int ckpt_inode_add(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
 		b->nr_pages += DIV_ROUND_UP(len, PAGE_SIZE);
 		if (b->nr_pages == CKPT_INODE_BATCH)
 			ret = ckpt_inode_flush(ctx, b);
+		ret = ckpt_loop_step(ret);
 		if (ret)
 			return ret;
-		if (fatal_signal_pending(current))
-			return -EINTR;
 		pos += len;
-		cond_resched();
 	}
 	return 0;
 }
@@ -219,6 +217,7 @@ int checkpoint_inodes_payload(struct ckpt_ctx *ctx)
 		b->objref = objref;
 		b->size = reader->size;
 		ret = ckpt_inode_contents(ctx, b);
+		ret = ckpt_loop_step(ret);
 		if (ret)
 			break;
 	}

@@ -137,7 +137,8 @@ static void ckpt_mapped_free(struct ckpt_mapped *list, unsigned int nr)
 
 /*
  * The mapped files, to be looked at without mmap_lock: a look at a path takes
- * locks under which others fault. One file in a row stands once.
+ * locks under which others fault. One file in a row stands once. Returns their
+ * number or a negative errno.
  */
 static int ckpt_mapped_files(struct mm_struct *mm, struct ckpt_mapped **listp)
 {
@@ -145,12 +146,19 @@ static int ckpt_mapped_files(struct mm_struct *mm, struct ckpt_mapped **listp)
 	unsigned int room = mm->map_count, nr = 0;
 	struct vm_area_struct *vma;
 	struct ckpt_mapped *list;
+	int ret = 0;
 
 	list = kvcalloc(room ?: 1, sizeof(*list), GFP_KERNEL_ACCOUNT);
 	if (!list)
 		return -ENOMEM;
-	mmap_read_lock(mm);
+	if (mmap_read_lock_killable(mm)) {
+		kvfree(list);
+		return -EINTR;
+	}
 	for_each_vma(vmi, vma) {
+		ret = ckpt_loop_step(0);
+		if (ret)
+			break;
 		if (!vma->vm_file)
 			continue;
 		if (nr && list[nr - 1].file == vma->vm_file)
@@ -164,6 +172,10 @@ static int ckpt_mapped_files(struct mm_struct *mm, struct ckpt_mapped **listp)
 			list[nr - 1].shared = true;
 	}
 	mmap_read_unlock(mm);
+	if (ret) {
+		ckpt_mapped_free(list, nr);
+		return ret;
+	}
 	*listp = list;
 	return nr;
 }
@@ -175,6 +187,9 @@ static void ckpt_check_mapped(struct ckpt_ctx *ctx, struct task_struct *t,
 	int i, nr = ckpt_mapped_files(mm, &list);
 	char what[64];
 
+	/* Whoever was killed is told nothing. */
+	if (nr == -EINTR)
+		return;
 	if (nr < 0) {
 		ckpt_refuse(ctx, t, "has mappings that cannot be looked at: out of memory");
 		return;
@@ -183,6 +198,8 @@ static void ckpt_check_mapped(struct ckpt_ctx *ctx, struct task_struct *t,
 		snprintf(what, sizeof(what), "mapping %lx-%lx",
 			 list[i].start, list[i].end);
 		ckpt_check_file(ctx, t, what, list[i].file);
+		if (ckpt_loop_step(0))
+			break;
 	}
 	ckpt_mapped_free(list, nr);
 }
@@ -227,10 +244,15 @@ void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t)
 	ckpt_check_mapped(ctx, t, mm);
 
 	vma_iter_init(&vmi, mm, 0);
-	mmap_read_lock(mm);
-	for_each_vma(vmi, vma)
-		ckpt_check_vma(ctx, t, vma);
-	mmap_read_unlock(mm);
+	/* Who asks sees by himself that he was killed. */
+	if (!mmap_read_lock_killable(mm)) {
+		for_each_vma(vmi, vma) {
+			ckpt_check_vma(ctx, t, vma);
+			if (ckpt_loop_step(0))
+				break;
+		}
+		mmap_read_unlock(mm);
+	}
 	mmput(mm);
 }
 
@@ -245,8 +267,10 @@ static int checkpoint_mapped(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	nr = ckpt_mapped_files(mm, &list);
 	if (nr < 0)
 		return nr;
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr && !err; i++) {
 		ckpt_obj_checkpoint(ctx, CKPT_OBJ_FILE, list[i].file, &err);
+		err = ckpt_loop_step(err);
+	}
 	ckpt_mapped_free(list, nr);
 	return err;
 }
@@ -341,12 +365,13 @@ static int ckpt_collect_mm(struct ckpt_ctx *ctx, void *ptr)
 	nr = ckpt_mapped_files(mm, &list);
 	if (nr < 0)
 		return nr;
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr && !err; i++) {
 		obj = ckpt_obj_collect(ctx, CKPT_OBJ_FILE, list[i].file,
 				       list[i].nr, &err);
 		/* Others would see what is written there. */
 		if (obj && list[i].shared && ckpt_is_inode(ctx, list[i].file))
 			ckpt_inode_in_use(ctx, obj);
+		err = ckpt_loop_step(err);
 	}
 	ckpt_mapped_free(list, nr);
 	return err;

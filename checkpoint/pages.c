@@ -244,7 +244,7 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 	if (ptl) {
 		ret = ckpt_batch_huge(b, vma, *pmd, addr, end);
 		spin_unlock(ptl);
-		return ret;
+		return ckpt_loop_step(ret);
 	}
 	start = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
 	if (!start) {
@@ -262,8 +262,8 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 			break;
 	}
 	pte_unmap_unlock(start, ptl);
-	cond_resched();
-	return ret;
+	/* There may be any number with nothing that must be written. */
+	return ckpt_loop_step(ret);
 }
 
 /* The first page of a huge one says that it is there. */
@@ -295,7 +295,7 @@ static int ckpt_walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr
 		} else {
 			ckpt_batch_add(b, addr, page, false);
 		}
-		cond_resched();
+		ret = ckpt_loop_step(ret);
 	}
 	put_page(first);
 	return ret;
@@ -326,9 +326,10 @@ static int ckpt_batch_fill(struct mm_struct *mm, struct ckpt_batch *b)
 	for_each_vma(vmi, vma) {
 		unsigned long from = max(b->next, vma->vm_start);
 
-		if (!ckpt_vma_has_payload(vma))
-			continue;
-		ret = walk_page_range(mm, from, vma->vm_end, &ckpt_walk_ops, b);
+		ret = ckpt_loop_step(0);
+		if (!ret && ckpt_vma_has_payload(vma))
+			ret = walk_page_range(mm, from, vma->vm_end,
+					      &ckpt_walk_ops, b);
 		if (ret)
 			goto out;
 		b->next = vma->vm_end;
@@ -581,7 +582,8 @@ static int ckpt_map_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	unsigned long next;
 	int ret = 0;
 
-	mmap_read_lock(mm);
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
 	for (; addr < end && !ret; addr = next) {
 		vma = vma_lookup(mm, addr);
 		if (!vma || (vma->vm_flags & (VM_MAYSHARE | VM_PFNMAP |

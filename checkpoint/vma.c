@@ -201,9 +201,11 @@ int checkpoint_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 mm_ref,
 	struct vm_area_struct *vma;
 	int ret = 0;
 
-	mmap_read_lock(mm);
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
 	for_each_vma(vmi, vma) {
 		ret = checkpoint_vma(ctx, vma, mm_ref);
+		ret = ckpt_loop_step(ret);
 		if (ret)
 			break;
 		rec->nr_vmas++;
@@ -610,11 +612,9 @@ int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		ret = restore_vma_check(rs, vma, rec->objref, &end);
 		if (!ret)
 			ret = restore_vma(rs, vma);
+		ret = ckpt_loop_step(ret);
 		if (ret)
 			return ret;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
 	}
 	return 0;
 }

@@ -615,4 +615,66 @@ TEST_F(middle, of_the_payload)
 	ends_well(_metadata, &self->pid);
 }
 
+/* ---- killed where nothing is written ------------------------------------------ */
+
+#define KILL_POINT	"/sys/kernel/debug/checkpoint/kill"
+
+/* A page at either end; in between one page of zeros is mapped everywhere. */
+static void zeros_set(void)
+{
+	mem = mm_map(NULL, nr, PROT_READ | PROT_WRITE, MAP_NORESERVE);
+	MUST(mem);
+	MUST(!madvise(mem, nr * PAGE, MADV_NOHUGEPAGE));
+	MUST(!madvise(mem, nr * PAGE, MADV_POPULATE_READ));
+	mm_put(mem, 1);
+	mm_put(mem + (nr - 1) * PAGE, 1);
+}
+
+static void zeros_check(void)
+{
+	MUST(mm_is_put(mem, 1));
+	MUST(mm_is_put(mem + (nr - 1) * PAGE, 1));
+}
+
+static const struct program zeros = { zeros_set, zeros_check };
+
+/* When all but the contents is written, the saver is killed. */
+static bool dies_at_payload(void)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "meta-written %d", getpid());
+	return ckpt_write_text(KILL_POINT, text);
+}
+
+/* How long a saver that did @prepare takes, in ms. */
+static long long time_saver(struct __test_metadata *_metadata, pid_t pid,
+			    bool (*prepare)(void), int code)
+{
+	long long start = ckpt_now_ms();
+	struct saver s;
+
+	ASSERT_TRUE(start_saver(&s, pid, 0, prepare));
+	take_image(s.in, NULL, UINT64_MAX);
+	ASSERT_EQ(code, end_saver(&s));
+	return ckpt_now_ms() - start;
+}
+
+PROGRAM_FIXTURE(zeros, begin, end);
+
+TEST_F(zeros, saver_ends_soon)
+{
+	long long all, killed;
+
+	if (access(KILL_POINT, F_OK))
+		SKIP(return, "no kill points in this kernel");
+	nr = (ckpt_slow_kernel() ? 512 : 4096) * MIB_PAGES;
+	self->pid = start_program(_metadata, &zeros);
+	all = time_saver(_metadata, self->pid, NULL, 0);
+	killed = time_saver(_metadata, self->pid, dies_at_payload, 256 + SIGKILL);
+	EXPECT_GT(all / 2, killed);
+	TH_LOG("saving takes %lld ms, dying %lld ms", all, killed);
+	ends_well(_metadata, &self->pid);
+}
+
 TEST_HARNESS_MAIN
