@@ -1213,6 +1213,12 @@ int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 int restore_vmas_late(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		      unsigned long index);
 
+/* ---- limits.c ------------------------------------------------------------ */
+
+int ckpt_check_map_count(struct ckpt_restart *rs, const struct ckpt_rec *r);
+int ckpt_bad_memory(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		    const char *what);
+
 /* ---- mempolicy.c --------------------------------------------------------- */
 
 int checkpoint_vma_policy(struct ckpt_ctx *ctx, const struct mempolicy *pol,

@@ -430,6 +430,8 @@ static int restore_vma_readonly(struct ckpt_restart *rs,
 		}
 	}
 	mmap_write_unlock(mm);
+	if (ret == -ENOMEM)
+		return ckpt_bad_memory(rs, r, "made read-only");
 	return ret ? ckpt_bad(rs, r, ret, "mapping %llx-%llx cannot be made read-only",
 			      rec->start, rec->end) : 0;
 }
@@ -451,6 +453,8 @@ static int restore_vma_apart(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (vma && vma->vm_start < rec->start)
 		ret = split_vma(&vmi, vma, rec->start, 1);
 	mmap_write_unlock(current->mm);
+	if (ret == -ENOMEM)
+		return ckpt_bad_memory(rs, r, "set apart");
 	return ret ? ckpt_bad(rs, r, ret, "mapping %llx-%llx cannot be set apart",
 			      rec->start, rec->end) : 0;
 }
@@ -540,6 +544,8 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (addr == -ENOMEM && IS_ENABLED(CONFIG_HUGETLBFS) &&
 	    (rec->flags & CKPT_VMA_HUGE_RESERVED))
 		return restore_hugetlb_vma_failed(rs, r);
+	if (addr == -ENOMEM)
+		return ckpt_bad_memory(rs, r, "made");
 	if (IS_ERR_VALUE(addr))
 		return ckpt_bad(rs, r, (int)addr, "mapping %llx-%llx cannot be made",
 				rec->start, rec->end);
@@ -602,6 +608,9 @@ int restore_vmas(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	int ret;
 	u32 i;
 
+	ret = ckpt_check_map_count(rs, r);
+	if (ret)
+		return ret;
 	index++;
 	for (i = 0; i < rec->nr_vmas; i++) {
 		vma = ckpt_next_vma(rs, &index, &policy);

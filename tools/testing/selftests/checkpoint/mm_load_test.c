@@ -542,6 +542,148 @@ TEST_F(mappings, linear)
 	       restart[0], MANY, save[1], restart[1]);
 }
 
+/* ---- limits that the restarter has ------------------------------------------------- */
+
+#define OVERCOMMIT	"/proc/sys/vm/overcommit_memory"
+#define COMMIT_KB	"/proc/sys/vm/overcommit_kbytes"
+#define COMMIT_RATIO	"/proc/sys/vm/overcommit_ratio"
+
+static const char *const sysctls[] = {
+	MAX_MAP_COUNT, OVERCOMMIT, COMMIT_RATIO,
+};
+
+static char sysctl_was[3][16];
+
+/* More than the machine has. */
+static void huge_set(void)
+{
+	mem = mm_anon(nr);
+	mm_put(mem, 1);
+}
+
+static void huge_check(void)
+{
+	MUST(mm_is_put(mem, 1));
+}
+
+static void few_mappings(void)
+{
+	ckpt_write_text(MAX_MAP_COUNT, "2000");
+}
+
+static void limit_8m(int resource)
+{
+	struct rlimit r = { 8 * MIB, 8 * MIB };
+
+	setrlimit(resource, &r);
+}
+
+static void little_space(void)
+{
+	limit_8m(RLIMIT_AS);
+}
+
+static void little_data(void)
+{
+	limit_8m(RLIMIT_DATA);
+}
+
+static void guess(void)
+{
+	ckpt_write_text(OVERCOMMIT, "0");
+}
+
+static void never(void)
+{
+	char kb[32];
+
+	ckpt_write_text(COMMIT_KB, "1000000000");
+	ckpt_write_text(OVERCOMMIT, "2");
+	/* The log takes some, too. */
+	snprintf(kb, sizeof(kb), "%lu",
+		 mm_value("/proc/meminfo", "Committed_AS:") + 16384);
+	ckpt_write_text(COMMIT_KB, kb);
+}
+
+FIXTURE(limit)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(limit)
+{
+	struct program p;
+	size_t pages;
+	void (*prepare)(void);
+	const char *words[4];
+};
+
+#define LIMITED(name, what, nr_pages, ...)				\
+	FIXTURE_VARIANT_ADD(limit, name)				\
+	{								\
+		.p = { what##_set, what##_check },			\
+		.pages = nr_pages,					\
+		.prepare = name,					\
+		.words = { __VA_ARGS__ },				\
+	}
+
+LIMITED(few_mappings, mappings, 3000, "record MM: the process has 30",
+	" mappings, vm.max_map_count allows 2000 here: raise it");
+LIMITED(little_space, bulk, 16 * MIB_PAGES, "cannot be made: the process has ",
+	" kB of address space, RLIMIT_AS of the restarter allows 8192 kB: raise it (ulimit -v)");
+LIMITED(little_data, bulk, 16 * MIB_PAGES, "cannot be made: the process has ",
+	" kB of data, RLIMIT_DATA of the restarter allows 8192 kB: raise it (ulimit -d)");
+LIMITED(guess, huge, 8192 * MIB_PAGES,
+	"cannot be made: its 8388608 kB are more than the ",
+	" kB of memory and swap here: add swap, or set vm.overcommit_memory to 1");
+LIMITED(never, bulk, 64 * MIB_PAGES, "cannot be made: of the ",
+	" kB that may be committed here, ",
+	" kB are: raise vm.overcommit_kbytes or vm.overcommit_ratio, add swap, or set vm.overcommit_memory to 0");
+
+static bool sysctls_back(void)
+{
+	bool ok = true;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		ok = ckpt_write_text(sysctls[i], sysctl_was[i]) && ok;
+	return ok;
+}
+
+FIXTURE_SETUP(limit)
+{
+	int i;
+
+	begin(_metadata);
+	for (i = 0; i < 3; i++)
+		ASSERT_LT(0, ckpt_read_text(sysctls[i], sysctl_was[i],
+					    sizeof(sysctl_was[i])));
+	ASSERT_TRUE(ckpt_write_text(OVERCOMMIT, "1"));
+	nr = variant->pages;
+}
+
+FIXTURE_TEARDOWN(limit)
+{
+	end(self->pid);
+	sysctls_back();
+}
+
+/* The restart fails, says which it is, and can be made where it is higher. */
+TEST_F(limit, is_named)
+{
+	self->pid = start_program(_metadata, &variant->p);
+	ckpt_save_and_kill(_metadata, self->pid);
+	EXPECT_EQ(-ENOMEM, ckpt_restart_after(CKPT_IMG, self->pid,
+					      variant->prepare));
+	EXPECT_TRUE(ckpt_log_says(variant->words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_TRUE(sysctls_back());
+	ASSERT_TRUE(ckpt_write_text(OVERCOMMIT, "1"));
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
 /* ---- stopped in the middle --------------------------------------------------------- */
 
 static void on_signal(int sig)
