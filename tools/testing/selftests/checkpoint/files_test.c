@@ -64,11 +64,17 @@ static void lose_cap(int cap)
 
 static bool make_files(const char *fs)
 {
+	bool layers;
+
 	/* One file in the lower layer, one in the upper. */
 	if (!strcmp(fs, "overlay"))
-		return mount_layers() && fill(LOWER "/a") && fill(UPPER "/b") &&
-		       mount_overlay(DIRECTORY);
-	return mount_files(fs) && fill(A) && fill(B);
+		layers = mount_layers();
+	else if (!strcmp(fs, "overlay_on_disk"))
+		layers = mount_disk() && make_layers();
+	else
+		return mount_any(fs) && fill(A) && fill(B);
+	return layers && fill(LOWER "/a") && fill(UPPER "/b") &&
+	       mount_overlay(DIRECTORY);
 }
 
 static void files_begin(struct __test_metadata *_metadata, const char *fs)
@@ -81,7 +87,7 @@ static void files_begin(struct __test_metadata *_metadata, const char *fs)
 static void files_end(pid_t pid)
 {
 	end(pid);
-	umount_files();
+	umount_disk();
 	unlink(OUT);
 }
 
@@ -696,8 +702,36 @@ SAVED(tmpfs, cwd_deep);
 SAVED(tmpfs, cwd);
 SAVED(ramfs, of_root);
 
+/* On a disk, and on a directory of another machine. */
+SAVED(ext4, positions);
+SAVED(xfs, positions);
+SAVED(9p, positions);
+SAVED(ext4, modes);
+SAVED(xfs, modes);
+SAVED(ext4, sharing);
+SAVED(xfs, sharing);
+SAVED(ext4, sparse);
+SAVED(xfs, sparse);
+SAVED(ext4, directories);
+SAVED(xfs, directories);
+SAVED(9p, directories);
+SAVED(overlay_on_disk, directories);
+SAVED(ext4, places);
+SAVED(xfs, places);
+SAVED(9p, places);
+SAVED(ext4, names);
+SAVED(xfs, names);
+SAVED(9p, names);
+SAVED(overlay_on_disk, names);
+SAVED(ext4, mapped);
+SAVED(xfs, mapped);
+SAVED(9p, mapped);
+SAVED(overlay_on_disk, mapped);
+
 FIXTURE_SETUP(saved)
 {
+	if (!has_fs(variant->fs))
+		SKIP(return, "the guest has no %s", variant->fs);
 	files_begin(_metadata, variant->fs);
 }
 
@@ -711,6 +745,8 @@ TEST_F(saved, comes_back)
 	static char before[32768], now[32768];
 
 	self->pid = start_program(_metadata, &variant->program);
+	/* Its position in the log is behind what it wrote once it waits. */
+	ASSERT_TRUE(ckpt_wait_syscall(self->pid, __NR_clock_nanosleep));
 	/* At least the streams and the log. */
 	ASSERT_LE(4, look(self->pid, before, sizeof(before)));
 	ASSERT_NE(NULL, strstr(before, "Umask:"));

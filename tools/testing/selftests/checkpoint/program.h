@@ -35,9 +35,6 @@
 #define FILE_SIZE	8192
 #define DISK		"/tmp/files.disk"
 
-/* What mount_disk() puts there. */
-#define DISK_DIRECTORY	"/data/program"
-
 static int log_fd;
 
 /* ---- in the program -------------------------------------------------- */
@@ -207,10 +204,15 @@ static inline bool mount_files(const char *fs)
 #define LOWER		DIRECTORY "/lower"
 #define UPPER		DIRECTORY "/upper"
 
+static inline bool make_layers(void)
+{
+	return !mkdir(LOWER, 0755) && !mkdir(UPPER, 0755) &&
+	       !mkdir(DIRECTORY "/work", 0755);
+}
+
 static inline bool mount_layers(void)
 {
-	return mount_files("tmpfs") && !mkdir(LOWER, 0755) &&
-	       !mkdir(UPPER, 0755) && !mkdir(DIRECTORY "/work", 0755);
+	return mount_files("tmpfs") && make_layers();
 }
 
 static inline bool mount_overlay(const char *where)
@@ -240,26 +242,85 @@ static inline void umount_files(void)
 	unlink(DISK);
 }
 
+/* Where the guest has a disk with it, or a directory of its host; NULL: nowhere. */
+static inline const char *disk_with(const char *fs)
+{
+	static const char *const disks[][2] = {
+		{ "ext4", "/data" }, { "xfs", "/disks/xfs" }, { "9p", "/disks/9p" },
+	};
+	struct stat disk, root;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (!strcmp(fs, disks[i][0]) && !stat(disks[i][1], &disk) &&
+		    !stat("/", &root) && disk.st_dev != root.st_dev)
+			return disks[i][1];
+	return NULL;
+}
+
+static char disk_directory[32] __attribute__((unused));
+
+static inline bool mount_from(const char *disk)
+{
+	char remove[64];
+
+	/* Another test may have left something there. */
+	snprintf(disk_directory, sizeof(disk_directory), "%s/program", disk);
+	snprintf(remove, sizeof(remove), "busybox rm -rf %s", disk_directory);
+	if (system(remove) || mkdir(disk_directory, 0755))
+		return false;
+	mkdir(DIRECTORY, 0755);
+	return !mount(disk_directory, DIRECTORY, NULL, MS_BIND, NULL);
+}
+
 /* That of the guest's disk, or of one that is made. */
 static inline bool mount_disk(void)
 {
-	struct stat data, root;
+	const char *disk = disk_with("ext4");
 
-	mkdir(DIRECTORY, 0755);
-	if (!stat("/data", &data) && !stat("/", &root) && data.st_dev != root.st_dev) {
-		/* Another test may have left something there. */
-		if (system("busybox rm -rf " DISK_DIRECTORY))
-			return false;
-		mkdir(DISK_DIRECTORY, 0755);
-		return !mount(DISK_DIRECTORY, DIRECTORY, NULL, MS_BIND, NULL);
-	}
-	return mount_loop();
+	return disk ? mount_from(disk) : mount_loop();
 }
 
 static inline void umount_disk(void)
 {
 	umount_files();
-	rmdir(DISK_DIRECTORY);
+	rmdir(disk_directory);
+}
+
+/* Can there be one of that type here? */
+static inline bool has_fs(const char *fs)
+{
+	return (strcmp(fs, "xfs") && strcmp(fs, "9p")) || disk_with(fs);
+}
+
+/* Of any type, an overlay on tmpfs or on a disk. */
+static inline bool mount_any(const char *fs)
+{
+	const char *disk = disk_with(fs);
+
+	if (!strcmp(fs, "overlay"))
+		return mount_layers() && mount_overlay(DIRECTORY);
+	if (!strcmp(fs, "overlay_on_disk"))
+		return mount_disk() && make_layers() && mount_overlay(DIRECTORY);
+	if (!strcmp(fs, "ext4"))
+		return mount_disk();
+	return disk ? mount_from(disk) : mount_files(fs);
+}
+
+/* Nothing more can be written to the disk of that file but @spare pages. */
+static inline bool fill_disk(const char *path, int spare)
+{
+	static char page[4096];
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	struct stat st;
+	bool ok;
+
+	while (write(fd, page, sizeof(page)) > 0)
+		;
+	ok = errno == ENOSPC && !fstat(fd, &st) &&
+	     !ftruncate(fd, st.st_size - spare * 4096L) && !fsync(fd);
+	close(fd);
+	return ok;
 }
 
 static inline bool wait_ready(void)

@@ -12,7 +12,7 @@ packages="$packages git gawk perl xz-utils python3"
 # user tools and tests; the tests are built for i386 as well
 packages="$packages libjson-c-dev pkg-config gcc-multilib libc6-dev-i386"
 # guest
-packages="$packages qemu-system-x86 busybox-static e2fsprogs"
+packages="$packages qemu-system-x86 busybox-static e2fsprogs xfsprogs"
 # programs that are checkpointed in the guest
 packages="$packages sqlite3 gzip bash mawk esbuild"
 # lint

@@ -7,7 +7,8 @@
 #   guest DIR CHARDEV [QEMU-OPTION...]		boot it; ttyS1 is CHARDEV
 #   guest_status DIR				what it said in the end
 #
-# DIR holds all that belongs to one boot: initrd, data disk, kernel log.
+# DIR holds all that belongs to one boot: initrd, data disk, disks of other file
+# systems, the directory that is shared with the guest, kernel log.
 
 # make_data_disk FILE
 make_data_disk()
@@ -16,6 +17,14 @@ make_data_disk()
 	truncate -s "${DATA_SIZE:-1G}" "$1"
 	mke2fs -q -t ext4 -b 4096 -L data -E lazy_itable_init=1,lazy_journal_init=1 \
 		"$1" >/dev/null || die "mke2fs $1"
+}
+
+# make_xfs_disk FILE, as small as mkfs.xfs makes them
+make_xfs_disk()
+{
+	rm -f "$1"
+	truncate -s 300M "$1"
+	mkfs.xfs -q -L xfs "$1" >/dev/null || die "mkfs.xfs $1"
 }
 
 guest_prepare()
@@ -41,13 +50,25 @@ guest_prepare()
 		>"$dir/initrd" || die "no initramfs: run 'make test'"
 	rm -f "$dir/request.cpio" "$dir/status" "$dir/kernel.log"
 	[ -f "$dir/data.img" ] || make_data_disk "$dir/data.img"
+	make_xfs_disk "$dir/xfs.img"
+	rm -rf "$dir/share"
+	mkdir "$dir/share"
+}
+
+# QEMU may have been built without it; the tests that need it skip then.
+share_options()
+{
+	qemu-system-x86_64 -device virtio-9p-pci,help >/dev/null 2>&1 || return
+	printf '%s\n' -fsdev "local,id=share,path=$1/share,security_model=none" \
+		-device virtio-9p-pci,fsdev=share,mount_tag=share
 }
 
 guest()
 {
-	local dir=$1 chardev=$2 accel append
+	local dir=$1 chardev=$2 accel append share
 
 	shift 2
+	mapfile -t share < <(share_options "$dir")
 	case ${ACCEL:-tcg} in
 	tcg)	accel="tcg,thread=multi" ;;
 	*)	accel=$ACCEL ;;
@@ -66,7 +87,8 @@ guest()
 		-serial "file:$dir/status" \
 		-drive "file=$B/programs.img,if=virtio,format=raw,readonly=on" \
 		-drive "file=$dir/data.img,if=virtio,format=raw,cache=unsafe" \
-		-device virtio-rng-pci "$@"
+		-drive "file=$dir/xfs.img,if=virtio,format=raw,cache=unsafe" \
+		"${share[@]}" -device virtio-rng-pci "$@"
 }
 
 guest_status()
