@@ -172,19 +172,19 @@ static const char *ckpt_unlinked_problem(struct ckpt_ctx *ctx, struct file *file
 	const struct path *path = file_user_path(file);
 	struct inode *inode = ckpt_file_inode(file);
 	bool is_dir = S_ISDIR(inode->i_mode);
+	const char *why = NULL;
 	struct path dir;
-	const char *why;
 
 	if (is_dir && ckpt_parent_is_deleted(path->dentry))
 		return "was deleted, and so was the directory that it was in";
-	if (!is_dir && inode->i_nlink)
-		return "was deleted under this name and has another that is not known";
 	ckpt_inode_dir(path, &dir);
-	why = ckpt_path_problem(ctx, &dir, &ctx->root);
-	if (why)
-		why = "was deleted, and its directory cannot be found again by its name";
-	else if (!is_dir && !d_inode(dir.dentry)->i_op->tmpfile)
+	/* First: where a server has the file, its link count may be out of date. */
+	if (!is_dir && !d_inode(dir.dentry)->i_op->tmpfile)
 		why = "was deleted, and its file system makes no files without a name (O_TMPFILE)";
+	else if (!is_dir && inode->i_nlink)
+		why = "was deleted under this name and has another that is not known";
+	else if (ckpt_path_problem(ctx, &dir, &ctx->root))
+		why = "was deleted, and its directory cannot be found again by its name";
 	path_put(&dir);
 	return why;
 }

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Files that are open, mapped or executed and have no name any more, on tmpfs
- * and on a file system of a disk.
+ * and on file systems of disks.
  */
 #define _FILE_OFFSET_BITS 64
 #include "tree_program.h"
 
 #include <grp.h>
 #include <linux/fs.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 
 #define PAGE		4096
 #define RW		(PROT_READ | PROT_WRITE)
 #define A		DIRECTORY "/a"
 #define B		DIRECTORY "/b"
+#define FULL		DIRECTORY "/full"
 #define FAR		(1LL << 33)
 #define NOBODY		1000
 /* What the kernel shows, whatever the library calls it. */
@@ -349,61 +351,83 @@ static void end_deleted(pid_t pid)
 }
 
 PROGRAM_FIXTURE(tmpfs, begin_tree, end_deleted);
-PROGRAM_FIXTURE(disk, begin_tree, end_deleted);
-PROGRAM_FIXTURE(overlay, begin_tree, end_deleted);
+PROGRAM_FIXTURE(others, begin_tree, end_deleted);
 
 FIXTURE_VARIANT(tmpfs)
 {
 	struct program program;
 };
 
-FIXTURE_VARIANT(disk)
+FIXTURE_VARIANT(others)
 {
 	struct program program;
+	const char *fs;
 };
 
-FIXTURE_VARIANT(overlay)
-{
-	struct program program;
-};
-
-#define PROGRAM_ON(where, name)			\
-FIXTURE_VARIANT_ADD(where, name)		\
-{						\
+#define ON_TMPFS(name)					\
+FIXTURE_VARIANT_ADD(tmpfs, name)			\
+{							\
 	.program = { set_##name, check_##name },	\
 }
 
-PROGRAM_ON(tmpfs, open);
-PROGRAM_ON(disk, open);
+#define PROGRAM_ON(on, name)				\
+FIXTURE_VARIANT_ADD(others, on##_##name)		\
+{							\
+	.program = { set_##name, check_##name },	\
+	.fs = #on,					\
+}
+
+ON_TMPFS(open);
+PROGRAM_ON(ext4, open);
+PROGRAM_ON(xfs, open);
 PROGRAM_ON(overlay, open);
-PROGRAM_ON(tmpfs, replaced);
-PROGRAM_ON(disk, replaced);
+PROGRAM_ON(overlay_on_disk, open);
+ON_TMPFS(replaced);
+PROGRAM_ON(ext4, replaced);
+PROGRAM_ON(xfs, replaced);
 PROGRAM_ON(overlay, replaced);
-PROGRAM_ON(tmpfs, sparse);
-PROGRAM_ON(disk, sparse);
+PROGRAM_ON(overlay_on_disk, replaced);
+ON_TMPFS(sparse);
+PROGRAM_ON(ext4, sparse);
+PROGRAM_ON(xfs, sparse);
 PROGRAM_ON(overlay, sparse);
-PROGRAM_ON(tmpfs, rights);
-PROGRAM_ON(disk, rights);
+PROGRAM_ON(overlay_on_disk, sparse);
+ON_TMPFS(rights);
+PROGRAM_ON(ext4, rights);
+PROGRAM_ON(xfs, rights);
 PROGRAM_ON(overlay, rights);
-PROGRAM_ON(tmpfs, tmpfile);
-PROGRAM_ON(disk, tmpfile);
+PROGRAM_ON(overlay_on_disk, rights);
+ON_TMPFS(tmpfile);
+PROGRAM_ON(ext4, tmpfile);
+PROGRAM_ON(xfs, tmpfile);
 PROGRAM_ON(overlay, tmpfile);
-PROGRAM_ON(tmpfs, directory);
-PROGRAM_ON(disk, directory);
+PROGRAM_ON(overlay_on_disk, tmpfile);
+ON_TMPFS(directory);
+PROGRAM_ON(ext4, directory);
+PROGRAM_ON(xfs, directory);
 PROGRAM_ON(overlay, directory);
-PROGRAM_ON(tmpfs, path_only);
-PROGRAM_ON(disk, path_only);
+PROGRAM_ON(overlay_on_disk, directory);
+ON_TMPFS(path_only);
+PROGRAM_ON(ext4, path_only);
+PROGRAM_ON(xfs, path_only);
 PROGRAM_ON(overlay, path_only);
-PROGRAM_ON(tmpfs, write_only);
-PROGRAM_ON(disk, write_only);
+PROGRAM_ON(overlay_on_disk, path_only);
+ON_TMPFS(write_only);
+PROGRAM_ON(ext4, write_only);
+PROGRAM_ON(xfs, write_only);
 PROGRAM_ON(overlay, write_only);
-PROGRAM_ON(tmpfs, long_name);
-PROGRAM_ON(disk, long_name);
-PROGRAM_ON(tmpfs, living_name);
-PROGRAM_ON(disk, living_name);
-PROGRAM_ON(tmpfs, dead_dir);
-PROGRAM_ON(disk, dead_dir);
+PROGRAM_ON(overlay_on_disk, write_only);
+ON_TMPFS(long_name);
+PROGRAM_ON(ext4, long_name);
+PROGRAM_ON(xfs, long_name);
+ON_TMPFS(living_name);
+PROGRAM_ON(ext4, living_name);
+PROGRAM_ON(xfs, living_name);
+ON_TMPFS(dead_dir);
+PROGRAM_ON(ext4, dead_dir);
+PROGRAM_ON(xfs, dead_dir);
 PROGRAM_ON(overlay, dead_dir);
+PROGRAM_ON(overlay_on_disk, dead_dir);
 
 TEST_F(tmpfs, comes_back)
 {
@@ -417,15 +441,11 @@ TEST_F(tmpfs, goes_on)
 	program_goes_on(_metadata, &self->pid, &variant->program);
 }
 
-TEST_F(disk, comes_back)
+TEST_F(others, comes_back)
 {
-	ASSERT_TRUE(mount_disk());
-	program_comes_back(_metadata, &self->pid, &variant->program);
-}
-
-TEST_F(overlay, comes_back)
-{
-	ASSERT_TRUE(mount_layers() && mount_overlay(DIRECTORY));
+	if (!has_fs(variant->fs))
+		SKIP(return, "the guest has no %s", variant->fs);
+	ASSERT_TRUE(mount_any(variant->fs));
 	program_comes_back(_metadata, &self->pid, &variant->program);
 }
 
@@ -497,15 +517,19 @@ PROGRAM_FIXTURE(refused, begin_tree, end_deleted);
 FIXTURE_VARIANT(refused)
 {
 	struct program program;
+	const char *fs;
 	const char *words[3];
 };
 
-#define REFUSED(name, ...)			\
+#define REFUSED_ON(on, name, ...)		\
 FIXTURE_VARIANT_ADD(refused, name)		\
 {						\
 	.program = { set_##name, NULL },	\
+	.fs = on,				\
 	.words = { __VA_ARGS__, NULL },		\
 }
+
+#define REFUSED(name, ...)	REFUSED_ON("tmpfs", name, __VA_ARGS__)
 
 static void set_append(void)
 {
@@ -537,14 +561,24 @@ static void set_covered(void)
 	MUST(!mount("t", DIRECTORY "/d", "tmpfs", 0, NULL));
 }
 
+static void set_no_tmpfile(void)
+{
+	opened();
+	MUST(!unlink(A));
+}
+
 REFUSED(append, A " (deleted)", "has file attributes (chattr, fs-verity)");
 REFUSED(trusted, A " (deleted)", "has the attribute trusted.x,");
 REFUSED(lease, A " (deleted)", "lease");
 REFUSED(covered, "/d/f (deleted)", "its directory cannot be found again by its name");
+REFUSED_ON("9p", no_tmpfile, A " (deleted)",
+	   "was deleted, and its file system makes no files without a name (O_TMPFILE)");
 
 TEST_F(refused, by_name)
 {
-	ASSERT_TRUE(mount_files("tmpfs"));
+	if (!has_fs(variant->fs))
+		SKIP(return, "the guest has no %s", variant->fs);
+	ASSERT_TRUE(mount_any(variant->fs));
 	is_refused(_metadata, &self->pid, &variant->program, variant->words);
 }
 
@@ -612,6 +646,141 @@ TEST_F(restart, on_another_file_system)
 	ASSERT_LT(0, self->pid);
 	ends_well(_metadata, &self->pid);
 }
+
+/* ---- no room for them ------------------------------------------------------------- */
+
+#define LARGE		128	/* pages */
+
+static void set_large(void)
+{
+	int i;
+
+	fd = open(A, O_RDWR | O_CREAT, 0600);
+	MUST(fd >= 0);
+	for (i = 0; i < LARGE; i++)
+		put("page", i * PAGE + i);
+	MUST(!unlink(A));
+}
+
+static void check_large(void)
+{
+	int i;
+
+	for (i = 0; i < LARGE; i++)
+		MUST(reads(fd, "page", i * PAGE + i));
+}
+
+static void small_end(pid_t pid)
+{
+	end(pid);
+	umount_files();
+}
+
+PROGRAM_FIXTURE(room, begin, small_end);
+
+FIXTURE_VARIANT(room)
+{
+	bool disk;
+};
+
+FIXTURE_VARIANT_ADD(room, tmpfs)
+{
+	.disk = false,
+};
+
+FIXTURE_VARIANT_ADD(room, disk)
+{
+	.disk = true,
+};
+
+static unsigned long blocks_free(void)
+{
+	struct statvfs fs;
+
+	return statvfs(DIRECTORY, &fs) ? 0 : fs.f_bfree;
+}
+
+/* Nothing of what was begun stays. */
+TEST_F(room, there_is_none)
+{
+	static const struct program p = { set_large, check_large };
+	static const char *const words[] = {
+		"record PAGES", "contents cannot be written at ", NULL
+	};
+	unsigned long was;
+	int i;
+
+	ASSERT_TRUE(variant->disk ? mount_loop() : mount_files("tmpfs"));
+	if (!variant->disk)
+		ASSERT_EQ(0, mount(NULL, DIRECTORY, NULL, MS_REMOUNT, "size=2M"));
+	self->pid = start_program(_metadata, &p);
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_TRUE(fill_disk(FULL, LARGE / 2));
+	was = blocks_free();
+	ASSERT_LT(0, was);
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(-ENOSPC, ckpt_restart(CKPT_IMG, self->pid));
+		EXPECT_TRUE(ckpt_log_says(words)) {
+			TH_LOG("%s", ckpt_log_text);
+		}
+		EXPECT_EQ(was, blocks_free());
+	}
+	ASSERT_EQ(0, unlink(FULL));
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+FIXTURE(read_only)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(read_only)
+{
+	struct program program;
+	const char *what;
+};
+
+FIXTURE_SETUP(read_only)
+{
+	begin(_metadata);
+}
+
+FIXTURE_TEARDOWN(read_only)
+{
+	small_end(self->pid);
+}
+
+FIXTURE_VARIANT_ADD(read_only, file)
+{
+	.program = { set_open, check_open },
+	.what = "a file without a name cannot be made in " DIRECTORY,
+};
+
+FIXTURE_VARIANT_ADD(read_only, directory)
+{
+	.program = { set_dead_dir, check_dead_dir },
+	.what = "a directory without a name cannot be made in " DIRECTORY,
+};
+
+TEST_F(read_only, is_refused)
+{
+	const char *const words[] = { A " was deleted; ", variant->what, NULL };
+
+	ASSERT_TRUE(mount_files("tmpfs"));
+	self->pid = start_program(_metadata, &variant->program);
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_EQ(0, mount(NULL, DIRECTORY, NULL, MS_REMOUNT | MS_RDONLY, NULL));
+	EXPECT_EQ(-EROFS, ckpt_restart(CKPT_IMG, self->pid));
+	EXPECT_TRUE(ckpt_log_says(words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_EQ(0, mount(NULL, DIRECTORY, NULL, MS_REMOUNT, NULL));
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- rights and names --------------------------------------------------------------- */
 
 /* Whoever may not read a file does not read it in an image. */
 static void set_unreadable(void)
