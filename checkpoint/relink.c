@@ -393,8 +393,9 @@ int restore_relinked(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	revert_creds(saved);
 	if (IS_ERR(from))
 		return PTR_ERR(from);
-	/* The file system may share the blocks. */
-	if (!rec->size || vfs_clone_file_range(from, 0, file, 0, 0, 0) < 0)
+	/* The file system may share the blocks. What has grown is only copied. */
+	if (!rec->size ||
+	    vfs_clone_file_range(from, 0, file, 0, rec->size, 0) != rec->size)
 		ret = ckpt_copy_contents(from, file, rec->size);
 	if (ret)
 		ckpt_bad(rs, part, ret, "%s cannot be copied",

@@ -19,11 +19,13 @@
 #include "caps.h"
 #include <dirent.h>
 #include <linux/capability.h>
+#include <linux/fiemap.h>
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
 #define A		DIRECTORY "/a"
 #define LINKS		DIRECTORY "/links"
+#define FULL		DIRECTORY "/full"
 #define OTHER		"/tmp/relink.other"
 #define PAGE		4096
 #define TEXT		"what only the deleted file holds"
@@ -116,9 +118,72 @@ static void set_elsewhere(void)
 	MUST(mem != MAP_FAILED);
 }
 
+/* A restart need not have copied anything. */
+static void blocks_are_shared(void)
+{
+	struct {
+		struct fiemap map;
+		struct fiemap_extent extents[8];
+	} m = { .map = {
+		.fm_length = FIEMAP_MAX_OFFSET,
+		.fm_flags = FIEMAP_FLAG_SYNC,
+		.fm_extent_count = 8,
+	} };
+	int i;
+
+	MUST(!ioctl(10, FS_IOC_FIEMAP, &m) && m.map.fm_mapped_extents > 0);
+	for (i = 0; i < m.map.fm_mapped_extents; i++)
+		MUST(m.extents[i].fe_flags & FIEMAP_EXTENT_SHARED);
+	contents_are_there();
+}
+
+/* Each with contents of its own. */
+#define NR_SEVERAL	3
+
+static void set_several(void)
+{
+	char c;
+	int i;
+
+	for (i = 0; i < NR_SEVERAL; i++) {
+		c = 'a' + i;
+		open_as(20 + i, A, O_RDWR | O_CREAT | O_EXCL);
+		MUST(pwrite(20 + i, &c, 1, i * PAGE) == 1 && !unlink(A));
+	}
+}
+
+static void several_are_there(void)
+{
+	struct stat st;
+	char c;
+	int i;
+
+	for (i = 0; i < NR_SEVERAL; i++) {
+		MUST(pread(20 + i, &c, 1, i * PAGE) == 1 && c == 'a' + i);
+		MUST(!fstat(20 + i, &st) && st.st_size == i * PAGE + 1);
+		MUST(!st.st_nlink && !ftruncate(20 + i, 0));
+	}
+}
+
+/* Nobody may write to it when the mount is to be read only. */
+static void set_reader(void)
+{
+	make(A);
+	open_as(11, A, O_RDONLY);
+	MUST(!close(10) && !unlink(A));
+}
+
+static void reader_is_there(void)
+{
+	char buf[sizeof(TEXT)];
+
+	MUST(pread(11, buf, sizeof(buf), LAST) == sizeof(buf));
+	MUST(!memcmp(buf, TEXT, sizeof(TEXT)));
+}
+
 /* ---- in the test -------------------------------------------------------------- */
 
-static char path[2][PATH_MAX];
+static char path[NR_SEVERAL][PATH_MAX];
 
 /* How many links there are; their paths are in @path. */
 static int count_links(void)
@@ -128,7 +193,7 @@ static int count_links(void)
 	int n = 0;
 
 	while (dir && (d = readdir(dir))) {
-		if (d->d_name[0] == '.')
+		if (strncmp(d->d_name, "ckpt-", 5))
 			continue;
 		if (n < ARRAY_SIZE(path))
 			snprintf(path[n], PATH_MAX, LINKS "/%s", d->d_name);
@@ -180,29 +245,34 @@ static bool image_has_pages_of_inode(void)
 	return false;
 }
 
-static void relink_begin_on(struct __test_metadata *_metadata, bool disk)
+static void relink_begin_on(struct __test_metadata *_metadata, const char *fs)
 {
 	begin_tree(_metadata);
-	ASSERT_TRUE(disk ? mount_disk() : mount_files("tmpfs"));
+	ASSERT_TRUE(mount_any(fs));
 	ASSERT_EQ(0, mkdir(LINKS, 0700));
 	ckpt_relink_fd = open(LINKS, O_PATH | O_CLOEXEC);
 }
 
 static void relink_begin(struct __test_metadata *_metadata)
 {
-	relink_begin_on(_metadata, false);
+	relink_begin_on(_metadata, "tmpfs");
 }
 
 static void relink_end(pid_t pid)
 {
-	if (count_links() > 0)
-		unlink(path[0]);
-	rmdir(LINKS);
 	end_tree(pid);
 	close(ckpt_relink_fd);
 	ckpt_relink_fd = -1;
 	umount_disk();
 	unlink(OTHER);
+}
+
+static bool stat_of_fd(pid_t pid, int fd, struct stat *st)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", pid, fd);
+	return !stat(name, st);
 }
 
 static bool log_has(const char *words)
@@ -221,12 +291,14 @@ FIXTURE_VARIANT(relink)
 {
 	struct program program;
 	bool deleted;
-	bool disk;
+	const char *fs;
 };
 
 FIXTURE_SETUP(relink)
 {
-	relink_begin_on(_metadata, variant->disk);
+	if (!has_fs(variant->fs))
+		SKIP(return, "the guest has no %s", variant->fs);
+	relink_begin_on(_metadata, variant->fs);
 }
 
 FIXTURE_TEARDOWN(relink)
@@ -238,29 +310,51 @@ FIXTURE_VARIANT_ADD(relink, deleted)
 {
 	.program = { set_deleted, contents_are_there },
 	.deleted = true,
+	.fs = "tmpfs",
 };
 
 FIXTURE_VARIANT_ADD(relink, tmpfile)
 {
 	.program = { set_tmpfile, tmpfile_is_there },
+	.fs = "tmpfs",
 };
 
 FIXTURE_VARIANT_ADD(relink, empty)
 {
 	.program = { set_empty, is_empty },
+	.fs = "tmpfs",
 };
 
 FIXTURE_VARIANT_ADD(relink, deleted_on_disk)
 {
 	.program = { set_deleted, contents_are_there },
 	.deleted = true,
-	.disk = true,
+	.fs = "ext4",
 };
 
 FIXTURE_VARIANT_ADD(relink, tmpfile_on_disk)
 {
 	.program = { set_tmpfile, tmpfile_is_there },
-	.disk = true,
+	.fs = "ext4",
+};
+
+FIXTURE_VARIANT_ADD(relink, deleted_on_xfs)
+{
+	.program = { set_deleted, blocks_are_shared },
+	.deleted = true,
+	.fs = "xfs",
+};
+
+FIXTURE_VARIANT_ADD(relink, tmpfile_on_xfs)
+{
+	.program = { set_tmpfile, tmpfile_is_there },
+	.fs = "xfs",
+};
+
+FIXTURE_VARIANT_ADD(relink, empty_on_xfs)
+{
+	.program = { set_empty, is_empty },
+	.fs = "xfs",
 };
 
 TEST_F(relink, comes_back_twice)
@@ -435,6 +529,227 @@ TEST_F(links, arguments)
 		TH_LOG("%s", ckpt_log_text);
 	}
 	close(fd);
+	ends_well(_metadata, &self->pid);
+}
+
+static void several_come_back(struct __test_metadata *_metadata, pid_t pid)
+{
+	bring_back(_metadata, pid);
+	ends_well(_metadata, &pid);
+	unlink(GO);
+}
+
+static const struct program several = { set_several, several_are_there };
+
+/* Each image has links of its own, also one of what another had. */
+TEST_F(links, several_of_two_images)
+{
+	static const char first[] = "/tmp/relink.first";
+	pid_t pid = start_program(_metadata, &several);
+
+	ckpt_save_and_kill(_metadata, pid);
+	EXPECT_EQ(NR_SEVERAL, count_links());
+	bring_back(_metadata, pid);
+	ASSERT_EQ(0, rename(CKPT_IMG, first));
+	ckpt_save_and_kill(_metadata, pid);
+	EXPECT_STREQ("", ckpt_log_text);
+	EXPECT_EQ(2 * NR_SEVERAL, count_links());
+	several_come_back(_metadata, pid);
+	ASSERT_EQ(0, rename(first, CKPT_IMG));
+	several_come_back(_metadata, pid);
+	EXPECT_EQ(2 * NR_SEVERAL, count_links());
+}
+
+TEST_F(links, several_gone_after_failure)
+{
+	int out = no_output();
+
+	self->pid = start_program(_metadata, &several);
+	EXPECT_EQ(-EPIPE, ckpt_save_fd(self->pid, out, CHECKPOINT_KILL, NULL));
+	EXPECT_EQ(0, count_links());
+	ends_well(_metadata, &self->pid);
+	close(out);
+}
+
+/* Saved once more, what goes on has the link for its name. */
+TEST_F(links, saved_once_more)
+{
+	struct stat was, is;
+
+	self->pid = start_program(_metadata, &deleted);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0));
+	ASSERT_EQ(1, count_links());
+	ckpt_save_and_kill(_metadata, self->pid);
+	EXPECT_EQ(1, count_links());
+	ASSERT_EQ(0, stat(path[0], &was));
+	bring_back(_metadata, self->pid);
+	ASSERT_TRUE(stat_of_fd(self->pid, 10, &is));
+	EXPECT_TRUE(was.st_ino == is.st_ino && was.st_dev == is.st_dev);
+}
+
+/* ---- where no link can be made ----------------------------------------------- */
+
+static void overlay_begin(struct __test_metadata *_metadata)
+{
+	relink_begin_on(_metadata, "overlay");
+}
+
+PROGRAM_FIXTURE(overlay, overlay_begin, relink_end);
+
+TEST_F(overlay, contents_are_in_the_image)
+{
+	static const char *const words[] = {
+		"note: " A, " cannot get a name again in its file system; ",
+		"its contents are in the image", NULL
+	};
+
+	self->pid = start_program(_metadata, &deleted);
+	ckpt_save_and_kill(_metadata, self->pid);
+	EXPECT_TRUE(ckpt_log_says(words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_EQ(0, count_links());
+	EXPECT_TRUE(image_has_pages_of_inode());
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+static bool make_read_only(bool on)
+{
+	return !mount(NULL, DIRECTORY, NULL,
+		      MS_REMOUNT | MS_BIND | (on ? MS_RDONLY : 0), NULL);
+}
+
+/* No image, no link, and the program goes on. */
+static void no_link(struct __test_metadata *_metadata, pid_t pid, int err)
+{
+	static const char *const words[] = {
+		A, " cannot be linked into the directory for deleted files: ", NULL
+	};
+	struct stat st;
+
+	EXPECT_EQ(-err, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL));
+	EXPECT_TRUE(ckpt_log_says(words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_EQ(0, count_links());
+	EXPECT_TRUE(!stat(CKPT_IMG, &st) && !st.st_size);
+}
+
+TEST_F(links, read_only)
+{
+	static const struct program p = { set_reader, reader_is_there };
+
+	self->pid = start_program(_metadata, &p);
+	ASSERT_TRUE(make_read_only(true));
+	no_link(_metadata, self->pid, EROFS);
+	ASSERT_TRUE(make_read_only(false));
+	ckpt_save_and_kill(_metadata, self->pid);
+	EXPECT_EQ(1, count_links());
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+/* Until nothing more goes into that directory. */
+static bool fill_links(void)
+{
+	char name[128];
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), LINKS "/%060d", i);
+		if (link(FULL, name))
+			break;
+	}
+	return i < 1000 && errno == ENOSPC;
+}
+
+static void small_begin(struct __test_metadata *_metadata)
+{
+	begin_tree(_metadata);
+	ASSERT_TRUE(mount_loop());
+	ASSERT_EQ(0, mkdir(LINKS, 0700));
+	ckpt_relink_fd = open(LINKS, O_PATH | O_CLOEXEC);
+}
+
+PROGRAM_FIXTURE(small, small_begin, relink_end);
+
+TEST_F(small, directory_is_full)
+{
+	self->pid = start_program(_metadata, &several);
+	ASSERT_TRUE(fill_disk(FULL, 0));
+	ASSERT_TRUE(fill_links());
+	no_link(_metadata, self->pid, ENOSPC);
+	ASSERT_EQ(0, truncate(FULL, 0));
+	ckpt_save_and_kill(_metadata, self->pid);
+	EXPECT_EQ(NR_SEVERAL, count_links());
+	several_come_back(_metadata, self->pid);
+	self->pid = 0;
+}
+
+/* The link stays, and is used when there is room. */
+TEST_F(small, no_room_for_a_copy)
+{
+	static const char *const words[] = { "record RELINK", " cannot be copied", NULL };
+
+	self->pid = start_program(_metadata, &deleted);
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_TRUE(fill_disk(FULL, 0));
+	EXPECT_EQ(-ENOSPC, ckpt_restart(CKPT_IMG, self->pid));
+	EXPECT_TRUE(ckpt_log_says(words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_EQ(1, count_links());
+	EXPECT_TRUE(link_is_good());
+	ASSERT_EQ(0, unlink(FULL));
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+/* ---- a link that has grown ------------------------------------------------------ */
+
+FIXTURE(grown)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(grown)
+{
+	const char *fs;
+};
+
+FIXTURE_VARIANT_ADD(grown, tmpfs)
+{
+	.fs = "tmpfs",
+};
+
+FIXTURE_VARIANT_ADD(grown, xfs)
+{
+	.fs = "xfs",
+};
+
+FIXTURE_SETUP(grown)
+{
+	if (!has_fs(variant->fs))
+		SKIP(return, "the guest has no %s", variant->fs);
+	relink_begin_on(_metadata, variant->fs);
+}
+
+FIXTURE_TEARDOWN(grown)
+{
+	relink_end(self->pid);
+}
+
+/* The program looks at the size of its file. */
+TEST_F(grown, is_cut)
+{
+	self->pid = start_program(_metadata, &deleted);
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_EQ(1, count_links());
+	ASSERT_EQ(0, truncate(path[0], 100 * PAGE));
+	ASSERT_EQ(self->pid, restart_with(self->pid, RESTART_FORCE_FILES, NULL, 0)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
 	ends_well(_metadata, &self->pid);
 }
 
