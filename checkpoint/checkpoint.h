@@ -1250,6 +1250,7 @@ void restore_prctl_commit(struct ckpt_member *m);
 
 bool ckpt_is_node(struct ckpt_ctx *ctx, struct file *file);
 bool ckpt_is_kernfs(struct ckpt_ctx *ctx, struct file *file);
+bool ckpt_node_fits(const struct inode *inode);
 bool ckpt_is_proc(struct ckpt_ctx *ctx, struct file *file);
 const char *ckpt_proc_problem(struct ckpt_ctx *ctx, struct file *file);
 int checkpoint_proc(struct ckpt_ctx *ctx, struct file *file, u32 objref);

@@ -229,6 +229,14 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.problem	= ckpt_inode_problem,
 		.restore	= restore_inode_file,
 	}, {
+		.kind		= CKPT_FILE_PROC,
+		.part		= CKPT_REC_PROC,
+		.by_path	= true,
+		.match		= ckpt_is_proc,
+		.problem	= ckpt_proc_problem,
+		.checkpoint	= checkpoint_proc,
+		.restore	= restore_proc,
+	}, {
 		.kind		= CKPT_FILE_NODE,
 		.match		= ckpt_is_node,
 		.by_path	= true,
@@ -283,14 +291,6 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.kind		= CKPT_FILE_KERNFS,
 		.match		= ckpt_is_kernfs,
 		.by_path	= true,
-	}, {
-		.kind		= CKPT_FILE_PROC,
-		.part		= CKPT_REC_PROC,
-		.by_path	= true,
-		.match		= ckpt_is_proc,
-		.problem	= ckpt_proc_problem,
-		.checkpoint	= checkpoint_proc,
-		.restore	= restore_proc,
 	}, {
 		.kind		= CKPT_FILE_INOTIFY,
 		.part		= CKPT_REC_INOTIFY,
@@ -531,7 +531,8 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	    (rec->kind != CKPT_FILE_FIFO || (rec->f_flags & O_ACCMODE) != O_RDONLY))
 		return ckpt_bad(rs, r, -EINVAL, "only a reader of a FIFO waits for a writer");
 	if ((rec->flags & CKPT_FILE_F_PATH_ONLY) &&
-	    rec->kind != CKPT_FILE_DIR && rec->kind != CKPT_FILE_INODE)
+	    rec->kind != CKPT_FILE_DIR && rec->kind != CKPT_FILE_INODE &&
+	    (rec->kind != CKPT_FILE_PROC || !S_ISDIR(rec->mode)))
 		return ckpt_bad(rs, r, -EINVAL, "a location that is no directory");
 	if (rec->kind == CKPT_FILE_NODE && !(rec->f_flags & O_PATH))
 		return ckpt_bad(rs, r, -EINVAL, "only the location of such a file can be opened");

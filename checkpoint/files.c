@@ -6,6 +6,7 @@
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
+#include <linux/magic.h>
 #include <linux/path.h>
 #include <linux/resource.h>
 #include <linux/sched/signal.h>
@@ -377,17 +378,17 @@ void ckpt_drop_tables(struct files_struct *files, struct fs_struct *fs)
 
 /* ---- root and working directory --------------------------------------------- */
 
-/* What a deleted directory is saved by, or NULL. Goes at once: it is counted. */
-static struct file *ckpt_deleted_dir(struct ckpt_ctx *ctx, const struct path *path)
+/* A directory that is saved by more than its path, or NULL. Goes at once: it is counted. */
+static struct file *ckpt_cwd_file(struct ckpt_ctx *ctx, const struct path *path)
 {
 	struct file *file;
 
-	if (!d_unlinked(path->dentry))
+	if (!d_unlinked(path->dentry) && path->dentry->d_sb->s_magic != PROC_SUPER_MAGIC)
 		return NULL;
 	file = dentry_open(path, O_PATH, current_cred());
 	if (IS_ERR(file))
 		return NULL;
-	if (ckpt_is_inode(ctx, file))
+	if (ckpt_is_inode(ctx, file) || ckpt_is_proc(ctx, file))
 		return file;
 	__fput_sync(file);
 	return NULL;
@@ -396,13 +397,18 @@ static struct file *ckpt_deleted_dir(struct ckpt_ctx *ctx, const struct path *pa
 static const char *ckpt_cwd_problem(struct ckpt_ctx *ctx, const struct path *cwd,
 				    const struct path *root)
 {
-	struct file *file = ckpt_deleted_dir(ctx, cwd);
-	const char *why;
+	struct file *file = ckpt_cwd_file(ctx, cwd);
+	const char *why = NULL;
 
-	if (!file)
-		return ckpt_path_problem(ctx, cwd, root);
-	why = ckpt_inode_problem(ctx, file);
-	__fput_sync(file);
+	if (file && ckpt_is_inode(ctx, file)) {
+		why = ckpt_inode_problem(ctx, file);
+	} else {
+		if (file)
+			why = ckpt_proc_problem(ctx, file);
+		why = why ?: ckpt_path_problem(ctx, cwd, root);
+	}
+	if (file)
+		__fput_sync(file);
 	return why;
 }
 
@@ -474,9 +480,10 @@ static int ckpt_collect_fs(struct ckpt_ctx *ctx, void *ptr)
 	int ret = 0;
 
 	get_fs_pwd(ptr, &cwd);
-	file = ckpt_deleted_dir(ctx, &cwd);
+	file = ckpt_cwd_file(ctx, &cwd);
 	if (file) {
-		ret = ckpt_collect_inode(ctx, file);
+		if (ckpt_is_inode(ctx, file))
+			ret = ckpt_collect_inode(ctx, file);
 		__fput_sync(file);
 	}
 	path_put(&cwd);

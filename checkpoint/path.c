@@ -187,11 +187,16 @@ int checkpoint_path(struct ckpt_ctx *ctx, const struct path *path,
 	if (!rec)
 		return -ENOMEM;
 	rec->objref = obj->objref;
-	rec->kind = inode ? CKPT_FILE_INODE : CKPT_FILE_DIR;
+	rec->kind = inode ? CKPT_FILE_INODE :
+		    ckpt_is_proc(ctx, obj->ptr) ? CKPT_FILE_PROC : CKPT_FILE_DIR;
 	rec->inode = inode;
 	rec->flags = CKPT_FILE_F_PATH_ONLY;
 	*objref = rec->objref;
-	return inode ? 0 : ckpt_file_facts(path, rec);
+	if (!inode)
+		ret = ckpt_file_facts(path, rec);
+	if (!ret && rec->kind == CKPT_FILE_PROC)
+		ret = checkpoint_proc(ctx, obj->ptr, rec->objref);
+	return ret;
 }
 
 /* ---- opening again ----------------------------------------------------------- */
@@ -268,7 +273,7 @@ static bool ckpt_inode_fits(const struct ckpt_rec_file *rec,
 			inode->i_sb->s_magic == CGROUP2_SUPER_MAGIC);
 	case CKPT_FILE_NODE:
 		/* Nothing is opened: restore_file_check() has seen to that. */
-		return !S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode);
+		return ckpt_node_fits(inode);
 	}
 	return false;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Open files of proc and of sysfs and control groups, as far as they are nothing
- * but text that is made at each read; and locations (O_PATH) that are neither
- * directories nor regular files.
+ * but text that is made at each read; and locations (O_PATH) of what is not opened
+ * by its name.
  *
  * The text goes on at the saved position of what it is after the restart. A file
- * of a task is that of the same task of the tree, whatever its pid is then.
+ * or directory of a task is that of the same task of the tree, whatever its pid is
+ * then.
  */
 #include <linux/checkpoint_fds.h>
 #include <linux/file.h>
@@ -30,13 +31,25 @@
  * @ctx: the checkpoint
  * @file: the file
  *
- * Return: true for O_PATH of a symbolic link, FIFO, socket or device node.
+ * Return: true for O_PATH of a symbolic link, FIFO, socket or device node, and of a
+ * regular file that may be anything, as those of proc and sysfs.
  */
 bool ckpt_is_node(struct ckpt_ctx *ctx, struct file *file)
 {
-	umode_t mode = file_inode(file)->i_mode;
+	return (file->f_mode & FMODE_PATH) && ckpt_node_fits(file_inode(file));
+}
 
-	return (file->f_mode & FMODE_PATH) && !S_ISREG(mode) && !S_ISDIR(mode);
+/**
+ * ckpt_node_fits - may this be the location of what is not opened by its name?
+ * @inode: what is there
+ *
+ * Return: true if so.
+ */
+bool ckpt_node_fits(const struct inode *inode)
+{
+	if (S_ISREG(inode->i_mode))
+		return !ckpt_plain_fs(inode->i_sb);
+	return !S_ISDIR(inode->i_mode);
 }
 
 /* ---- sysfs, control groups --------------------------------------------------- */
@@ -63,7 +76,7 @@ bool ckpt_is_kernfs(struct ckpt_ctx *ctx, struct file *file)
 /* ---- proc ---------------------------------------------------------------------- */
 
 /**
- * ckpt_is_proc - is this a file of proc that is only text?
+ * ckpt_is_proc - is this text of proc, or a directory or location of a task there?
  * @ctx: the checkpoint
  * @file: the file
  *
@@ -108,6 +121,8 @@ const char *ckpt_proc_problem(struct ckpt_ctx *ctx, struct file *file)
 	index = ckpt_proc_task(ctx, &state);
 	if (index < 0)
 		return "is of a process outside, or of one that is no more";
+	if (state.of_fd)
+		return "is of a descriptor or mapping of its process, which cannot be saved yet";
 	if (state.mm && state.mm != READ_ONCE(ctx->tasks[index].t->mm))
 		return "is of an address space that its process has no more";
 	return NULL;
@@ -160,7 +175,7 @@ int checkpoint_proc(struct ckpt_ctx *ctx, struct file *file, u32 objref)
 	if (index < 0)
 		return -ESRCH;
 	rec->task = index;
-	if (!IS_ROOT(file->f_path.dentry->d_parent->d_parent))
+	if (state.thread)
 		rec->flags |= CKPT_PROC_THREAD;
 	return ckpt_proc_mount_len(ctx, file, &rec->mount_len);
 }
@@ -185,17 +200,34 @@ static int restore_proc_check(struct ckpt_restart *rs, const struct ckpt_rec *pa
 	return 0;
 }
 
-/* The path of the file of the same task, by the pids of that proc. */
+/* What follows the directory of the task in the path, from its / on; or NULL. */
+static const char *ckpt_proc_rest(const struct ckpt_rec_proc *rec, const char *path)
+{
+	/* PID, or PID/task/TID. */
+	int parts = rec->flags & CKPT_PROC_THREAD ? 3 : 1;
+
+	/* Of / itself, the slash is that of what follows. */
+	path += rec->mount_len > 1 ? rec->mount_len : 0;
+	while (path && *path == '/' && parts--)
+		path = strchr(path + 1, '/');
+	if (!path)
+		return parts > 0 ? NULL : "";
+	return *path == '/' ? path : NULL;
+}
+
+/* Where it is of the same task, by the pids of that proc. */
 static char *ckpt_proc_name(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			    const struct ckpt_rec *part)
 {
 	const struct ckpt_rec_proc *rec = ckpt_rec_as(part, proc);
 	struct task_struct *t = ckpt_member_task(ckpt_member(rs, rec->task));
-	const char *path = r->var, *last = strrchr(path, '/') + 1;
+	const char *path = r->var, *rest = ckpt_proc_rest(rec, path);
 	struct pid_namespace *ns = NULL;
 	char *mount, *name;
 	struct path found;
 
+	if (!rest)
+		return ERR_PTR(ckpt_bad(rs, part, -EINVAL, "%s is no path of a task", path));
 	mount = kmemdup_nul(path, rec->mount_len, GFP_KERNEL_ACCOUNT);
 	if (!mount)
 		return ERR_PTR(-ENOMEM);
@@ -207,36 +239,44 @@ static char *ckpt_proc_name(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (!ns)
 		name = ERR_PTR(ckpt_bad(rs, part, -ESTALE, "%s is no proc file system", mount));
 	else if (rec->flags & CKPT_PROC_THREAD)
-		name = kasprintf(GFP_KERNEL_ACCOUNT, "%s/%d/task/%d/%s", mount,
-				 task_tgid_nr_ns(t, ns), task_pid_nr_ns(t, ns), last);
+		name = kasprintf(GFP_KERNEL_ACCOUNT, "%s/%d/task/%d%s", mount,
+				 task_tgid_nr_ns(t, ns), task_pid_nr_ns(t, ns), rest);
 	else
-		name = kasprintf(GFP_KERNEL_ACCOUNT, "%s/%d/%s", mount,
-				 task_pid_nr_ns(t, ns), last);
+		name = kasprintf(GFP_KERNEL_ACCOUNT, "%s/%d%s", mount,
+				 task_pid_nr_ns(t, ns), rest);
 	if (ns)
 		put_pid_ns(ns);
 	kfree(mount);
 	return name ?: ERR_PTR(-ENOMEM);
 }
 
+/* Nothing is asked of what is found otherwise. */
+static bool ckpt_proc_fits(const struct ckpt_rec_file *rec, const struct inode *inode)
+{
+	return inode->i_sb->s_magic == PROC_SUPER_MAGIC &&
+	       !((inode->i_mode ^ rec->mode) & S_IFMT);
+}
+
 static struct file *ckpt_open_proc(struct ckpt_restart *rs, const struct ckpt_rec *r,
-				   const char *name)
+				   const char *name, const struct pid *pid)
 {
 	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
+	struct ckpt_proc state;
 	struct file *where, *file;
-	bool fits;
 
 	where = file_open_root(&rs->root, name, O_PATH | O_NOFOLLOW, 0);
 	file = where;
 	if (!IS_ERR(where)) {
-		/* Nothing is asked of another file. */
-		fits = file_inode(where)->i_sb->s_magic == PROC_SUPER_MAGIC &&
-		       S_ISREG(file_inode(where)->i_mode);
-		file = !fits ? ERR_PTR(-ESTALE) :
-		       file_open_root(&where->f_path, "",
-				      (rec->f_flags & ~O_PATH) | O_LARGEFILE | O_NOFOLLOW, 0);
+		if (!ckpt_proc_fits(rec, file_inode(where)))
+			file = ERR_PTR(-ESTALE);
+		else if ((rec->f_flags & O_PATH) || (rec->flags & CKPT_FILE_F_PATH_ONLY))
+			file = get_file(where);
+		else
+			file = file_open_root(&where->f_path, "",
+					      rec->f_flags | O_LARGEFILE | O_NOFOLLOW, 0);
 		fput(where);
 	}
-	if (!IS_ERR(file) && !ckpt_proc_get(file, NULL)) {
+	if (!IS_ERR(file) && (!ckpt_proc_get(file, &state) || state.pid != pid)) {
 		fput(file);
 		file = ERR_PTR(-ESTALE);
 	}
@@ -256,6 +296,7 @@ static struct file *ckpt_open_proc(struct ckpt_restart *rs, const struct ckpt_re
 struct file *restore_proc(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec *part = ckpt_file_part(rs, r);
+	const struct ckpt_rec_proc *rec = ckpt_rec_as(part, proc);
 	struct file *file;
 	char *name;
 	int ret;
@@ -263,12 +304,12 @@ struct file *restore_proc(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	ret = restore_proc_check(rs, part, ckpt_rec_as(r, file));
 	if (ret)
 		return ERR_PTR(ret);
-	if (ckpt_rec_as(part, proc)->task == CKPT_PROC_NO_TASK)
-		return ckpt_open_proc(rs, r, r->var);
+	if (rec->task == CKPT_PROC_NO_TASK)
+		return ckpt_open_proc(rs, r, r->var, NULL);
 	name = ckpt_proc_name(rs, r, part);
 	if (IS_ERR(name))
 		return ERR_CAST(name);
-	file = ckpt_open_proc(rs, r, name);
+	file = ckpt_open_proc(rs, r, name, task_pid(ckpt_member_task(ckpt_member(rs, rec->task))));
 	kfree(name);
 	return file;
 }

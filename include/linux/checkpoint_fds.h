@@ -87,14 +87,18 @@ struct ckpt_epitem {
 };
 
 /**
- * struct ckpt_proc - an open file of proc
+ * struct ckpt_proc - an open file, directory or location of proc
  * @pid: of the task that it is of, or NULL
- * @mm: of maps and smaps: the address space that it shows, or NULL; both to be
+ * @mm: of maps and the like: the address space that it shows, or NULL; both to be
  *	compared only
+ * @thread: it lies below .../task
+ * @of_fd: its name is that of a descriptor or mapping of the task
  */
 struct ckpt_proc {
 	struct pid *pid;
 	struct mm_struct *mm;
+	bool thread;
+	bool of_fd;
 };
 
 /**

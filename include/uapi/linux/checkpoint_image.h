@@ -522,7 +522,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_UNIX	= 18,	/* see &struct ckpt_rec_unix_sock */
 	CKPT_FILE_NODE	= 21,	/* symbolic link, FIFO... with O_PATH, by path */
 	CKPT_FILE_KERNFS = 22,	/* text of sysfs or of a control group, by path */
-	CKPT_FILE_PROC	= 23,	/* text of proc, see &struct ckpt_rec_proc */
+	CKPT_FILE_PROC	= 23,	/* text, or of a task; see &struct ckpt_rec_proc */
 	CKPT_FILE_INOTIFY = 24,	/* see &struct ckpt_rec_inotify */
 	CKPT_FILE_EXTERNAL = 25, /* see &struct ckpt_rec_external */
 	CKPT_FILE_NS	= 26,	/* see &struct ckpt_rec_nsfile */
@@ -966,18 +966,18 @@ struct ckpt_rec_fowner {
 	__s32 fd;
 };
 
-#define CKPT_PROC_THREAD	(1U << 0)	/* below .../task */
+#define CKPT_PROC_THREAD	(1U << 0)	/* of or in .../task/TID */
 #define CKPT_PROC_FLAGS_ALL	0x1U
 
 #define CKPT_PROC_NO_TASK	(~0U)	/* of the machine, or of namespaces */
 
 /**
- * struct ckpt_rec_proc - a file of proc
+ * struct ckpt_rec_proc - a file of proc, or a directory of a task there
  * @h: header
  * @file: objref of the open file
  * @flags: CKPT_PROC_*
  * @task: index of the task that it is of, or CKPT_PROC_NO_TASK
- * @mount_len: of a file of a task: bytes of its path up to where proc is mounted
+ * @mount_len: of what is of a task: bytes of its path up to where proc is mounted
  */
 struct ckpt_rec_proc {
 	struct ckpt_hdr h;

@@ -1063,11 +1063,18 @@ TEST_F(image, hostile_owners)
 	FIELD(p, proc, task, 1, EINVAL);
 	FIELD(p, proc, task, CKPT_PROC_NO_TASK, EINVAL);
 	FIELD(p, proc, mount_len, 0, EINVAL);
-	FIELD(p, proc, mount_len, len - 1, ESTALE);
+	FIELD(p, proc, mount_len, len - 1, EINVAL);
 	FIELD(p, proc, mount_len, 9999, EINVAL);
 	FIELD(q, proc, task, 0, EINVAL);
 	FIELD(q, proc, mount_len, len, EINVAL);
 	FIELD(q, proc, flags, CKPT_PROC_THREAD, EINVAL);
+	/* Not below .../task; nothing of that name; of another type; no directory. */
+	FIELD(p, proc, flags, CKPT_PROC_THREAD, EINVAL);
+	VAR(file_of(p), "path", strlen(var_of(file_of(p))) - 1, 1, 'x', ENOENT);
+	VAR(file_of(p), "path", len + 1, 1, '/', ENOENT);
+	FIELD(file_of(p), file, mode, S_IFDIR, ESTALE);
+	FIELD(file_of(p), file, flags, CKPT_FILE_F_PATH_ONLY, EINVAL);
+	FIELD(file_of(p), file, kind, CKPT_FILE_DIR, EINVAL);
 	EXPECT_CASES();
 }
 
