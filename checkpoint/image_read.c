@@ -45,7 +45,7 @@
 	x(LOCKS, locks, 24, none)				\
 	x(FOWNER, fowner, 48, none)				\
 	x(PROC, proc, 32, none)					\
-	x(INOTIFY, inotify, 40, zeros)				\
+	x(INOTIFY, inotify, 40, none)				\
 	x(EXTERNAL, external, 32, none)				\
 	x(RELINK, relink, 24, none)				\
 	x(HUGETLB, hugetlb, 32, zeros)				\

@@ -169,6 +169,9 @@ static int ckpt_put_watch(struct ckpt_inotify_out *out, struct ckpt_inode_path *
 	if (!name)
 		return -ENOENT;
 	watch.path_len = strlen(name) + 1;
+	watch.mode = w->inode->i_mode;
+	watch.ino = w->inode->i_ino;
+	watch.generation = w->inode->i_generation;
 	ckpt_inotify_put(out, &watch, sizeof(watch), name, watch.path_len);
 	return 0;
 }
@@ -264,6 +267,7 @@ int checkpoint_inotify(struct ckpt_ctx *ctx, struct file *file, u32 objref)
 		rec->nr_watches = out.nr;
 		rec->nr_events = out.nr_events;
 		rec->var_len = out.len;
+		rec->watch_len = sizeof(struct ckpt_inotify_watch);
 		ckpt_inotify_get(file, &rec->next_wd);
 		memcpy(ckpt_rec_var(rec), out.data, out.len);
 	} else if (!ret) {
@@ -281,12 +285,14 @@ int checkpoint_inotify(struct ckpt_ctx *ctx, struct file *file, u32 objref)
  * @r: the record
  * @at: the next byte
  * @left: bytes from there
+ * @watch_len: bytes of a watch without its path
  */
 struct ckpt_inotify_in {
 	struct ckpt_restart *rs;
 	const struct ckpt_rec *r;
 	const void *at;
 	size_t left;
+	size_t watch_len;
 };
 
 /* Something of @len bytes, which is padded, or NULL. */
@@ -305,50 +311,88 @@ static const void *ckpt_inotify_take(struct ckpt_inotify_in *in, size_t len)
 static int ckpt_inotify_begin(struct ckpt_inotify_in *in, struct ckpt_restart *rs,
 			      const struct ckpt_rec *r)
 {
+	const struct ckpt_rec_inotify *rec = ckpt_rec_as(r, inotify);
+
 	*in = (struct ckpt_inotify_in) {
-		.rs = rs, .r = r, .at = r->var, .left = ckpt_rec_as(r, inotify)->var_len,
+		.rs = rs, .r = r, .at = r->var, .left = rec->var_len,
+		.watch_len = rec->watch_len ?: CKPT_INOTIFY_WATCH_MIN,
 	};
+	if (in->watch_len != CKPT_INOTIFY_WATCH_MIN &&
+	    in->watch_len != sizeof(struct ckpt_inotify_watch))
+		return ckpt_bad(rs, r, -EOPNOTSUPP, "watches of %zu bytes", in->watch_len);
 	return in->left > r->var_len ?
 	       ckpt_bad(rs, r, -EINVAL, "%zu bytes do not fit", in->left) : 0;
 }
 
-static const struct ckpt_inotify_watch *
-ckpt_next_watch(struct ckpt_inotify_in *in, const char **path)
+/* What is missing of a short one is zero. Returns its path, or NULL. */
+static const char *ckpt_next_watch(struct ckpt_inotify_in *in, struct ckpt_inotify_watch *w)
 {
-	const struct ckpt_inotify_watch *w = ckpt_inotify_take(in, sizeof(*w));
+	const void *at = ckpt_inotify_take(in, in->watch_len);
+	const char *path;
 
-	if (!w || !w->path_len || w->path_len > CKPT_PATH_MAX || w->__reserved)
+	if (!at)
 		return NULL;
-	*path = ckpt_inotify_take(in, w->path_len);
-	if (!*path || **path != '/' ||
-	    strnlen(*path, w->path_len) != w->path_len - 1)
+	memset(w, 0, sizeof(*w));
+	memcpy(w, at, in->watch_len);
+	if (!w->path_len || w->path_len > CKPT_PATH_MAX || w->__reserved)
 		return NULL;
-	return w;
+	path = ckpt_inotify_take(in, w->path_len);
+	if (!path || *path != '/' || strnlen(path, w->path_len) != w->path_len - 1)
+		return NULL;
+	return path;
+}
+
+/* Is it what was watched? As of an open file, see path.c. */
+static int ckpt_compare_watched(struct ckpt_inotify_in *in, const struct ckpt_inotify_watch *w,
+				const char *name, const struct inode *inode)
+{
+	if (!w->mode)
+		return 0;
+	if ((inode->i_mode ^ w->mode) & S_IFMT)
+		return ckpt_bad(in->rs, in->r, -ESTALE,
+				"%s, which is watched, is of another type than when it was saved",
+				name);
+	if (inode->i_ino != w->ino || inode->i_generation != w->generation)
+		ckpt_log(&in->rs->log,
+			 "note: %s, which is watched, has another inode number than when it was saved",
+			 name);
+	return 0;
 }
 
 /* As inotify_add_watch() does it. */
+static int ckpt_place_watch(const struct path *path, const struct ckpt_inotify_watch *w,
+			    struct file *file)
+{
+	int ret = path_permission(path, MAY_READ);
+
+	if (!ret)
+		ret = security_path_notify(path, w->mask & IN_ALL_EVENTS,
+					   FSNOTIFY_OBJ_TYPE_INODE);
+	return ret ?: ckpt_inotify_add(file, d_backing_inode(path->dentry), w->wd);
+}
+
 static int restore_watch(struct ckpt_inotify_in *in, struct file *file)
 {
-	const struct ckpt_inotify_watch *w;
+	struct ckpt_inotify_watch w;
 	struct ckpt_restart *rs = in->rs;
 	const char *name;
 	struct path path;
 	int ret;
 
-	w = ckpt_next_watch(in, &name);
-	if (!w || w->wd < 1 || !w->mask || (w->mask & ~CKPT_WATCH_MASK))
+	name = ckpt_next_watch(in, &w);
+	if (!name || w.wd < 1 || !w.mask || (w.mask & ~CKPT_WATCH_MASK))
 		return ckpt_bad(rs, in->r, -EINVAL, "a watch is malformed");
 	ret = vfs_path_lookup(rs->root.dentry, rs->root.mnt, name, 0, &path);
 	if (ret)
 		return ckpt_bad(rs, in->r, ret, "%s cannot be watched again", name);
-	ret = path_permission(&path, MAY_READ);
-	if (!ret)
-		ret = security_path_notify(&path, w->mask & IN_ALL_EVENTS,
-					   FSNOTIFY_OBJ_TYPE_INODE);
-	if (!ret)
-		ret = ckpt_inotify_add(file, d_backing_inode(path.dentry), w->wd);
+	ret = ckpt_compare_watched(in, &w, name, d_backing_inode(path.dentry));
+	if (!ret) {
+		ret = ckpt_place_watch(&path, &w, file);
+		if (ret)
+			ckpt_bad(rs, in->r, ret, "%s cannot be watched again", name);
+	}
 	path_put(&path);
-	return ret ? ckpt_bad(rs, in->r, ret, "%s cannot be watched again", name) : 0;
+	return ret;
 }
 
 static int restore_watch_event(struct ckpt_inotify_in *in, struct file *file)
@@ -428,16 +472,14 @@ struct file *restore_inotify(struct ckpt_restart *rs, const struct ckpt_rec *r)
 static void ckpt_start_inotify(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			       struct file *file)
 {
-	const struct ckpt_inotify_watch *w;
+	struct ckpt_inotify_watch w;
 	struct ckpt_inotify_in in;
-	const char *name;
 	u32 i;
 
 	ckpt_inotify_begin(&in, rs, r);
 	for (i = 0; i < ckpt_rec_as(r, inotify)->nr_watches; i++) {
-		w = ckpt_next_watch(&in, &name);
-		if (w)
-			ckpt_inotify_enable(file, w->wd, w->mask);
+		if (ckpt_next_watch(&in, &w))
+			ckpt_inotify_enable(file, w.wd, w.mask);
 		cond_resched();
 	}
 }

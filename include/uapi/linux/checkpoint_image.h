@@ -992,14 +992,23 @@ struct ckpt_rec_proc {
  * @wd: watch descriptor
  * @mask: IN_*
  * @path_len: bytes of path with its NUL, which are filled up to a multiple of 8
+ * @mode: st_mode of what is watched; 0: what is found by the path is not compared
+ * @ino: its inode number
+ * @generation: inode generation, 0 where the file system has none
  * @__reserved: zero
  */
 struct ckpt_inotify_watch {
 	__s32 wd;
 	__u32 mask;
 	__u32 path_len;
+	__u32 mode;
+	__u64 ino;
+	__u32 generation;
 	__u32 __reserved;
 };
+
+/* What there was of it in version 1. */
+#define CKPT_INOTIFY_WATCH_MIN	16
 
 /* ckpt_inotify_event.flags */
 #define CKPT_INOTIFY_ON_CHILD	(1U << 0)	/* of a file, told by its directory */
@@ -1030,7 +1039,7 @@ struct ckpt_inotify_event {
  * @nr_events: number of &struct ckpt_inotify_event behind them, oldest first
  * @next_wd: where the search for the next watch descriptor begins
  * @var_len: bytes of both
- * @__reserved: zero
+ * @watch_len: length of a &struct ckpt_inotify_watch, 0: CKPT_INOTIFY_WATCH_MIN
  */
 struct ckpt_rec_inotify {
 	struct ckpt_hdr h;
@@ -1039,7 +1048,7 @@ struct ckpt_rec_inotify {
 	__u32 nr_events;
 	__u32 next_wd;
 	__u32 var_len;
-	__u32 __reserved;
+	__u32 watch_len;
 };
 
 /* ckpt_rec_pidfd.flags */

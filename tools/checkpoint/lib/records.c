@@ -63,7 +63,7 @@ static const struct rec_type types[] = {
 	    COUNT(locks, nr_locks, sizeof(struct ckpt_lock))),
 	REC(FOWNER, fowner, fd),
 	REC(PROC, proc, mount_len),
-	REC(INOTIFY, inotify, __reserved, COUNT(inotify, var_len, 1)),
+	REC(INOTIFY, inotify, watch_len, COUNT(inotify, var_len, 1)),
 	REC(EXTERNAL, external, key_len, COUNT(external, key_len, 1)),
 	REC(NSFILE, nsfile, __reserved),
 	REC(RELINK, relink, path_len, COUNT(relink, path_len, 1)),

@@ -1119,7 +1119,10 @@ TEST_F(image, hostile_inotify)
 	FIELD(r, inotify, next_wd, 0x80000000, EINVAL);
 	FIELD(r, inotify, var_len, 0, EINVAL);
 	FIELD(r, inotify, var_len, 0xfffffff8, EINVAL);
-	FIELD(r, inotify, __reserved, 1, EPROTONOSUPPORT);
+	FIELD(r, inotify, watch_len, 0, EINVAL);
+	FIELD(r, inotify, watch_len, 1, EOPNOTSUPP);
+	FIELD(r, inotify, watch_len, 40, EOPNOTSUPP);
+	FIELD(r, inotify, watch_len, 0xfffffff8, EOPNOTSUPP);
 	WATCH(wd, 0, EINVAL);
 	WATCH(wd, 0x80000000, EINVAL);
 	WATCH(mask, 0, EINVAL);
@@ -1128,6 +1131,7 @@ TEST_F(image, hostile_inotify)
 	WATCH(path_len, 0, EINVAL);
 	WATCH(path_len, 5, EINVAL);
 	WATCH(path_len, 0xffffffff, EINVAL);
+	WATCH(mode, S_IFREG, ESTALE);
 	WATCH(__reserved, 1, EINVAL);
 	VAR(r, "path", path, 1, 'x', EINVAL);
 	VAR(r, "path", path + 5, 1, 'x', ENOENT);

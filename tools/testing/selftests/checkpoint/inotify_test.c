@@ -272,6 +272,7 @@ static void set_deleted(void)
 static const struct program watches = { set_watches, check_watches };
 
 PROGRAM_FIXTURE(refused, inotify_begin, inotify_end);
+PROGRAM_FIXTURE(inotify_note, inotify_begin, inotify_end);
 
 TEST_F(refused, gone)
 {
@@ -285,6 +286,50 @@ TEST_F(refused, gone)
 	ASSERT_EQ(0, mkdir(SUB, 0755));
 	/* It has another inode number now, which its fdinfo shows. */
 	self->pid = 0;
+}
+
+/* Under its name there is something else now. */
+TEST_F(refused, another_type)
+{
+	self->pid = start_program(_metadata, &watches);
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_EQ(0, rmdir(SUB));
+	ASSERT_TRUE(fill(SUB));
+	EXPECT_EQ(-ESTALE, ckpt_restart(CKPT_IMG, self->pid));
+	EXPECT_TRUE(!!strstr(ckpt_log_text, SUB ", which is watched, is of another type than")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	self->pid = 0;
+}
+
+static void set_replaced(void)
+{
+	new_inotify(10);
+	watch(10, A, IN_MODIFY);
+	watch(10, B, IN_MODIFY);
+}
+
+static void check_replaced(void)
+{
+	touch(A);
+	MUST(tells(10, 1, IN_MODIFY, NULL) && nothing_to_tell(10));
+}
+
+/* It is watched, and said to be another. */
+TEST_F(inotify_note, another_inode)
+{
+	static const struct program p = { set_replaced, check_replaced };
+
+	self->pid = start_program(_metadata, &p);
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_TRUE(fill(DIRECTORY "/other"));
+	ASSERT_EQ(0, rename(DIRECTORY "/other", A));
+	bring_back(_metadata, self->pid);
+	EXPECT_TRUE(!!strstr(ckpt_log_text, "note: " A ", which is watched, has another inode")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_FALSE(!!strstr(ckpt_log_text, B));
+	ends_well(_metadata, &self->pid);
 }
 
 static void too_few(void)
