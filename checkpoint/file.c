@@ -551,6 +551,9 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	    rec->inode || ((rec->f_flags & __O_TMPFILE) && rec->kind != CKPT_FILE_REG))
 		return ckpt_bad(rs, r, -EINVAL, "kind of file %u with contents %u, open flags 0%o",
 				rec->kind, rec->inode, rec->f_flags);
+	/* The restarter may not be allowed to have them, but there they are. */
+	if (rec->cred && IS_ERR(ckpt_obj_rec(rs, CKPT_OBJ_CRED, rec->cred)))
+		return -EINVAL;
 	part = ckpt_file_part(rs, r);
 	if (kind->part != (part ? part->type : 0))
 		return ckpt_bad(rs, r, -EINVAL, "kind of file %u with %s record", rec->kind,

@@ -224,6 +224,9 @@ static int restore_pipe_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (!rec->capacity || rec->capacity > INT_MAX ||
 	    !PAGE_ALIGNED(rec->capacity))
 		return ckpt_bad(rs, r, -EINVAL, "capacity of %u bytes", rec->capacity);
+	if (rec->nr_bufs > rec->capacity / PAGE_SIZE)
+		return ckpt_bad(rs, r, -EINVAL, "%u buffers in a capacity of %u bytes",
+				rec->nr_bufs, rec->capacity);
 	return 0;
 }
 

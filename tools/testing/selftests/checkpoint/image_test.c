@@ -168,10 +168,27 @@ static void open_sockets(void)
 		_exit(44);
 }
 
+#define FIFO	"/tmp/image.fifo"
+
+/* Two packets, and bytes. */
+static void open_pipes(void)
+{
+	int p[2], f;
+
+	unlink(FIFO);
+	if (pipe2(p, O_DIRECT) || write(p[1], "abc", 3) != 3 || write(p[1], "de", 2) != 2 ||
+	    mkfifo(FIFO, 0600))
+		_exit(44);
+	f = open(FIFO, O_RDWR);
+	if (write(f, "xyz", 3) != 3)
+		_exit(44);
+}
+
 static void saved_program(void *arg)
 {
 	set_memory();
 	open_fds();
+	open_pipes();
 	open_memfd();
 	map_huge();
 	open_sockets();
@@ -989,6 +1006,100 @@ TEST_F(image, hostile_fds)
 	ITEM(outer, sighand, AS(sighand, find(CKPT_REC_SIGHAND, 0))->objref, EINVAL);
 	/* Twice the same. */
 	VAR(inner, "item[1]", size, 8, *(uint64_t *)var_of(inner), EEXIST);
+	EXPECT_CASES();
+}
+
+/* The end of a pipe, which a FILE record is of. */
+static struct rec *end_of(uint32_t pipe, int nth)
+{
+	int i;
+
+	for (i = 0; i < nr_recs; i++)
+		if (recs[i].h->type == CKPT_REC_FILE && AS(file, &recs[i])->pipe == pipe &&
+		    !nth--)
+			return &recs[i];
+	return NULL;
+}
+
+/* The same records, one of them behind another that refers to it. */
+static void move_behind(struct kase *k, const struct rec *r, const struct rec *other)
+{
+	struct rec list[MAX_RECS];
+	int i, n = 0;
+
+	for (i = 0; i < nr_recs; i++) {
+		if (&recs[i] != r)
+			list[n++] = recs[i];
+		if (&recs[i] == other)
+			list[n++] = *r;
+	}
+	structural(k, list, n);
+}
+
+TEST_F(image, hostile_pipes)
+{
+	const size_t buf = sizeof(struct ckpt_pipe_buf);
+	struct rec *p = find(CKPT_REC_PIPE, 0), *f = find(CKPT_REC_PIPE, 1), *a, *b, *c;
+	uint32_t pipe, fifo, cred = AS(task, find(CKPT_REC_TASK, 0))->cred;
+
+	ASSERT_TRUE(p && f);
+	if (AS(pipe, p)->nr_bufs != 2) {
+		c = p;
+		p = f;
+		f = c;
+	}
+	ASSERT_EQ(2, AS(pipe, p)->nr_bufs);
+	ASSERT_EQ(1, AS(pipe, f)->nr_bufs);
+	pipe = AS(pipe, p)->objref;
+	fifo = AS(pipe, f)->objref;
+	a = end_of(pipe, 0);
+	b = end_of(pipe, 1);
+	c = end_of(fifo, 0);
+	ASSERT_TRUE(a && b && c);
+	ASSERT_EQ(CKPT_FILE_FIFO, AS(file, c)->kind);
+
+#define BUF(f, value, err)						\
+	VAR(p, "buf." #f, offsetof(struct ckpt_pipe_buf, f), 4, value, err)
+
+	BUF(len, 0, EINVAL);
+	BUF(len, 2, EINVAL);
+	BUF(len, PAGE + 1, EINVAL);
+	BUF(len, 0xffffffff, EINVAL);
+	BUF(flags, 2, EINVAL);
+	VAR(p, "buf[1].len", buf + offsetof(struct ckpt_pipe_buf, len), 4, 3, EINVAL);
+	FIELD(p, pipe, nr_bufs, 0, EINVAL);
+	FIELD(p, pipe, nr_bufs, 1, EINVAL);
+	FIELD(p, pipe, nr_bufs, 3, EINVAL);
+	FIELD(p, pipe, nr_bufs, 0xffffffff, EINVAL);
+	FIELD(p, pipe, var_len, 0, EINVAL);
+	FIELD(p, pipe, var_len, 2 * buf, EINVAL);
+	FIELD(p, pipe, var_len, 0xfffffff8, EINVAL);
+	FIELD(p, pipe, capacity, 0, EINVAL);
+	FIELD(p, pipe, capacity, 1, EINVAL);
+	FIELD(p, pipe, capacity, 0x80000000, EINVAL);
+	/* Less than what it holds; none that a pipe can have; none that is to be had. */
+	FIELD(p, pipe, capacity, PAGE, EINVAL);
+	FIELD(p, pipe, capacity, 3 * PAGE, EINVAL);
+	FIELD(p, pipe, capacity, 0x40000000, ENOMEM);
+	FIELD(f, pipe, capacity, 3 * PAGE, EINVAL);
+	FIELD(f, pipe, nr_bufs, 2, EINVAL);
+
+	FIELD(a, file, pipe, 0, EINVAL);
+	FIELD(a, file, pipe, 9999, EINVAL);
+	/* Another type of object; a pipe and a FIFO; an end for nothing. */
+	FIELD(a, file, pipe, cred, EINVAL);
+	FIELD(a, file, cred, pipe, EINVAL);
+	FIELD(c, file, pipe, cred, EINVAL);
+	FIELD(a, file, pipe, fifo, EINVAL);
+	FIELD(c, file, pipe, pipe, EINVAL);
+	FIELD(a, file, kind, CKPT_FILE_FIFO, EINVAL);
+	FIELD(c, file, kind, CKPT_FILE_REG, ESTALE);
+	FIELD(a, file, f_flags, O_ACCMODE, EINVAL);
+	FIELD(c, file, f_flags, O_ACCMODE, EINVAL);
+
+	/* The order among objects is free. */
+	move_behind(new_case(0, "a pipe behind its end"), p, a);
+	cases[nr_cases - 1].accept = true;
 	EXPECT_CASES();
 }
 
