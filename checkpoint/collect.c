@@ -153,8 +153,9 @@ static long ckpt_excess(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 	return ckpt_held_outside(ctx, obj);
 }
 
-static bool ckpt_task_has_file(struct task_struct *p, const struct file *wanted,
-			       const struct inode *inode)
+/* The first descriptor of a file that is @wanted or of @inode, or -1. */
+static int ckpt_task_fd_of(struct task_struct *p, const struct file *wanted,
+			   const struct inode *inode)
 {
 	bool found;
 	struct file *file;
@@ -164,19 +165,19 @@ static bool ckpt_task_has_file(struct task_struct *p, const struct file *wanted,
 		found = file == wanted || ckpt_file_inode(file) == inode;
 		fput(file);
 		if (found)
-			return true;
+			return fd;
 	}
-	return false;
+	return -1;
 }
 
 static bool ckpt_task_holds(struct task_struct *p, const struct ckpt_obj *obj)
 {
 	switch (obj->type) {
 	case CKPT_OBJ_FILE:
-		return ckpt_task_has_file(p, obj->ptr, NULL);
+		return ckpt_task_fd_of(p, obj->ptr, NULL) >= 0;
 	case CKPT_OBJ_PIPE:
 	case CKPT_OBJ_INODE:
-		return ckpt_task_has_file(p, NULL, obj->ptr);
+		return ckpt_task_fd_of(p, NULL, obj->ptr) >= 0;
 	case CKPT_OBJ_FILES:
 		return READ_ONCE(p->files) == obj->ptr;
 	case CKPT_OBJ_FS:
@@ -239,6 +240,36 @@ void ckpt_file_holder(struct ckpt_ctx *ctx, struct file *file, char *who,
 	ckpt_holder_name(ctx, &obj, who, size);
 }
 
+/* A pipe is named as /proc shows it, which is its key for CHECKPOINT_EXTERNAL. */
+static void ckpt_refuse_pipe(struct ckpt_ctx *ctx, const struct ckpt_obj *obj, const char *who)
+{
+	struct ckpt_obj *end;
+	unsigned long i;
+	unsigned int t;
+	int fd = -1;
+
+	for (t = 0; t < ctx->nr_tasks; t++) {
+		rcu_read_lock();
+		fd = ckpt_task_fd_of(ctx->tasks[t].t, NULL, obj->ptr);
+		rcu_read_unlock();
+		if (fd >= 0)
+			break;
+	}
+	xa_for_each(&ctx->objs.list, i, end) {
+		const char *name;
+
+		if (end->type != CKPT_OBJ_FILE || file_inode(end->ptr) != obj->ptr)
+			continue;
+		name = ckpt_log_path(&ctx->log, file_user_path(end->ptr));
+		if (fd >= 0)
+			ckpt_refuse(ctx, ctx->tasks[t].t, "fd %d -> %s shares its pipe with %s",
+				    fd, name, who);
+		else
+			ckpt_refuse(ctx, ctx->root_task, "%s shares its pipe with %s", name, who);
+		return;
+	}
+}
+
 static void ckpt_refuse_leak(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 {
 	struct task_struct *t = ctx->root_task;
@@ -254,6 +285,8 @@ static void ckpt_refuse_leak(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 			    "has the open file %s in common with %s; with CHECKPOINT_SUBTREE a restart parts them",
 			    ckpt_log_path(&ctx->log, file_user_path(obj->ptr)),
 			    who);
+	else if (obj->type == CKPT_OBJ_PIPE)
+		ckpt_refuse_pipe(ctx, obj, who);
 	else
 		ckpt_refuse(ctx, t, "shares its %s with %s",
 			    ckpt_obj_name(obj->type), who);

@@ -330,26 +330,102 @@ static void idle(void *arg)
 	_exit(GOOD);
 }
 
-TEST_F(talk, other_end_outside)
+/* Only the child has it. */
+static void child_with_pipe(void *arg)
 {
+	pid_t child = fork();
+
+	if (!child) {
+		setpgid(0, 0);
+		idle(NULL);
+	}
+	close(10);
+	waitpid(child, NULL, 0);
+	_exit(GOOD);
+}
+
+/* A tree that has the end to read as descriptor 10, and @write, which others keep. */
+static pid_t start_with_pipe(struct __test_metadata *_metadata, void (*program)(void *arg),
+			     int *write, char *name)
+{
+	struct stat st;
 	int p[2];
+	pid_t pid;
 
 	ASSERT_EQ(0, pipe(p));
-	self->pid = fork();
-	if (!self->pid) {
+	ASSERT_EQ(0, fstat(p[0], &st));
+	sprintf(name, " fd 10 -> pipe:[%llu] ", (unsigned long long)st.st_ino);
+	pid = fork();
+	if (!pid) {
 		setsid();
 		ckpt_drop_shared();
 		alarm(0);
 		close(p[1]);
-		idle(NULL);
+		move_fd(p[0], 10, 0);
+		program(NULL);
 	}
 	close(p[0]);
+	*write = p[1];
 	ASSERT_TRUE(wait_ready());
-	EXPECT_EQ(-EOPNOTSUPP, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
-	EXPECT_NE(NULL, strstr(ckpt_log_text, "shares its pipe with pid ")) {
+	return pid;
+}
+
+static void pipe_is_refused(struct __test_metadata *_metadata, pid_t pid, const char *name,
+			    const char *who)
+{
+	const char *const words[] = { name, "shares its pipe with ", who, NULL };
+
+	EXPECT_EQ(-EOPNOTSUPP, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL));
+	EXPECT_TRUE(ckpt_log_says(words)) {
 		TH_LOG("%s", ckpt_log_text);
 	}
-	close(p[1]);
+}
+
+TEST_F(talk, other_end_outside)
+{
+	char name[64], who[64];
+	int end;
+
+	snprintf(who, sizeof(who), "pid %d (", getpid());
+	self->pid = start_with_pipe(_metadata, idle, &end, name);
+	pipe_is_refused(_metadata, self->pid, name, who);
+	close(end);
+	go();
+	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000));
+}
+
+/* The one that has it is named, not the root. */
+TEST_F(talk, end_of_a_child)
+{
+	char name[64], line[80], who[64];
+	int end;
+	pid_t child;
+
+	snprintf(who, sizeof(who), "pid %d (", getpid());
+	self->pid = start_with_pipe(_metadata, child_with_pipe, &end, name);
+	pipe_is_refused(_metadata, self->pid, name, who);
+	ASSERT_EQ(1, sscanf(strstr(ckpt_log_text, "pid "), "pid %d ", &child));
+	EXPECT_NE(self->pid, child);
+	snprintf(line, sizeof(line), "/proc/%d/fd/10", child);
+	EXPECT_EQ(0, access(line, F_OK));
+	close(end);
+	go();
+	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000));
+}
+
+/* No descriptor refers to the other end: it waits in a socket. */
+TEST_F(talk, other_end_in_flight_outside)
+{
+	char name[64];
+	int end, s[2];
+
+	self->pid = start_with_pipe(_metadata, idle, &end, name);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	ASSERT_TRUE(ckpt_send_fds(s[0], "x", &end, 1));
+	close(end);
+	pipe_is_refused(_metadata, self->pid, name, "somebody outside");
+	close(s[0]);
+	close(s[1]);
 	go();
 	EXPECT_EQ(GOOD, ckpt_wait(self->pid, 10000));
 }
