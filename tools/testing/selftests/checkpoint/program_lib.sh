@@ -212,8 +212,7 @@ interrupt()
 		bring_back || return 1
 		moment=$((moment + 1))
 	done
-	# A machine that is busy with other things may be too late for some.
-	[ $((moment * 2)) -gt "$1" ] && [ "$at" -lt "$full" ] || {
+	[ $moment = "$1" ] && [ "$at" -lt "$full" ] || {
 		echo "# it ended before it was saved often enough"
 		return 1
 	}

@@ -6,14 +6,15 @@
 DIR=/tmp/programs
 . "${0%/*}/program_lib.sh"
 
-begin 9
+export LONG
+begin 6
 cat >"$DIR/steps.py" <<'END'
-import hashlib, sys
+import hashlib, os
 h = hashlib.sha256()
 with open("steps", "a", buffering=1) as log:
     words = {}
-    for i in range(300):
-        for j in range(150):
+    for i in range(300 * int(os.environ["LONG"])):
+        for j in range(400):
             h.update(str(i * j).encode())
             words[h.hexdigest()[:4]] = i
         log.write("%d %s %d\n" % (i, h.hexdigest(), len(words)))
@@ -21,7 +22,7 @@ print(len(words), sum(words.values()))
 END
 cat >"$DIR/steps.awk" <<'END'
 BEGIN {
-	for (i = 1; i <= 300; i++) {
+	for (i = 1; i <= 300 * ENVIRON["LONG"]; i++) {
 		for (j = 0; j < 4000; j++)
 			s = (s * 31 + j * i) % 1000003
 		seen[s]++
@@ -36,7 +37,7 @@ END
 cat >"$DIR/steps.sh" <<'END'
 i=0
 s=0
-while [ $i -lt 300 ]; do
+while [ $i -lt $((300 * LONG)) ]; do
 	i=$((i + 1))
 	j=0
 	while [ $j -lt 150 ]; do
@@ -47,25 +48,7 @@ while [ $i -lt 300 ]; do
 done
 echo $s
 END
-{
-	echo "create table t(i integer primary key, v integer);"
-	i=0
-	while [ $i -lt 200 ]; do
-		i=$((i + 1))
-		echo "insert into t(v) with recursive c(x) as (select 1 union all" \
-		     "select x + 1 from c where x < 300) select x * $i % 997 from c;"
-		echo "select $i, count(*), sum(v) from t;"
-	done
-} >"$DIR/steps.sql"
-# In a file, which it holds locks of in the middle of a transaction.
-for mode in delete wal; do
-	echo "pragma journal_mode=$mode; pragma temp_store=memory;"
-	echo "begin immediate;"
-	sed '/^select [0-9]*0,/s/$/ commit; begin immediate;/' "$DIR/steps.sql"
-	echo "commit; pragma journal_mode=delete;"
-done | awk -v dir="$DIR" '/^pragma/ { out = dir "/steps-" ++n ".sql" }
-	{ print >out }'
-echo "scale=60; for (i = 1; i <= 2000; i++) { e(i / 1000) * s(i) }" \
+echo "scale=60; for (i = 1; i <= $((2000 * LONG)); i++) { e(i / 1000) * s(i) }" \
 	>"$DIR/steps.bc"
 i=0
 while [ $i -lt 30000 ]; do
@@ -73,18 +56,18 @@ while [ $i -lt 30000 ]; do
 	echo "$i the quick brown fox $((i * i % 8191)) jumps over $((i * 7919 % 104729))"
 done >"$DIR/text.1"
 # Enough to be seen at work.
-cat "$DIR/text.1" "$DIR/text.1" "$DIR/text.1" "$DIR/text.1" "$DIR/text.1" \
-	"$DIR/text.1" "$DIR/text.1" "$DIR/text.1" >"$DIR/text"
+i=0
+while [ $i -lt $((8 * LONG)) ]; do
+	i=$((i + 1))
+	cat "$DIR/text.1"
+done >"$DIR/text"
 rm "$DIR/text.1"
 
-program python3 3 steps /usr/bin/python3 "$DIR/steps.py"
-program gawk 3 steps /usr/bin/gawk -f "$DIR/steps.awk"
-program busybox-sh 3 steps /bin/busybox sh "$DIR/steps.sh"
-program sqlite3 3 stdout /usr/bin/sqlite3 -init "$DIR/steps.sql" :memory: .quit
-program sqlite3-journal 3 stdout /usr/bin/sqlite3 -init "$DIR/steps-1.sql" journal.db .quit
-program sqlite3-wal 3 stdout /usr/bin/sqlite3 -init "$DIR/steps-2.sql" wal.db .quit
-program bc 3 stdout /usr/bin/bc -lq "$DIR/steps.bc"
-program gzip 3 stdout /usr/bin/gzip -9 -c "$DIR/text"
+program python3 $((3 * LONG)) steps /usr/bin/python3 "$DIR/steps.py"
+program gawk $((3 * LONG)) steps /usr/bin/gawk -f "$DIR/steps.awk"
+program busybox-sh $((3 * LONG)) steps /bin/busybox sh "$DIR/steps.sh"
+program bc $((3 * LONG)) stdout /usr/bin/bc -lq "$DIR/steps.bc"
+program gzip $((3 * LONG)) stdout /usr/bin/gzip -9 -c "$DIR/text"
 # Program and libraries are in an overlay, as they are in a container.
 mkdir "$DIR/layers"
 mount -t tmpfs layers "$DIR/layers"
@@ -92,7 +75,7 @@ mkdir "$DIR/layers/upper" "$DIR/layers/work"
 mount -t overlay -o \
 	"lowerdir=/usr,upperdir=$DIR/layers/upper,workdir=$DIR/layers/work" \
 	overlay /usr
-program overlay-python3 3 steps /usr/bin/python3 "$DIR/steps.py"
+program overlay-python3 $((3 * LONG)) steps /usr/bin/python3 "$DIR/steps.py"
 umount -l /usr
 umount -l "$DIR/layers"
 end
