@@ -50,6 +50,15 @@ result()
 	fi
 }
 
+# has PROGRAM NAME: else the test NAME is skipped
+has()
+{
+	[ ! -e "$1" ] || return 0
+	nr=$((nr + 1))
+	echo "ok $nr $2 # SKIP no $1 in the guest"
+	return 1
+}
+
 # show FILE: as diagnostic lines
 show()
 {

@@ -80,7 +80,8 @@ make_tests()
 }
 
 # Copy a file to where a merged-/usr system has it, below $root which becomes
-# /usr.  Symbolic links are copied along with what they point to.
+# /usr.  Symbolic links are copied along with what they point to; those of
+# alternatives (awk, libblas) go through /etc and are made shorter.
 put()
 {
 	local f=$1 to link
@@ -88,29 +89,27 @@ put()
 	while :; do
 		to=$(realpath -e "${f%/*}")/${f##*/}
 		to=$root/${to#/usr/}
-		[ -e "$to" ] || [ -L "$to" ] || {
-			mkdir -p "${to%/*}"
-			cp -a "$f" "$to"
-		}
+		mkdir -p "${to%/*}"
 		[ -L "$f" ] || break
 		link=$(readlink "$f")
+		case $link in
+		/etc/*)	link=$(realpath "$f") ;;
+		esac
+		ln -sfn "$link" "$to"
 		case $link in
 		/*)	f=$link ;;
 		*)	f=$(realpath -e "${f%/*}")/$link ;;
 		esac
 	done
+	[ -e "$to" ] || cp -a "$f" "$to"
 }
 
-# The symbolic link of an alternative (awk) points through /etc: not copied.
 put_program()
 {
-	local f
+	local f=/usr/bin/$1
 
-	f=/usr/bin/$1
 	[ -e "$f" ] || { say "notice: no $f, not in the guest"; return; }
-	put "$(realpath "$f")"
-	[ "$(realpath "$f")" = "$f" ] ||
-		ln -sf "$(realpath "$f")" "$root/bin/$1"
+	put "$f"
 }
 
 # gcc with what it takes to make a program of C that uses the C library: the
@@ -139,6 +138,20 @@ put_compiler()
 	done
 }
 
+# What is imported of it: a third of the size.
+put_numpy()
+{
+	local from=/usr/lib/python3/dist-packages/numpy to
+
+	[ -d "$from" ] || { say "notice: no $from, not in the guest"; return; }
+	to=$root/lib/python3/dist-packages
+	mkdir -p "$to"
+	cp -a "$from" "$to/"
+	(cd "$to/numpy" && rm -rf distutils doc f2py &&
+		find . -depth \( -name tests -o -name include -o -name '*.a' -o \
+			-name '*.pyi' \) -exec rm -rf {} +)
+}
+
 put_libraries()
 {
 	local lib
@@ -157,7 +170,7 @@ make_programs()
 	local programs="bc xz gzip sqlite3 gawk mawk bash sleep cat make esbuild"
 	local headers="stdio stdlib string stdint"
 
-	programs="$programs tail grep tee"
+	programs="$programs tail grep tee perl"
 	# The same image as long as the programs are the same: inodes and times
 	# in it must not change under a checkpoint taken earlier.
 	{
@@ -165,7 +178,8 @@ make_programs()
 		for p in $programs python3 gcc as ld; do
 			stat -L -c '%n %s %Y' "/usr/bin/$p" 2>/dev/null
 		done
-		stat -L -c '%n %s %Y' /lib/x86_64-linux-gnu/libc.so.6
+		stat -L -c '%n %s %Y' /lib/x86_64-linux-gnu/libc.so.6 \
+			/usr/lib/python3/dist-packages/numpy/version.py 2>/dev/null
 	} | sha256sum >"$img.id.new"
 	[ -f "$img" ] && cmp -s "$img.id" "$img.id.new" && return
 
@@ -176,7 +190,7 @@ make_programs()
 	for p in $programs; do
 		put_program "$p"
 	done
-	ln -sf gawk "$root/bin/awk"
+	ln -sfn gawk "$root/bin/awk"
 	put_program python3
 	stdlib=$(/usr/bin/python3 -I -c 'import os; print(os.path.dirname(os.__file__))')
 	mkdir -p "$root/lib"
@@ -184,6 +198,7 @@ make_programs()
 	(cd "$root/lib/${stdlib##*/}" && rm -rf test tests idlelib lib2to3 \
 		tkinter turtledemo ensurepip distutils pydoc_data config-3* \
 		dist-packages site-packages sitecustomize.py)
+	put_numpy
 	mkdir -p "$root/share/terminfo"
 	for p in l/linux v/vt100 d/dumb; do
 		[ ! -f "/lib/terminfo/$p" ] || put "/lib/terminfo/$p"
@@ -194,7 +209,7 @@ make_programs()
 	put_libraries
 
 	rm -f "$img"
-	truncate -s 192M "$img.new"
+	truncate -s 256M "$img.new"
 	mke2fs -q -t ext4 -b 4096 -d "$root" -L programs \
 		-U 8a6c2d0e-51c4-4d55-9a3e-6b7f1c9e0d21 \
 		-E root_owner=0:0,hash_seed=8a6c2d0e-51c4-4d55-9a3e-6b7f1c9e0d21 \
