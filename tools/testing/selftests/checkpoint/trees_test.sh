@@ -205,10 +205,14 @@ with open("steps", "a", buffering=1) as log:
 EOF
 
 # An event loop: pairs of sockets wake it, are the input of its children and a
-# connection; a thread and a child answer.
+# connection; a thread and a child answer. It watches a timerfd, which Python has
+# only since 3.13, and an eventfd.
 cat >"$DIR/loop.py" <<'EOF'
-import asyncio, hashlib, multiprocessing, os, queue, socket, threading
+import asyncio, ctypes, hashlib, multiprocessing, os, queue, socket, threading
+import time
 from asyncio.subprocess import PIPE
+
+libc = ctypes.CDLL(None)
 
 def digest(n):
     h = hashlib.sha256(b"%d" % n)
@@ -222,7 +226,8 @@ def child(conn):
 
 def work(loop, todo):
     while (job := todo.get()) is not None:
-        n, future = job
+        n, future, event = job
+        os.eventfd_write(event, n + 1)
         loop.call_soon_threadsafe(future.set_result, digest(n))
 
 async def echo(sock):
@@ -232,20 +237,33 @@ async def echo(sock):
         await writer.drain()
     writer.close()
 
-async def step(n, conn, todo, reader, writer):
+def number_from(fd):
     loop = asyncio.get_running_loop()
     future = loop.create_future()
-    todo.put((n, future))
+    def ready():
+        loop.remove_reader(fd)
+        future.set_result(int.from_bytes(os.read(fd, 8), "little"))
+    loop.add_reader(fd, ready)
+    return future
+
+async def step(n, conn, todo, reader, writer, timer, event):
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    todo.put((n, future, event))
+    in_40_ms = (ctypes.c_long * 4)(0, 0, 0, 40000000)
+    assert libc.timerfd_settime(timer, 0, in_40_ms, None) == 0
     conn.send(n)
     writer.write(b"step %d\n" % n)
     tr = await asyncio.create_subprocess_exec("tr", "a-f", "A-F", stdin=PIPE,
                                               stdout=PIPE)
-    (out, _), mine, tick, line = await asyncio.gather(
+    (out, _), mine, tick, line, expired, count = await asyncio.gather(
         tr.communicate(b"abcdefgh" * 5000), future,
-        asyncio.sleep(0.005, "tick"), reader.readline())
+        asyncio.sleep(0.005, "tick"), reader.readline(),
+        number_from(timer), number_from(event))
     its = await loop.run_in_executor(None, conn.recv)
     md5 = hashlib.md5(out).hexdigest()
-    return "%d %s %s %s %s %s %d" % (n, mine, its, tick, line, md5, tr.returncode)
+    return "%d %s %s %s %s %s %d %d %d" % (n, mine, its, tick, line, md5,
+                                           tr.returncode, expired, count)
 
 async def main(conn, log):
     todo = queue.Queue()
@@ -253,9 +271,11 @@ async def main(conn, log):
     thread.start()
     here, there = socket.socketpair()
     server = asyncio.create_task(echo(there))
+    timer = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+    event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
     reader, writer = await asyncio.open_connection(sock=here)
     for n in range(25 * int(os.environ["LONG"])):
-        log.write(await step(n, conn, todo, reader, writer) + "\n")
+        log.write(await step(n, conn, todo, reader, writer, timer, event) + "\n")
     todo.put(None)
     thread.join()
     writer.close()
