@@ -1,14 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# make -j4 builds a project of C with gcc: saved, killed and brought back twenty
-# times during one build. No file is compiled twice, and all are what they are
-# without. See program_lib.sh.
+# make -j4 builds a project of C with gcc, half of it by a make of its own: saved,
+# killed and brought back twenty times during one build. No file is compiled twice,
+# and all are what they are without. The makes share a jobserver, which is a pipe,
+# or since make 4.4 a FIFO; so that there is one in any case, bash does with a FIFO
+# what make does. See program_lib.sh.
 
 DIR=/tmp/build
 . "${0%/*}/program_lib.sh"
 
-begin 1
+export LONG
+begin 2
 
 # The compiler is called by way of a script that writes down what it makes.
 cat >"$DIR/cc" <<'EOF'
@@ -42,7 +45,7 @@ make_project()
 				c("\tx += g" j "(x);")
 			c("\treturn x;\n}")
 			close(file)
-			objs = objs " f" i ".o"
+			objs[i % 2] = objs[i % 2] " f" i ".o"
 		}
 		file = dir "/main.c"
 		c("#include <stdint.h>\n#include <stdio.h>")
@@ -54,12 +57,60 @@ make_project()
 		c("\treturn 0;\n}")
 		file = dir "/Makefile"
 		c("all: prog\n\t./prog >out\n")
-		c("prog: main.o" objs "\n\t@" ENVIRON["CC"] " prog $^\n")
-		c("%.o: ../src/%.c\n\t@" ENVIRON["CC"] " $@ -c $<")
+		c("prog: main.o" objs[0] " half\n\t@" ENVIRON["CC"] \
+		  " prog main.o" objs[0] objs[1] "\n")
+		c("half:\n\t@$(MAKE) --no-print-directory -f ../src/Makefile" objs[1] "\n")
+		c("%.o: ../src/%.c\n\t@" ENVIRON["CC"] " $@ -c $<\n")
+		c(".PHONY: half")
 	}'
 }
 export CC="$DIR/cc"
 
+
+# Workers take a token each before they do the second half of their work, and give
+# it back: three at a time.
+cat >"$DIR/tokens.bash" <<'END'
+compute()
+{
+	local i
+
+	for ((i = 0; i < 500; i++)); do
+		((x = (x * 31 + $1 * i) % 1000003)) || :
+	done
+}
+worker()
+{
+	local n x token
+
+	exec 9<>tokens
+	for ((n = $1; n < 60 * LONG; n += 5)); do
+		x=0
+		compute $n
+		read -r -N 1 -u 9 token
+		compute $n
+		echo "$n $x" >>steps.any-order
+		printf %s "$token" >&9
+	done
+}
+set -e
+mkfifo tokens
+exec 8<>tokens
+printf abc >&8
+for n in 0 1 2 3 4; do
+	worker $n &
+done
+wait
+read -r -N 3 -u 8 tokens
+grep -o . <<<"$tokens" | sort
+read -r -t 0 -u 8 && exit 1
+rm tokens
+END
+
 make_project $((20 * LONG))
-program "make -j4" $((20 * LONG)) made.any-order make -j4 -f "$DIR/src/Makefile"
+# shellcheck disable=SC2046
+program "make -j4" $((20 * LONG)) made.any-order make -j4 \
+	$(make --help | sed -n 's/.*\(--jobserver-style=\).*/\1fifo/p') \
+	-f "$DIR/src/Makefile"
+program "bash with a FIFO of tokens" $((5 * LONG)) steps.any-order \
+	/usr/bin/bash "$DIR/tokens.bash"
 end
