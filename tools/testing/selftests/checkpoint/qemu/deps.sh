@@ -14,7 +14,7 @@ packages="$packages libjson-c-dev pkg-config gcc-multilib libc6-dev-i386"
 # guest
 packages="$packages qemu-system-x86 busybox-static e2fsprogs xfsprogs"
 # programs that are checkpointed in the guest
-packages="$packages sqlite3 gzip bash mawk esbuild python3-numpy"
+packages="$packages sqlite3 gzip bash mawk esbuild python3-numpy redis-tools"
 # lint
 packages="$packages sparse shellcheck"
 [ -n "${KSRC:-}" ] || packages="$packages linux-source-6.12"

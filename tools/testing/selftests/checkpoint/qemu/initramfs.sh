@@ -152,6 +152,16 @@ put_numpy()
 			-name '*.pyi' \) -exec rm -rf {} +)
 }
 
+# redis-server is by its name what redis-check-rdb is; its own package would start
+# a service.
+put_redis()
+{
+	put_program redis-cli
+	put_program redis-check-rdb
+	[ ! -e "$root/bin/redis-check-rdb" ] ||
+		ln -s redis-check-rdb "$root/bin/redis-server"
+}
+
 put_libraries()
 {
 	local lib
@@ -175,7 +185,7 @@ make_programs()
 	# in it must not change under a checkpoint taken earlier.
 	{
 		cat "$0"
-		for p in $programs python3 gcc as ld; do
+		for p in $programs python3 gcc as ld redis-cli; do
 			stat -L -c '%n %s %Y' "/usr/bin/$p" 2>/dev/null
 		done
 		stat -L -c '%n %s %Y' /lib/x86_64-linux-gnu/libc.so.6 \
@@ -199,6 +209,7 @@ make_programs()
 		tkinter turtledemo ensurepip distutils pydoc_data config-3* \
 		dist-packages site-packages sitecustomize.py)
 	put_numpy
+	put_redis
 	mkdir -p "$root/share/terminfo"
 	for p in l/linux v/vt100 d/dumb; do
 		[ ! -f "/lib/terminfo/$p" ] || put "/lib/terminfo/$p"
