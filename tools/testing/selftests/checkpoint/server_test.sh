@@ -6,6 +6,9 @@
 # listens it is refused; its socket can be declared external, and who restarts it
 # gives it another. See program_lib.sh.
 
+# What the library sets, and what it uses:
+# shellcheck disable=SC2154,SC2034
+
 DIR=/tmp/server
 . "${0%/*}/program_lib.sh"
 
