@@ -37,7 +37,7 @@
 /* What is in no family: its pages are written, and come back, by themselves. */
 static bool ckpt_cow_vma(struct vm_area_struct *vma)
 {
-	return vma_is_anonymous(vma) && !vma->vm_file &&
+	return vma_is_anonymous(vma) &&
 	       !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE | VM_PFNMAP |
 				  VM_MIXEDMAP | VM_IO));
 }
@@ -697,12 +697,9 @@ int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	for (i = 0; i < nr && !ret; i++) {
 		vma = ckpt_next_vma(rs, &index, &policy);
 		rec = ckpt_rec_as(vma, vma);
-		if (rec->kind == CKPT_VMA_ANON)
+		/* The latter of /dev/zero, which is anonymous. */
+		if (rec->kind == CKPT_VMA_ANON || rec->family)
 			ret = restore_family(rs, vma);
-		else if (rec->family)
-			ret = ckpt_bad(rs, vma, -EINVAL,
-				       "a mapping of kind %u with family %u",
-				       rec->kind, rec->family);
 		ret = ckpt_loop_step(ret);
 	}
 	return ret;

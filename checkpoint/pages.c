@@ -133,7 +133,7 @@ static void ckpt_batch_page(struct ckpt_batch *b, struct vm_area_struct *vma,
 
 	/* Not anonymous: a clean page of the file, or none (zero page). */
 	if (!page || !folio_test_anon(page_folio(page)) ||
-	    (!vma->vm_file && !keep && ckpt_page_is_zero(page))) {
+	    (vma_is_anonymous(vma) && !keep && ckpt_page_is_zero(page))) {
 		b->skipped++;
 		return;
 	}

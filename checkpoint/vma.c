@@ -4,6 +4,8 @@
  */
 #include <linux/fs.h>
 #include <linux/hugetlb_inline.h>
+#include <linux/kdev_t.h>
+#include <linux/major.h>
 #include <linux/mm.h>
 #include <linux/mempolicy.h>
 #include <linux/mm_ckpt.h>
@@ -83,6 +85,16 @@ static u64 ckpt_vma_flags(vm_flags_t vm)
 
 /* ---- what refuses -------------------------------------------------------- */
 
+/* A private mapping of /dev/zero is anonymous memory that has a file. */
+static bool ckpt_can_be_mapped(const struct file *file, bool anonymous)
+{
+	const struct inode *inode = file_inode(file);
+
+	return anonymous ? S_ISCHR(inode->i_mode) &&
+			   inode->i_rdev == MKDEV(MEM_MAJOR, 5) :
+			   S_ISREG(inode->i_mode);
+}
+
 static void ckpt_refuse_vma(struct ckpt_ctx *ctx, struct task_struct *t,
 			    const struct vm_area_struct *vma, const char *why)
 {
@@ -129,8 +141,7 @@ void ckpt_check_vma(struct ckpt_ctx *ctx, struct task_struct *t,
 	}
 	ckpt_check_vma_flags(ctx, t, vma);
 	if (vma->vm_file) {
-		if (vma_is_anonymous(vma) ||
-		    !S_ISREG(file_inode(vma->vm_file)->i_mode))
+		if (!ckpt_can_be_mapped(vma->vm_file, vma_is_anonymous(vma)))
 			ckpt_refuse_vma(ctx, t, vma, "maps a device");
 	} else if (!vma_is_anonymous(vma)) {
 		ckpt_refuse_vma(ctx, t, vma, "is special");
@@ -513,8 +524,10 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		file = ckpt_obj_restore(rs, CKPT_OBJ_FILE, rec->file);
 		if (IS_ERR(file))
 			return PTR_ERR(file);
-		if (!file || !S_ISREG(file_inode(file)->i_mode))
-			return ckpt_bad(rs, r, -EINVAL, "maps something that is no regular file");
+		if (!file || (!ckpt_can_be_mapped(file, false) &&
+			      ((rec->flags & CKPT_VMA_MAYSHARE) ||
+			       !ckpt_can_be_mapped(file, true))))
+			return ckpt_bad(rs, r, -EINVAL, "maps what is neither a regular file nor /dev/zero");
 		break;
 	default:
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of mapping %u", rec->kind);

@@ -1443,7 +1443,7 @@ struct ckpt_rec_mm {
 /* What a mapping maps. */
 enum ckpt_vma_kind {
 	CKPT_VMA_ANON	= 1,	/* private anonymous memory */
-	CKPT_VMA_FILE	= 2,	/* a file, see CKPT_VMA_SHARED */
+	CKPT_VMA_FILE	= 2,	/* a file, see CKPT_VMA_SHARED; /dev/zero */
 	CKPT_VMA_VDSO	= 3,
 	CKPT_VMA_VVAR	= 4,
 };

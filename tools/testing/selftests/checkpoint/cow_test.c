@@ -44,13 +44,17 @@ static bool page_ok(unsigned long page)
 	       mem[page * WORDS + WORDS - 1] == w && !mem[page * WORDS + 1];
 }
 
+/* What it is made of, -1: it has no file. */
+static int memory_fd = -1;
+
 static void make_memory(unsigned long mib)
 {
+	int flags = memory_fd < 0 ? MAP_ANONYMOUS : 0;
 	unsigned long p;
 
 	nr_pages = mib * MIB / PAGE;
 	mem = mmap(NULL, mib * MIB, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		   MAP_PRIVATE | flags, memory_fd, 0);
 	MUST(mem != MAP_FAILED);
 	/* Without that a neighbour would make it a mapping with other bounds. */
 	MUST(!madvise(mem, mib * MIB, MADV_NOHUGEPAGE));
@@ -161,6 +165,14 @@ static void family(void)
 	write_slot(30, 30);
 	live(0, FAMILY, no_change);
 	wait_children();
+}
+
+/* Anonymous memory, too, but that it has a file. */
+static void zero_device(void)
+{
+	memory_fd = open("/dev/zero", O_RDWR);
+	MUST(memory_fd >= 0);
+	family();
 }
 
 /* Who made the memory is gone: first a zombie, then not even that. */
@@ -568,6 +580,7 @@ FIXTURE_VARIANT_ADD(fixture, name)				\
 }
 
 VARIANT(cow, family, FAMILY);
+VARIANT(cow, zero_device, FAMILY);
 VARIANT(cow, orphans, 4);
 VARIANT(cow, zombie_parent, 4);
 VARIANT(cow, middle, 3);

@@ -558,6 +558,33 @@ static void sparse_verify(void)
 	MUST(mm_is_zero(mem + (1UL << 30) + PAGE, 1));
 }
 
+/* Anonymous memory that has a file: from page 3 of it on, which has no meaning. */
+static void zero_device_make(void)
+{
+	int fd = open("/dev/zero", O_RDWR);
+
+	mem = mm_map_file(fd, 16, RW, MAP_PRIVATE, 3);
+	mem2 = mm_map_file(fd, 4, PROT_READ, MAP_PRIVATE, 0);
+	close(fd);
+	mm_put(mem, 4);
+	mm_put(mem + 8 * PAGE, 1);
+	MUST(mm_is_zero(mem + 4 * PAGE, 2));
+	MUST(mm_is_zero(mem2, 2));
+	MUST(!mprotect(mem + 8 * PAGE, PAGE, PROT_NONE));
+}
+
+static void zero_device_verify(void)
+{
+	MUST(!mprotect(mem + 8 * PAGE, PAGE, RW));
+	MUST(mm_is_put(mem, 4));
+	MUST(mm_is_put(mem + 8 * PAGE, 1));
+	MUST(mm_is_zero(mem + 4 * PAGE, 4));
+	MUST(mm_is_zero(mem + 9 * PAGE, 7));
+	MUST(mm_is_zero(mem2, 4));
+	MUST(!mprotect(mem2, PAGE, RW));
+	mm_put(mem2, 1);
+}
+
 /* ---- pages that are not as usual ----------------------------------------- */
 
 #define HUGE	(2UL << 20)
@@ -769,6 +796,7 @@ MM_CASE(neighbours_used);
 MM_CASE(neighbours_moved);
 MM_CASE(neighbours_file);
 MM_CASE(sparse);
+MM_CASE(zero_device);
 MM_CASE(huge);
 MM_CASE(ksm);
 MM_CASE(advice);
@@ -1084,8 +1112,6 @@ REFUSED(sysv, ": shm_file_operations cannot be saved yet",
 	(mem = mm_sysv()) != MAP_FAILED);
 REFUSED(secret, ": secretmem_fops cannot be saved yet",
 	map(PAGE, MAP_SHARED, syscall(__NR_memfd_secret, 0)));
-REFUSED(zero_device, "maps a device, which cannot be saved yet",
-	map(PAGE, MAP_PRIVATE, open("/dev/zero", O_RDWR)));
 REFUSED(real_device, "maps a device (VM_PFNMAP), which cannot be saved yet",
 	(mem = mm_device()) != MAP_FAILED);
 REFUSED(aio, ": aio_ring_fops cannot be saved yet",
