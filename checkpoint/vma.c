@@ -98,8 +98,13 @@ static bool ckpt_can_be_mapped(const struct file *file, bool anonymous)
 static void ckpt_refuse_vma(struct ckpt_ctx *ctx, struct task_struct *t,
 			    const struct vm_area_struct *vma, const char *why)
 {
-	ckpt_refuse(ctx, t, "mapping %lx-%lx %s, which cannot be saved yet",
-		    vma->vm_start, vma->vm_end, why);
+	if (vma->vm_file)
+		ckpt_refuse(ctx, t, "mapping %lx-%lx -> %s %s, which cannot be saved yet",
+			    vma->vm_start, vma->vm_end,
+			    ckpt_log_path(&ctx->log, &vma->vm_file->f_path), why);
+	else
+		ckpt_refuse(ctx, t, "mapping %lx-%lx %s, which cannot be saved yet",
+			    vma->vm_start, vma->vm_end, why);
 }
 
 static void ckpt_check_vma_flags(struct ckpt_ctx *ctx, struct task_struct *t,
@@ -527,7 +532,8 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		if (!file || (!ckpt_can_be_mapped(file, false) &&
 			      ((rec->flags & CKPT_VMA_MAYSHARE) ||
 			       !ckpt_can_be_mapped(file, true))))
-			return ckpt_bad(rs, r, -EINVAL, "maps what is neither a regular file nor /dev/zero");
+			return ckpt_bad(rs, r, -EINVAL,
+					"maps what is neither a regular file nor /dev/zero");
 		break;
 	default:
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown kind of mapping %u", rec->kind);

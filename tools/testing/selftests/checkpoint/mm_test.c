@@ -1097,6 +1097,17 @@ static bool map(size_t size, int flags, int fd)
 	return mem != MAP_FAILED;
 }
 
+/* Of struct io_uring_params, and room for more. */
+static char ring[512];
+
+static int mm_memfd(size_t pages)
+{
+	int fd = memfd_create("memory", MFD_CLOEXEC);
+
+	MUST(!ftruncate(fd, pages * PAGE));
+	return fd;
+}
+
 /* Before it is taken to pieces: nothing of libc that needs it comes after. */
 static bool vdso(const char *name)
 {
@@ -1108,11 +1119,16 @@ REFUSED(uffd_missing, "is watched by a userfaultfd",
 	mm_userfault(mem, UFFDIO_REGISTER_MODE_MISSING));
 REFUSED(uffd_wp, "is write-protected by a userfaultfd",
 	mm_userfault(mem, UFFDIO_REGISTER_MODE_WP));
+REFUSED(uffd_minor, "is watched by a userfaultfd",
+	map(PAGE, MAP_SHARED, mm_memfd(1)) &&
+	mm_userfault(mem, UFFDIO_REGISTER_MODE_MINOR));
+REFUSED(io_uring, ": io_uring_fops cannot be saved yet",
+	map(PAGE, MAP_SHARED, syscall(SYS_io_uring_setup, 1, ring)));
 REFUSED(sysv, ": shm_file_operations cannot be saved yet",
 	(mem = mm_sysv()) != MAP_FAILED);
 REFUSED(secret, ": secretmem_fops cannot be saved yet",
 	map(PAGE, MAP_SHARED, syscall(__NR_memfd_secret, 0)));
-REFUSED(real_device, "maps a device (VM_PFNMAP), which cannot be saved yet",
+REFUSED(real_device, "/resource0 maps a device (VM_PFNMAP), which cannot be saved yet",
 	(mem = mm_device()) != MAP_FAILED);
 REFUSED(aio, ": aio_ring_fops cannot be saved yet",
 	(mem = NULL, !syscall(SYS_io_setup, 1, &mem)));
