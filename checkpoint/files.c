@@ -3,6 +3,7 @@
  * File tables, and root and working directory.
  */
 #include <linux/capability.h>
+#include <linux/dcache.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
@@ -534,6 +535,9 @@ static void *restore_fs(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	cwd = ckpt_obj_restore(rs, CKPT_OBJ_LOCATION, rec->cwd);
 	if (IS_ERR(cwd))
 		return ERR_CAST(cwd);
+	/* Whoever looks for a relative path takes that for granted. */
+	if (!d_can_lookup(cwd->f_path.dentry))
+		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "the working directory is no directory"));
 
 	fs = copy_fs_struct(current->fs);
 	if (!fs)

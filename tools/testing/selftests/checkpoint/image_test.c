@@ -797,6 +797,24 @@ TEST_F(image, hostile_head)
 	EXPECT_CASES();
 }
 
+/* The location that is the working directory becomes that of a regular file. */
+static void cwd_is_file(const struct rec *fs, const struct rec *reg)
+{
+	struct rec list[MAX_RECS];
+	int i;
+
+	memcpy(list, recs, nr_recs * sizeof(*recs));
+	for (i = 0; i < nr_recs; i++) {
+		if (recs[i].h->type != CKPT_REC_FILE ||
+		    AS(file, &recs[i])->objref != AS(fs, fs)->cwd)
+			continue;
+		list[i].h = malloc(reg->h->len);
+		memcpy(list[i].h, reg->h, reg->h->len);
+		AS(file, &list[i])->objref = AS(fs, fs)->cwd;
+	}
+	structural(new_case(EINVAL, "a file for the working directory"), list, nr_recs);
+}
+
 TEST_F(image, hostile_files)
 {
 	struct rec *exe = &recs[self->exe], *null = &recs[self->devnull];
@@ -848,6 +866,7 @@ TEST_F(image, hostile_files)
 	FIELD(fs, fs, cwd, mm, EINVAL);
 	FIELD(fs, fs, cwd, AS(file, null)->objref, 0);
 	FIELD(fs, fs, root, AS(file, null)->objref, 0);
+	cwd_is_file(fs, &recs[self->exe]);
 	FIELD(fs, fs, objref, mm, EINVAL);
 	EXPECT_CASES();
 }
