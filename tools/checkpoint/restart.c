@@ -153,7 +153,10 @@ static int fd_number(const char *s)
 	usage_error();
 }
 
-/* As much access as there is: the kernel compares it with what was saved. */
+/*
+ * As much access as there is: the kernel compares it with what was saved. A FIFO
+ * with nobody at its other end is not waited for.
+ */
 static int open_inherited(const char *path)
 {
 	static const int modes[] = { O_RDWR, O_RDONLY, O_WRONLY };
@@ -161,11 +164,14 @@ static int open_inherited(const char *path)
 	int fd;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		fd = open(path, modes[i] | O_NOCTTY | O_CLOEXEC);
-		if (fd >= 0)
+		fd = open(path, modes[i] | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (fd >= 0) {
+			fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 			return fd;
+		}
 	}
-	msg("cannot open %s for --inherit-fd: %s", path, strerror(errno));
+	msg("cannot open %s for --inherit-fd: %s", path,
+	    errno == ENXIO ? "nobody is at its other end" : strerror(errno));
 	exit(EXIT_FAILED);
 }
 

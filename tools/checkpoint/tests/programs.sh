@@ -181,6 +181,19 @@ run 0 "... which arrives" grep -q hello "$T/log"
 MOCK_PROGRAM='echo "key $MOCK_KEY" >/proc/self/fd/50' run 0 "restart --inherit-fd=KEY=PATH" \
 	"$RS" -P -i "$T/good" --inherit-fd="pipe:[77]=$T/log"
 run 0 "... which arrives" grep -qF "key pipe:[77]" "$T/log"
+# A FIFO that may not be opened for both, which root needs to be told.
+caps=
+[ "$(id -u)" -eq 0 ] && caps="setpriv --inh-caps=-all --bounding-set=-all"
+mkfifo "$T/fifo"
+chmod 0400 "$T/fifo"
+# shellcheck disable=SC2086
+MOCK_PROGRAM='test -p /proc/self/fd/7' run 0 "restart --inherit-fd with a FIFO that nobody writes" \
+	timeout 20 $caps "$RS" -P -i "$T/good" --inherit-fd=7="$T/fifo"
+chmod 0200 "$T/fifo"
+# shellcheck disable=SC2086
+run 125 "restart --inherit-fd with a FIFO that nobody reads" \
+	timeout 20 $caps "$RS" -P -i "$T/good" --inherit-fd=7="$T/fifo"
+has err "nobody is at its other end"
 run 125 "restart --inherit-fd with something else" \
 	"$RS" -P -i "$T/good" --inherit-fd="x=$T/log"
 has err "is not a descriptor, nor the key of a file"
