@@ -267,5 +267,5 @@ program()
 	     "at $at of $full bytes; CPU time $((cpu / 1000)) ms," \
 	     "after it $((after / 1000)) ms; image $(size_of "$IMG")"
 	sort "$DIR/refused" | uniq -c | sed 's/^/# refused:/'
-	result $status "$name"
+	result "$status" "$name"
 }
