@@ -101,7 +101,7 @@ static void ckpt_refuse_vma(struct ckpt_ctx *ctx, struct task_struct *t,
 	if (vma->vm_file)
 		ckpt_refuse(ctx, t, "mapping %lx-%lx -> %s %s, which cannot be saved yet",
 			    vma->vm_start, vma->vm_end,
-			    ckpt_log_path(&ctx->log, &vma->vm_file->f_path), why);
+			    ckpt_log_path(&ctx->log, file_user_path(vma->vm_file)), why);
 	else
 		ckpt_refuse(ctx, t, "mapping %lx-%lx %s, which cannot be saved yet",
 			    vma->vm_start, vma->vm_end, why);
@@ -461,13 +461,16 @@ static int restore_vma_apart(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
-	int ret = 0;
+	int ret;
 
 	vma_iter_init(&vmi, current->mm, rec->start);
 	mmap_write_lock(current->mm);
 	vma = vma_find(&vmi, rec->end);
+	/* With this flag nothing merges: what is left to do is the split. */
 	if (vma && vma->vm_start < rec->start)
-		ret = split_vma(&vmi, vma, rec->start, 1);
+		vma = vma_modify_flags(&vmi, vma, vma, rec->start, vma->vm_end,
+				       vma->vm_flags | VM_DONTEXPAND);
+	ret = PTR_ERR_OR_ZERO(vma);
 	mmap_write_unlock(current->mm);
 	if (ret == -ENOMEM)
 		return ckpt_bad_memory(rs, r, "set apart");
