@@ -446,9 +446,13 @@ static inline bool ckpt_wait_state(pid_t pid, char state)
 {
 	int i;
 
-	for (i = 0; i < 2500 && ckpt_state(pid) != state; i++)
-		ckpt_sleep_ms(2);
-	return ckpt_state(pid) == state;
+	/* Not in step with a program that does something every 2 ms. */
+	for (i = 0; i < 2500; i++) {
+		if (ckpt_state(pid) == state)
+			return true;
+		ckpt_sleep_ms(1 + i % 4);
+	}
+	return false;
 }
 
 /* The system call that @pid sleeps in, -1: none, -2: it runs or is no more. */
