@@ -231,6 +231,25 @@ static void wait_signal(void)
 	next(SIGNAL);
 }
 
+/* By either of the two calls that a 32-bit program has for that. */
+static bool waits_for_signal(pid_t pid)
+{
+	long call;
+	int i;
+
+	for (i = 0; i < 2500; i++) {
+		call = ckpt_syscall(pid);
+		if (call == __NR_rt_sigtimedwait)
+			return true;
+#ifdef __NR_rt_sigtimedwait_time64
+		if (call == __NR_rt_sigtimedwait_time64)
+			return true;
+#endif
+		ckpt_sleep_ms(2);
+	}
+	return false;
+}
+
 /* The signal is for a child, which waits for it. */
 static void owned_by(int type, bool group)
 {
@@ -250,12 +269,7 @@ static void owned_by(int type, bool group)
 	if (group)
 		setpgid(child, child);
 	set_owner(10, type, child);
-#ifdef __NR_rt_sigtimedwait_time64
-	MUST(ckpt_wait_syscall(child, __NR_rt_sigtimedwait_time64) ||
-	     ckpt_wait_syscall(child, __NR_rt_sigtimedwait));
-#else
-	MUST(ckpt_wait_syscall(child, __NR_rt_sigtimedwait));
-#endif
+	MUST(waits_for_signal(child));
 	stay_the_same();
 	MUST(owner_is(10, type, child) && is_async(10));
 	MUST(!waitpid(child, NULL, WNOHANG));

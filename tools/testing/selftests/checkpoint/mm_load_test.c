@@ -816,7 +816,8 @@ TEST_F(zeros, saver_ends_soon)
 	self->pid = start_program(_metadata, &zeros);
 	all = time_saver(_metadata, self->pid, NULL, 0);
 	killed = time_saver(_metadata, self->pid, dies_at_payload, 256 + SIGKILL);
-	EXPECT_GT(all / 2, killed);
+	/* To die takes the debug kernel as long as to save a part of it. */
+	EXPECT_GT(ckpt_slow_kernel() ? all : all / 2, killed);
 	TH_LOG("saving takes %lld ms, dying %lld ms", all, killed);
 	ends_well(_metadata, &self->pid);
 }
