@@ -219,7 +219,7 @@ static void many(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, ckpt_obj_find(hash, base));
 }
 
-#define ROUNDS	300
+#define ROUNDS	64
 
 /*
  * It is let go of while it grows: a worker moves the entries at that moment. What
