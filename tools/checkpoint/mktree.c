@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mktree.h"
@@ -261,14 +262,25 @@ static void set_tid(const struct mk_task *t, struct clone_args *args)
  * A pid may be taken by one who was just killed, for instance by a checkpoint,
  * and has not come to its end or to whoever waits for it.
  */
-static bool taken_so_far(unsigned int *ms)
+static bool taken_so_far(long long *until)
 {
-	return errno == EEXIST && (*ms)++ < TAKEN_TIMEOUT_MS && !usleep(1000);
+	struct timespec t;
+	long long now;
+
+	if (errno != EEXIST)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	errno = EEXIST;
+	now = t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
+	if (!*until)
+		*until = now + TAKEN_TIMEOUT_MS * NSEC_PER_MSEC;
+	/* By the clock: on a busy machine a sleep may last much longer. */
+	return now < *until && !usleep(1000);
 }
 
 static long clone_task(const struct mk_task *t, struct clone_args *args)
 {
-	unsigned int ms = 0;
+	long long until = 0;
 	long ret;
 
 	set_tid(t, args);
@@ -276,7 +288,7 @@ static long clone_task(const struct mk_task *t, struct clone_args *args)
 		args->flags |= CLONE_NEWPID;
 	do {
 		ret = syscall(SYS_clone3, args, sizeof(*args));
-	} while (ret < 0 && taken_so_far(&ms));
+	} while (ret < 0 && taken_so_far(&until));
 	return ret;
 }
 
@@ -377,13 +389,13 @@ static long clone_bare_once(const struct mk_task *t, int context,
 static long clone_bare(const struct mk_task *t, int context,
 		       struct clone_args *args, pid_t parent)
 {
-	unsigned int ms = 0;
+	long long until = 0;
 	long ret;
 
 	set_tid(t, args);
 	do {
 		ret = clone_bare_once(t, context, args, parent);
-	} while (ret < 0 && taken_so_far(&ms));
+	} while (ret < 0 && taken_so_far(&until));
 	return ret;
 }
 

@@ -11,6 +11,7 @@
 #include "compiler.h"
 
 #define NSEC_PER_SEC	1000000000LL
+#define NSEC_PER_MSEC	1000000LL
 
 /* "checkpoint: ..." and a newline on stderr. */
 __printf(1, 2)
