@@ -7,7 +7,8 @@
  *
  * Capture puts the metadata into kernel memory; writing out sends it and then
  * the pages. Until the tree thaws nothing in it executes; whatever goes wrong,
- * ckpt_release_tree() lets it go on.
+ * ckpt_release_tree() lets it go on. With CHECKPOINT_COW its memory is duplicated
+ * behind the capture, and the thaw comes when only that is left to be written.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -263,6 +264,29 @@ static int ckpt_capture(struct ckpt_ctx *ctx)
 	return 0;
 }
 
+static void ckpt_release_tree(struct ckpt_ctx *ctx)
+{
+	if (!ctx->fz)
+		return;
+	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_THAW);
+	ckpt_freezer_thaw(ctx->fz);
+	ckpt_freezer_put(ctx->fz);
+	ctx->fz = NULL;
+	if (ctx->freeze_start)
+		ctx->stats.frozen_ns = ktime_get() - ctx->freeze_start;
+}
+
+/* Only the duplicates of its memory are left to be written. */
+static int ckpt_release_early(struct ckpt_ctx *ctx)
+{
+	/* What was captured of it may be what it was in death. */
+	if (ckpt_tree_killed(ctx))
+		return -ESRCH;
+	ckpt_release_tree(ctx);
+	checkpoint_dup_only(ctx);
+	return 0;
+}
+
 static int ckpt_write_payload(struct ckpt_ctx *ctx)
 {
 	struct ckpt_obj *obj;
@@ -270,6 +294,8 @@ static int ckpt_write_payload(struct ckpt_ctx *ctx)
 	int ret;
 
 	ret = checkpoint_inodes_payload(ctx);
+	if (!ret && ctx->dup && ctx->fz)
+		ret = ckpt_release_early(ctx);
 	if (ret)
 		return ret;
 	xa_for_each(&ctx->objs.list, i, obj) {
@@ -286,8 +312,12 @@ static int ckpt_write_out(struct ckpt_ctx *ctx)
 {
 	u64 meta_offset = ctx->meta.bytes - sizeof(struct ckpt_rec_meta_end);
 	struct ckpt_out *out = &ctx->out;
-	int ret;
+	int ret = 0;
 
+	if (ctx->dup && xa_empty(&ctx->inodes))
+		ret = ckpt_release_early(ctx);
+	if (ret)
+		return ret;
 	ret = ckpt_out_meta(out, &ctx->meta);
 	if (ret)
 		goto failed;
@@ -296,8 +326,7 @@ static int ckpt_write_out(struct ckpt_ctx *ctx)
 	if (ret)
 		goto failed;
 	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_PAYLOAD_WRITTEN);
-	/* What was captured of it may be what it was in death. */
-	if (ckpt_tree_killed(ctx))
+	if (ctx->fz && ckpt_tree_killed(ctx))
 		return -ESRCH;
 	/* They would die with the init. */
 	ret = ctx->flags & CHECKPOINT_KILL ? ckpt_check_strangers(ctx) : 0;
@@ -327,18 +356,6 @@ failed:
 		 "writing the image failed at offset %llu: %pe; the processes go on",
 		 out->offset, ERR_PTR(ret));
 	return ret;
-}
-
-static void ckpt_release_tree(struct ckpt_ctx *ctx)
-{
-	if (!ctx->fz)
-		return;
-	trace_checkpoint_stage(ctx->root_task, CKPT_STAGE_THAW);
-	ckpt_freezer_thaw(ctx->fz);
-	ckpt_freezer_put(ctx->fz);
-	ctx->fz = NULL;
-	if (ctx->freeze_start)
-		ctx->stats.frozen_ns = ktime_get() - ctx->freeze_start;
 }
 
 static int ckpt_begin(struct ckpt_ctx *ctx, pid_t pid)
@@ -390,13 +407,15 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx, pid_t pid)
 		if (!ret)
 			ret = ckpt_capture(ctx);
 		if (!ret)
+			ret = checkpoint_dup(ctx);
+		if (!ret)
 			ret = ckpt_write_out(ctx);
 		checkpoint_cow_end(ctx);
 		if (!ret && (ctx->flags & CHECKPOINT_KILL))
 			ckpt_kill_tasks(ctx->tasks, ctx->nr_tasks);
 	}
 	/* Whatever else was found wrong with it came of that. */
-	killed = ret ? ckpt_tree_killed(ctx) : NULL;
+	killed = ret && ctx->fz ? ckpt_tree_killed(ctx) : NULL;
 	if (killed) {
 		ckpt_refuse(ctx, killed, "was killed while it was being saved");
 		ret = -ESRCH;

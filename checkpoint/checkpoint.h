@@ -237,6 +237,8 @@ int ckpt_each_file(struct ckpt_ctx *ctx,
 		   int (*fn)(struct ckpt_ctx *ctx, struct file *file, u32 objref));
 struct ckpt_obj *ckpt_obj_get(struct ckpt_objhash *hash,
 			      enum ckpt_obj_type type, void *ptr, bool *fresh);
+int ckpt_obj_replace(struct ckpt_objhash *hash, struct ckpt_obj *obj, void *ptr);
+void ckpt_obj_drop(struct ckpt_objhash *hash, struct ckpt_obj *obj);
 struct ckpt_obj *ckpt_obj_collect(struct ckpt_ctx *ctx,
 				  enum ckpt_obj_type type, void *ptr,
 				  long refs, int *err);
@@ -430,6 +432,7 @@ struct ckpt_task {
  * @timers: POSIX timers of its process whose signal is queued, by id
  * @inodes: objref of an inode to &struct ckpt_reader
  * @cow: what is known of pages in common, or NULL
+ * @dup: the address spaces in @objs are duplicates, see mm_dup.c
  * @root: root directory of the root task
  * @externals: files that are not part of the tree
  * @nr_externals: their number
@@ -464,6 +467,7 @@ struct ckpt_ctx {
 	struct xarray timers;
 	struct xarray inodes;
 	struct ckpt_cow *cow;
+	bool dup;
 	struct path root;
 	struct ckpt_external *externals;
 	u32 nr_externals;
@@ -1279,6 +1283,8 @@ bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap);
 /* ---- mm.c, pages.c ------------------------------------------------------ */
 
 void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t);
+bool ckpt_vma_has_payload(const struct vm_area_struct *vma);
+bool ckpt_vma_keeps_zeros(const struct vm_area_struct *vma);
 int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref);
 int restore_mm(struct ckpt_member *m);
 
@@ -1315,6 +1321,11 @@ pmd_t *ckpt_pmd_alloc(struct mm_struct *mm, unsigned long addr);
 int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
 		   unsigned long end, struct page **pages);
 int ckpt_pages_alloc(struct page **pages, unsigned int nr);
+
+/* ---- mm_dup.c ------------------------------------------------------------ */
+
+int checkpoint_dup(struct ckpt_ctx *ctx);
+void checkpoint_dup_only(struct ckpt_ctx *ctx);
 
 /* ---- cow.c --------------------------------------------------------------- */
 

@@ -64,6 +64,15 @@ int ckpt_objhash_init(struct ckpt_objhash *hash)
 	return rhashtable_init(&hash->ht, &ckpt_obj_params);
 }
 
+static void ckpt_obj_end(struct ckpt_obj *obj)
+{
+	const struct ckpt_obj_ops *ops = ckpt_obj_ops(obj->type);
+
+	if (ops->drop)
+		ops->drop(obj->ptr);
+	kfree(obj);
+}
+
 /**
  * ckpt_objhash_destroy - drop all objects
  * @hash: the hash
@@ -76,11 +85,7 @@ void ckpt_objhash_destroy(struct ckpt_objhash *hash)
 	/* First, for a worker may be moving entries to a larger table. */
 	rhashtable_destroy(&hash->ht);
 	xa_for_each(&hash->list, i, obj) {
-		const struct ckpt_obj_ops *ops = ckpt_obj_ops(obj->type);
-
-		if (ops->drop)
-			ops->drop(obj->ptr);
-		kfree(obj);
+		ckpt_obj_end(obj);
 		cond_resched();
 	}
 	xa_destroy(&hash->list);
@@ -205,6 +210,41 @@ out_erase:
 out_free:
 	kfree(obj);
 	return ERR_PTR(ret);
+}
+
+/**
+ * ckpt_obj_replace - let another object take the place of one
+ * @hash: the hash
+ * @obj: the entry; it keeps its objref
+ * @ptr: the other object, of the same type and not in the hash; the caller holds
+ *	a reference, the hash takes its own and drops that to the former one
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOMEM, and the entry cannot be found any more.
+ */
+int ckpt_obj_replace(struct ckpt_objhash *hash, struct ckpt_obj *obj, void *ptr)
+{
+	const struct ckpt_obj_ops *ops = ckpt_obj_ops(obj->type);
+
+	rhashtable_remove_fast(&hash->ht, &obj->node, ckpt_obj_params);
+	if (ops->grab)
+		ops->grab(ptr);
+	if (ops->drop)
+		ops->drop(obj->ptr);
+	obj->ptr = ptr;
+	return rhashtable_insert_fast(&hash->ht, &obj->node, ckpt_obj_params);
+}
+
+/**
+ * ckpt_obj_drop - forget an object
+ * @hash: the hash
+ * @obj: its entry, which is gone then; its objref is not given out again
+ */
+void ckpt_obj_drop(struct ckpt_objhash *hash, struct ckpt_obj *obj)
+{
+	rhashtable_remove_fast(&hash->ht, &obj->node, ckpt_obj_params);
+	xa_erase(&hash->list, obj->objref);
+	ckpt_obj_end(obj);
 }
 
 /**

@@ -118,11 +118,18 @@ bool ckpt_page_is_zero(struct page *page)
 	return zero;
 }
 
-/* Where pages are locked, but a restart does not fill what is missing. */
-static bool ckpt_vma_keeps_zeros(const struct vm_area_struct *vma)
+/**
+ * ckpt_vma_keeps_zeros - are pages of zeros written, too?
+ * @vma: a mapping
+ *
+ * Return: true where pages are locked, but a restart does not fill what is
+ * missing.
+ */
+bool ckpt_vma_keeps_zeros(const struct vm_area_struct *vma)
 {
-	return (vma->vm_flags & VM_LOCKED) &&
-	       ((vma->vm_flags & VM_LOCKONFAULT) || !(vma->vm_flags & VM_WRITE));
+	/* In a duplicate only the latter is left, see mm_dup.c. */
+	return ((vma->vm_flags & VM_LOCKED) && !(vma->vm_flags & VM_WRITE)) ||
+	       (vma->vm_flags & VM_LOCKONFAULT);
 }
 
 /* One present page, with @keep also if it is of zeros. */
@@ -307,8 +314,14 @@ static const struct mm_walk_ops ckpt_walk_ops = {
 	.walk_lock = PGWALK_RDLOCK,
 };
 
-/* Is there memory behind the mapping that only the image can hold? */
-static bool ckpt_vma_has_payload(const struct vm_area_struct *vma)
+/**
+ * ckpt_vma_has_payload - is there memory behind a mapping that only the image can
+ *	hold?
+ * @vma: the mapping
+ *
+ * Return: true if there may be.
+ */
+bool ckpt_vma_has_payload(const struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & (VM_MAYSHARE | VM_PFNMAP | VM_MIXEDMAP |
 				  VM_IO)) && vma->anon_vma;

@@ -17,7 +17,7 @@
 #define CHECKPOINT_FLAGS	(CHECKPOINT_SUBTREE | CHECKPOINT_CHECK | \
 				 CHECKPOINT_KILL | CHECKPOINT_HOLD | \
 				 CHECKPOINT_QUERY | CHECKPOINT_RELINK | \
-				 CHECKPOINT_ARGS)
+				 CHECKPOINT_COW | CHECKPOINT_ARGS)
 #define RESTART_ROLES		(RESTART_TASKSELF | RESTART_CONTEXT | \
 				 RESTART_MEMBER | RESTART_RUN)
 #define RESTART_OPTIONS		(RESTART_NO_PIDS | RESTART_TIME_HOST | \
@@ -154,6 +154,10 @@ static int checkpoint_check_flags(unsigned long flags)
 		return -EINVAL;
 	/* What would be left of the other. */
 	if ((flags & CHECKPOINT_CHECK) &&
+	    (flags & (CHECKPOINT_KILL | CHECKPOINT_HOLD | CHECKPOINT_COW)))
+		return -EINVAL;
+	/* It goes on early, or not at all. */
+	if ((flags & CHECKPOINT_COW) &&
 	    (flags & (CHECKPOINT_KILL | CHECKPOINT_HOLD)))
 		return -EINVAL;
 	if ((flags & CHECKPOINT_HOLD) &&

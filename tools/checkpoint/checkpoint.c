@@ -46,6 +46,7 @@ enum {
  * @log_path: -l
  * @timeout_ms: --timeout
  * @kill: -k
+ * @cow: --cow
  * @check: --check
  * @container: -c
  * @verbose: -v
@@ -73,6 +74,7 @@ struct save {
 	const char *log_path;
 	long timeout_ms;
 	bool kill;
+	bool cow;
 	bool check;
 	bool container;
 	bool verbose;
@@ -103,6 +105,8 @@ static void print_usage(FILE *f)
 	      "  -o, --output=FILE    write the image to FILE, complete or not at all\n"
 	      "      --output-fd=FD   write the image to the open descriptor FD\n"
 	      "  -k, --kill           kill the processes once the image is safe\n"
+	      "      --cow            let them go on before their memory is written: the kernel\n"
+	      "                       copies what they write to meanwhile\n"
 	      "      --check          write nothing, list all that stands in the way\n"
 	      "  -c, --container      PID is the init of a container: save all of it and\n"
 	      "                       refuse if anything is shared with the outside\n"
@@ -172,15 +176,23 @@ static void check_options(struct save *s)
 		msg("--check writes no image and kills nothing");
 		usage_error();
 	}
+	if (s->cow && (s->kill || s->check)) {
+		msg("--cow is for processes that go on; it goes with neither --kill nor --check");
+		usage_error();
+	}
 }
 
 static void parse_options(struct save *s, int argc, char **argv)
 {
-	enum { OPT_FD = 256, OPT_CHECK, OPT_TIMEOUT, OPT_EXTERNAL, OPT_RELINK };
+	enum {
+		OPT_FD = 256, OPT_CHECK, OPT_COW, OPT_TIMEOUT, OPT_EXTERNAL,
+		OPT_RELINK
+	};
 	static const struct option longopts[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "output-fd", required_argument, NULL, OPT_FD },
 		{ "kill", no_argument, NULL, 'k' },
+		{ "cow", no_argument, NULL, OPT_COW },
 		{ "check", no_argument, NULL, OPT_CHECK },
 		{ "container", no_argument, NULL, 'c' },
 		{ "external", required_argument, NULL, OPT_EXTERNAL },
@@ -203,6 +215,9 @@ static void parse_options(struct save *s, int argc, char **argv)
 			break;
 		case 'k':
 			s->kill = true;
+			break;
+		case OPT_COW:
+			s->cow = true;
 			break;
 		case OPT_CHECK:
 			s->check = true;
@@ -307,6 +322,8 @@ static long call(struct save *s, unsigned long flags, int *context)
 		flags |= CHECKPOINT_SUBTREE;
 	if (s->relink >= 0)
 		flags |= CHECKPOINT_RELINK;
+	if (s->cow)
+		flags |= CHECKPOINT_COW;
 	ret = checkpoint(s->pid, s->check ? -1 : s->fd, flags, &args);
 	s->returned = now_ns();
 	*context = ret > 0 && flags & CHECKPOINT_HOLD ? args.context_fd : -1;

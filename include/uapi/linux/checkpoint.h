@@ -74,6 +74,12 @@
  *	deleted files get a name in the directory checkpoint_args.relink_fd where
  *	that can be, and a restart copies their contents from there; else they
  *	are in the image
+ * CHECKPOINT_COW
+ *	duplicate private memory as fork() does, and let the tree go on before
+ *	that is written; not with CHECKPOINT_KILL or CHECKPOINT_HOLD. What the
+ *	image has is the moment at which all stood still. The tree stands still
+ *	longer if deleted files or shared memory must be written, and until the
+ *	end if it has private huge pages of hugetlb
  * CHECKPOINT_ARGS
  *	the 4th and 5th argument are a struct checkpoint_args and its size
  */
@@ -83,6 +89,7 @@
 #define CHECKPOINT_HOLD		(1UL << 3)
 #define CHECKPOINT_QUERY	(1UL << 4)
 #define CHECKPOINT_RELINK	(1UL << 5)
+#define CHECKPOINT_COW		(1UL << 6)
 #define CHECKPOINT_ARGS		(1UL << 31)
 
 /**

@@ -74,11 +74,14 @@ static int rs(pid_t pid, int fd, unsigned long flags, void *args, size_t size)
 TEST_F(abi, checkpoint_flags)
 {
 	static const unsigned long bad[] = {
-		1UL << 6, 1UL << 30, 1UL << 32, 1UL << 63,
+		1UL << 7, 1UL << 30, 1UL << 32, 1UL << 63,
 		CHECKPOINT_CHECK | CHECKPOINT_KILL,
 		CHECKPOINT_CHECK | CHECKPOINT_HOLD | CHECKPOINT_ARGS,
 		CHECKPOINT_KILL | CHECKPOINT_HOLD | CHECKPOINT_ARGS,
 		CHECKPOINT_HOLD, CHECKPOINT_RELINK,
+		CHECKPOINT_COW | CHECKPOINT_CHECK,
+		CHECKPOINT_COW | CHECKPOINT_KILL,
+		CHECKPOINT_COW | CHECKPOINT_HOLD | CHECKPOINT_ARGS,
 	};
 	struct checkpoint_args args = { .log_fd = -1 };
 	int i;

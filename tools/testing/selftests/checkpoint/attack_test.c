@@ -417,6 +417,31 @@ TEST_F_TIMEOUT(attack, faults_in_checkpoint, 900)
 	EXPECT_TRUE(ends_well(self->pid));
 }
 
+/* The same, with the memory duplicated first. */
+TEST_F_TIMEOUT(attack, faults_in_checkpoint_cow, 900)
+{
+	int n, failed = 0, through = 0;
+
+	if (!faults_on())
+		SKIP(return, "no fault injection in this kernel");
+	for (n = 1; n < MAX_FAULTS && through < UNHARMED; n++) {
+		struct outcome o = save_with_fault(self->pid, CHECKPOINT_COW, n);
+
+		through = o.struck ? 0 : through + 1;
+		failed += o.ret <= 0;
+		if (n % 16 == 0)
+			ASSERT_TRUE(stops_and_goes_on(self->pid));
+		if (o.ret > 0)
+			continue;
+		ASSERT_TRUE(o.struck && (o.ret == -ENOMEM || o.ret == -EFAULT ||
+					 o.ret == -EOPNOTSUPP))
+			TH_LOG("%d: %ld: %s", n, o.ret, ckpt_log_text);
+	}
+	EXPECT_LT(n, MAX_FAULTS);
+	EXPECT_LT(20, failed);
+	EXPECT_TRUE(ends_well(self->pid));
+}
+
 /* Killed if and only if there is an image that brings it back. */
 TEST_F_TIMEOUT(attack, faults_in_checkpoint_and_kill, 900)
 {
@@ -528,13 +553,14 @@ static int kill_point_left(void)
 
 TEST_F(attack, saver_killed)
 {
-	unsigned int i, kill;
+	static const unsigned long ways[] = { 0, CHECKPOINT_KILL, CHECKPOINT_COW };
+	unsigned int i, way;
 
 	if (access(KILL_POINT, F_OK))
 		SKIP(return, "no kill points in this kernel");
 	for (i = 0; i < sizeof(save_stages) / sizeof(*save_stages); i++) {
-		for (kill = 0; kill < 2; kill++) {
-			int ret = save_in_child(self->pid, kill ? CHECKPOINT_KILL : 0,
+		for (way = 0; way < 3; way++) {
+			int ret = save_in_child(self->pid, ways[way],
 						save_stages[i], true);
 			int gone;
 
@@ -545,7 +571,8 @@ TEST_F(attack, saver_killed)
 			if (gone == -1)
 				continue;
 			/* Killed: then there must be an image. */
-			ASSERT_TRUE(kill && gone == 256 + SIGKILL)
+			ASSERT_TRUE(ways[way] == CHECKPOINT_KILL &&
+				    gone == 256 + SIGKILL)
 				TH_LOG("%s: %d", save_stages[i], gone);
 			ASSERT_EQ(self->pid, ckpt_restart(CKPT_IMG, self->pid))
 				TH_LOG("%s: %s", save_stages[i], ckpt_log_text);
@@ -556,12 +583,15 @@ TEST_F(attack, saver_killed)
 
 TEST_F(attack, target_killed)
 {
-	unsigned int i;
+	const unsigned int nr = sizeof(save_stages) / sizeof(*save_stages);
+	unsigned int n;
 
 	if (access(KILL_POINT, F_OK))
 		SKIP(return, "no kill points in this kernel");
-	for (i = 0; i < sizeof(save_stages) / sizeof(*save_stages); i++) {
-		int ret = save_in_child(self->pid, 0, save_stages[i], false);
+	for (n = 0; n < 2 * nr; n++) {
+		unsigned int i = n % nr;
+		int ret = save_in_child(self->pid, n < nr ? 0 : CHECKPOINT_COW,
+					save_stages[i], false);
 
 		ASSERT_EQ(0, kill_point_left());
 		ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000))

@@ -94,10 +94,30 @@ static int ckpt_nr_external __attribute__((unused));
 /* Likewise, a directory for deleted files, or -1. */
 static int ckpt_relink_fd __attribute__((unused)) = -1;
 
+/* Kills a tree that goes on, all of it at once. */
+static inline long ckpt_kill_tree(pid_t pid)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	long ret;
+
+	ret = sys_checkpoint(pid, null, CHECKPOINT_SUBTREE | CHECKPOINT_KILL,
+			     NULL, 0);
+	close(null);
+	return ret < 0 ? -errno : ret;
+}
+
+/* NAME_live: who is to be killed goes on at first, while it is written. */
+#ifdef CKPT_TEST_LIVE
+#define CKPT_LIVE	1
+#else
+#define CKPT_LIVE	0
+#endif
+
 /* Returns what the call returned, -errno on failure. */
 static inline long ckpt_call(pid_t pid, int out, unsigned long flags,
 			     struct ckpt_stats *stats)
 {
+	bool live = CKPT_LIVE && (flags & CHECKPOINT_KILL);
 	struct checkpoint_args args = {
 		.log_fd = ckpt_log_begin(),
 		.stats = (uintptr_t)stats,
@@ -110,12 +130,19 @@ static inline long ckpt_call(pid_t pid, int out, unsigned long flags,
 
 	if (ckpt_relink_fd >= 0)
 		flags |= CHECKPOINT_RELINK;
+	if (live)
+		flags ^= CHECKPOINT_KILL | CHECKPOINT_COW;
 
 	ret = sys_checkpoint(pid, out, flags | CHECKPOINT_ARGS, &args,
 			     sizeof(args));
 	if (ret < 0)
 		ret = -errno;
 	ckpt_log_end(args.log_fd);
+	if (live && ret > 0) {
+		long killed = ckpt_kill_tree(pid);
+
+		return killed < 0 ? killed : ret;
+	}
 	return ret;
 }
 

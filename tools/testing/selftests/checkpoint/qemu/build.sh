@@ -125,6 +125,7 @@ selftests()
 	find "$B/selftests" -type f -perm -100 -print | while read -r f; do
 		f=${f##*/}
 		[ -f "$SELFTESTS/$f.c" ] || [ -f "$SELFTESTS/${f%_32}.c" ] ||
+			[ -f "$SELFTESTS/${f%_live}.c" ] ||
 			rm "$B/selftests/$f"
 	done
 }

@@ -141,7 +141,7 @@ if selected kunit && ls /sys/kernel/debug/kunit/*/results >/dev/null 2>&1; then
 	ln -s /tests/run-tests.sh /tmp/run/kunit
 	run_one /tmp/run/kunit kunit_results
 fi
-for t in /tests/*_test /tests/*_test_32 /tests/*_test.sh; do
+for t in /tests/*_test /tests/*_test_32 /tests/*_test_live /tests/*_test.sh; do
 	[ -f "$t" ] || continue
 	selected "${t##*/}" && run_one "$t"
 done
