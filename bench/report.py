@@ -128,6 +128,20 @@ def bulk_without(rows):
         yield "| " + " | ".join(cells) + " |"
 
 
+def standing_still(rows):
+    """Until the program goes on, beside fork() of all its processes."""
+    yield ("| workload | N | frozen with --cow | fork | ratio | frozen without "
+           "| criu | save with --cow |")
+    yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+    for (kind, n), row in rows.items():
+        if "cow" not in row:
+            continue
+        frozen, fork = median(row, "cow", "frozen"), median(row, "bound", "fork")
+        yield (f"| {kind} | {n} | {cell(row, 'cow', 'frozen')} | {ms(fork)} "
+               f"| {over(frozen, fork)} | {cell(row, 'ours', 'frozen')} "
+               f"| {cell(row, 'criu', 'frozen')} | {cell(row, 'cow', 'save')} |")
+
+
 def watched(rows):
     yield ("| workload | N | longest gap | gap without a save "
            "| all pages written to | as the first thing after a restart "
@@ -195,7 +209,8 @@ def report(directory):
              "bounds are what other system calls take for the same.", ""]
     text += list(table(rows))
     for title, lines in (("Bulk memory", bulk), ("Without checksums", bulk_without),
-                         ("Standing still, memory used", watched),
+                         ("Standing still", standing_still),
+                         ("As the program sees it, memory used", watched),
                          ("Cost of one more", fits)):
         text += ["", f"## {title}", ""]
         text += list(lines(rows))

@@ -6,7 +6,7 @@
  *	KIND <tab> N <tab> WHO <tab> FIGURE <tab> VALUE
  *
  * with times in microseconds. A WHO that cannot do it prints the figure
- * "refused". WHO is ours, criu, bound or watch.
+ * "refused". WHO is ours, criu, cow, bound or watch.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -138,6 +138,26 @@ static char state_of(pid_t pid)
 }
 
 /*
+ * Are a process and those below it asleep or dead? Of many children it looks at
+ * some: see count_tasks().
+ */
+static bool at_rest(pid_t pid)
+{
+	bool rest = strchr("SZ", state_of(pid));
+	int looked = 0, child;
+	char path[80];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(path, "r");
+	while (f && rest && looked++ < 16 && fscanf(f, "%d", &child) == 1)
+		rest = at_rest(child);
+	if (f)
+		fclose(f);
+	return rest;
+}
+
+/*
  * All are asleep or dead, and a program that cannot say that it is ready is so. One that
  * waits for the disk is not: that may take no time by the clock of the guest.
  */
@@ -150,7 +170,7 @@ static void wait_for_rest(pid_t pid)
 		usleep(50000);
 		now = cpu_time();
 		/* To look takes a tick at times. */
-	} while (now > before + 1 || !strchr("SZ", state_of(pid)));
+	} while (now > before + 1 || !at_rest(pid));
 }
 
 static void start_work(struct job *j)
@@ -566,6 +586,28 @@ static void watch(struct job *j)
 	clear_images();
 }
 
+/* How long a program stands still that goes on before its memory is written. */
+static void save_cow(struct job *j)
+{
+	char pid[16];
+	char *const argv[] = { "checkpoint", "-v", "--cow", "-o", IMAGE, pid, NULL };
+	double us, cpu;
+
+	clear_images();
+	start_work(j);
+	snprintf(pid, sizeof(pid), "%d", j->pid);
+	if (command(argv, &us, &cpu)) {
+		show_output(j, OUTPUT);
+		say(j, "refused", 1);
+	} else {
+		say(j, "save", us);
+		say(j, "save cpu", cpu);
+		say(j, "frozen", time_said("frozen for "));
+	}
+	end_work(j);
+	clear_images();
+}
+
 static void bounds(struct job *j)
 {
 	pid_t pid = fork();
@@ -583,14 +625,15 @@ static void bounds(struct job *j)
 
 int main(void)
 {
-	char line[256], kind[32], n[16], who[4][16];
+	char line[256], kind[32], n[16], who[5][16];
 	int fields, rep, reps, i;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while (fgets(line, sizeof(line), stdin)) {
-		fields = sscanf(line, "%31s %15s %d %15s %15s %15s %15s", kind,
-				n, &reps, who[0], who[1], who[2], who[3]);
+		fields = sscanf(line, "%31s %15s %d %15s %15s %15s %15s %15s",
+				kind, n, &reps, who[0], who[1], who[2], who[3],
+				who[4]);
 		if (line[0] == '#' || fields < 4)
 			continue;
 		for (rep = 0; rep < reps; rep++) {
@@ -599,6 +642,8 @@ int main(void)
 
 				if (!strcmp(j.who, "bound"))
 					bounds(&j);
+				else if (!strcmp(j.who, "cow"))
+					save_cow(&j);
 				else if (!strcmp(j.who, "watch"))
 					watch(&j);
 				else

@@ -388,7 +388,7 @@ static void time_write(void)
 	time_crc();
 }
 
-static void time_processes(void)
+static void time_forks(const char *name)
 {
 	double start = now_us();
 	unsigned long i;
@@ -401,11 +401,23 @@ static void time_processes(void)
 		if (pid < 0)
 			DIE("fork %lu", i);
 	}
-	bound("create", now_us() - start);
+	bound(name, now_us() - start);
 	signal(SIGTERM, SIG_IGN);
 	kill(0, SIGTERM);
 	while (wait(NULL) > 0)
 		;
+	signal(SIGTERM, SIG_DFL);
+}
+
+/* As many processes as that; then as many forks of one that has what each has. */
+static void time_processes(void)
+{
+	time_forks("create");
+	if (!strcmp(what, "processes-cow"))
+		get_memory(COMMON, MADV_NOHUGEPAGE);
+	else
+		get_memory(strcmp(what, "processes") ? LARGE : SMALL, MADV_NOHUGEPAGE);
+	time_forks("fork");
 }
 
 static void time_set(void)
