@@ -319,6 +319,8 @@ int ckpt_out_pages(struct ckpt_out *out, u32 objref,
 		   struct page **pages, unsigned int nr_pages);
 int ckpt_out_cow(struct ckpt_out *out, u32 objref,
 		 const struct ckpt_cow_run *runs, unsigned int nr_runs);
+int ckpt_out_poison(struct ckpt_out *out, u32 objref,
+		    const struct ckpt_page_run *runs, unsigned int nr_runs);
 int ckpt_out_finish(struct ckpt_out *out, u64 meta_offset, const u8 *uuid);
 void ckpt_out_release(struct ckpt_out *out);
 
@@ -1310,11 +1312,13 @@ struct ckpt_sink {
 
 int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink);
 int restore_payload(struct ckpt_restart *rs, u32 mm_objref);
+int restore_poison(struct ckpt_restart *rs, u32 mm_objref);
 int restore_payload_end(struct ckpt_restart *rs);
 void restore_mm_abort(struct ckpt_member *m);
 void restore_mm_commit(struct ckpt_member *m);
 void restore_mm_dumpable(struct ckpt_member *m);
 
+void ckpt_memory_broken(struct ckpt_ctx *ctx, unsigned long addr);
 bool ckpt_page_is_zero(struct page *page);
 int ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
 pmd_t *ckpt_pmd_alloc(struct mm_struct *mm, unsigned long addr);
@@ -1326,6 +1330,13 @@ int ckpt_pages_alloc(struct page **pages, unsigned int nr);
 
 int checkpoint_dup(struct ckpt_ctx *ctx);
 void checkpoint_dup_only(struct ckpt_ctx *ctx);
+
+/* ---- poison.c ------------------------------------------------------------ */
+
+int checkpoint_poison(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref,
+		      bool seen);
+int restore_poison_record(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			  u64 *last);
 
 /* ---- cow.c --------------------------------------------------------------- */
 

@@ -154,7 +154,8 @@ loff_t ckpt_hugetlb_data(struct file *file, loff_t pos, loff_t *end)
  * @page: out: the first page of it, with a reference
  *
  * Return: 1: it is the mapping's own; 0: there is none, or it is one of the
- * file; -EAGAIN: it moves; -EIO: the memory is broken.
+ * file; -EAGAIN: it moves; -EIO: the memory is broken; -ENODATA: it was only
+ * declared so, see poison.c.
  */
 int ckpt_hugetlb_own(struct vm_area_struct *vma, pte_t *ptep,
 		     unsigned long addr, struct page **page)
@@ -171,8 +172,10 @@ int ckpt_hugetlb_own(struct vm_area_struct *vma, pte_t *ptep,
 			get_page(*page);
 	} else if (!huge_pte_none(pte)) {
 		entry = pte_to_swp_entry(pte);
-		if (is_hwpoison_entry(entry) || is_poisoned_swp_entry(entry))
+		if (is_hwpoison_entry(entry))
 			ret = -EIO;
+		else if (is_poisoned_swp_entry(entry))
+			ret = -ENODATA;
 		else if (!is_pte_marker_entry(entry))
 			ret = -EAGAIN;
 	}

@@ -29,6 +29,7 @@
 	x(META_END, meta_end, 32, zeros)			\
 	x(PAGES, pages, 40, none)				\
 	x(COW, cow, 24, none)					\
+	x(POISON, poison, 24, none)				\
 	x(INDEX, index, 24, zeros)				\
 	x(TAIL, tail, 80, none)					\
 	x(NS, ns, 32, zeros)					\

@@ -511,6 +511,31 @@ int ckpt_out_pages(struct ckpt_out *out, u32 objref,
 	return ret;
 }
 
+/* A record that has runs and no payload. All such records and runs begin alike. */
+static int ckpt_out_runs(struct ckpt_out *out, u32 type, u32 objref,
+			 const void *runs, unsigned int nr_runs, size_t size)
+{
+	size_t len = array_size(nr_runs, size);
+	struct ckpt_rec_cow *rec;
+	int ret;
+
+	rec = kvzalloc(size_add(sizeof(*rec), len), GFP_KERNEL_ACCOUNT);
+	if (!rec)
+		return -ENOMEM;
+	rec->h.type = type;
+	rec->h.len = sizeof(*rec) + len;
+	rec->h.fixed = sizeof(*rec);
+	rec->objref = objref;
+	rec->nr_runs = nr_runs;
+	memcpy(ckpt_rec_var(rec), runs, len);
+
+	ret = ckpt_out_index_add(out, objref, *(const u64 *)runs);
+	if (!ret)
+		ret = ckpt_out_record(out, &rec->h);
+	kvfree(rec);
+	return ret;
+}
+
 /**
  * ckpt_out_cow - write a COW record
  * @out: the image
@@ -523,25 +548,24 @@ int ckpt_out_pages(struct ckpt_out *out, u32 objref,
 int ckpt_out_cow(struct ckpt_out *out, u32 objref,
 		 const struct ckpt_cow_run *runs, unsigned int nr_runs)
 {
-	size_t len = array_size(nr_runs, sizeof(*runs));
-	struct ckpt_rec_cow *rec;
-	int ret;
+	return ckpt_out_runs(out, CKPT_REC_COW, objref, runs, nr_runs,
+			     sizeof(*runs));
+}
 
-	rec = kvzalloc(size_add(sizeof(*rec), len), GFP_KERNEL_ACCOUNT);
-	if (!rec)
-		return -ENOMEM;
-	rec->h.type = CKPT_REC_COW;
-	rec->h.len = sizeof(*rec) + len;
-	rec->h.fixed = sizeof(*rec);
-	rec->objref = objref;
-	rec->nr_runs = nr_runs;
-	memcpy(ckpt_rec_var(rec), runs, len);
-
-	ret = ckpt_out_index_add(out, objref, runs[0].start);
-	if (!ret)
-		ret = ckpt_out_record(out, &rec->h);
-	kvfree(rec);
-	return ret;
+/**
+ * ckpt_out_poison - write a POISON record
+ * @out: the image
+ * @objref: the address space
+ * @runs: which pages of it were declared broken, ascending
+ * @nr_runs: number of @runs
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_out_poison(struct ckpt_out *out, u32 objref,
+		    const struct ckpt_page_run *runs, unsigned int nr_runs)
+{
+	return ckpt_out_runs(out, CKPT_REC_POISON, objref, runs, nr_runs,
+			     sizeof(*runs));
 }
 
 static int ckpt_out_index(struct ckpt_out *out)

@@ -660,6 +660,9 @@ static int restore_new_mm(struct ckpt_member *m, struct ckpt_robj *obj)
 		ret = restore_payload(rs, ckpt_rec_as(r, mm)->objref);
 	if (!ret)
 		ret = restore_vmas_late(rs, r, obj->index);
+	/* What is locked has been filled in around it. */
+	if (!ret)
+		ret = restore_poison(rs, ckpt_rec_as(r, mm)->objref);
 	if (!ret)
 		ret = restore_mm_future(rs, r);
 	return ret;

@@ -42,6 +42,7 @@
  * @ask: the walk stopped at @next before this huge page: has it been written?
  *	Under a reference, or NULL
  * @swapped: the walk stopped at @next since that page is not in memory
+ * @poisoned: memory was met that was declared broken, see poison.c
  * @error: what the walk met
  * @skipped: present pages that need not be written
  * @pages: each under a reference
@@ -59,6 +60,7 @@ struct ckpt_batch {
 	unsigned long asked;
 	struct page *ask;
 	bool swapped;
+	bool poisoned;
 	int error;
 	u64 skipped;
 	struct page *pages[CKPT_BATCH];
@@ -164,9 +166,13 @@ static int ckpt_batch_pte(struct ckpt_batch *b, struct vm_area_struct *vma,
 		return 0;
 	}
 	entry = pte_to_swp_entry(pte);
-	if (is_hwpoison_entry(entry) || is_poisoned_swp_entry(entry)) {
+	if (is_hwpoison_entry(entry)) {
 		b->error = -EIO;
 		return -EIO;
+	}
+	if (is_poisoned_swp_entry(entry)) {
+		b->poisoned = true;
+		return 0;
 	}
 	/* In swap, or on its way to another place: it must be faulted in. */
 	b->swapped = true;
@@ -286,6 +292,10 @@ static int ckpt_walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr
 	if (ret == -EAGAIN) {
 		b->swapped = true;
 		return 1;
+	}
+	if (ret == -ENODATA) {
+		b->poisoned = true;
+		return 0;
 	}
 	if (ret < 0)
 		b->error = ret;
@@ -458,6 +468,17 @@ static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 }
 
 /**
+ * ckpt_memory_broken - say that memory has a hardware error
+ * @ctx: the checkpoint
+ * @addr: where
+ */
+void ckpt_memory_broken(struct ckpt_ctx *ctx, unsigned long addr)
+{
+	ckpt_refuse(ctx, ctx->root_task,
+		    "address %lx: the memory is broken (hardware error)", addr);
+}
+
+/**
  * checkpoint_mm_pages - write the contents of an address space
  * @ctx: the checkpoint
  * @mm: the address space; its users are frozen
@@ -489,10 +510,10 @@ int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
 	} while (!ret && b->next);
 	if (!ret)
 		ret = checkpoint_cow_flush(ctx, objref);
+	if (!ret)
+		ret = checkpoint_poison(ctx, mm, objref, b->poisoned);
 	if (ret == -EIO && b->error)
-		ckpt_refuse(ctx, ctx->root_task,
-			    "address %lx: the memory is broken (hardware error)",
-			    b->next);
+		ckpt_memory_broken(ctx, b->next);
 	ctx->stats.pages_skipped += b->skipped;
 	while (b->nr_pages)
 		put_page(b->pages[--b->nr_pages]);
@@ -737,7 +758,7 @@ out:
 	return ret;
 }
 
-/* PAGES and COW records begin alike, and so do their runs. */
+/* PAGES, COW and POISON records begin alike, and so do their runs. */
 static void ckpt_tally_record(struct ckpt_tally *tally, const struct ckpt_rec *r)
 {
 	struct ckpt_index_entry e = {
@@ -877,6 +898,35 @@ int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
 }
 
 /**
+ * restore_poison - declare memory broken that was
+ * @rs: the restart; current runs on the address space, whose contents are there
+ * @mm_ref: its objref
+ *
+ * Return: 0 or a negative errno.
+ */
+int restore_poison(struct ckpt_restart *rs, u32 mm_ref)
+{
+	struct ckpt_rec *r;
+	u64 last = 0;
+	int ret = 0;
+
+	while (!ret) {
+		r = ckpt_peek(rs);
+		if (IS_ERR(r))
+			return PTR_ERR(r);
+		if (r->type != CKPT_REC_POISON ||
+		    ckpt_rec_as(r, poison)->objref != mm_ref)
+			break;
+		ret = restore_poison_record(rs, r, &last);
+		if (!ret)
+			ckpt_tally_record(&rs->tally, r);
+		ckpt_used(rs);
+		ret = ckpt_loop_step(ret);
+	}
+	return ret;
+}
+
+/**
  * restore_payload_end - read index and tail
  * @rs: the restart; all payload has been read
  *
@@ -899,6 +949,7 @@ int restore_payload_end(struct ckpt_restart *rs)
 		switch (type) {
 		case CKPT_REC_PAGES:
 		case CKPT_REC_COW:
+		case CKPT_REC_POISON:
 			ret = ckpt_bad(rs, r, -EINVAL,
 				       "pages of object %u, which has none, not in order, or behind the index",
 				       ckpt_rec_as(r, pages)->objref);

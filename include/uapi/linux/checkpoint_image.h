@@ -11,8 +11,8 @@
  *	objects and tasks		an object stands before what refers to it,
  *					tasks in the order of TREE_TASK
  *	CKPT_REC_META_END		exactly one
- *	CKPT_REC_PAGES, COW...		each PAGES followed by its payload
- *	CKPT_REC_INDEX			where the PAGES records are
+ *	CKPT_REC_PAGES, COW, POISON...	each PAGES followed by its payload
+ *	CKPT_REC_INDEX			where these records are
  *	CKPT_REC_TAIL			exactly one, last, of fixed size
  *
  * Each record starts with a struct ckpt_hdr; its length is a multiple of 8.
@@ -97,6 +97,8 @@ struct ckpt_hdr {
  * @CKPT_REC_PROC: &struct ckpt_rec_proc, follows FILE
  * @CKPT_REC_INOTIFY: &struct ckpt_rec_inotify, follows FILE
  * @CKPT_REC_COW: &struct ckpt_rec_cow, among the PAGES records
+ * @CKPT_REC_POISON: &struct ckpt_rec_poison, behind the PAGES and COW records of
+ *	an address space
  * @CKPT_REC_UNIX_SOCK: &struct ckpt_rec_unix_sock, follows FILE
  * @CKPT_REC_UNIX_MSG: &struct ckpt_rec_unix_msg, behind all tasks
  * @CKPT_REC_EXTERNAL: &struct ckpt_rec_external, follows FILE
@@ -149,6 +151,7 @@ enum ckpt_rec_type {
 	CKPT_REC_INOTIFY	= 48,
 	CKPT_REC_COW		= 55,
 	CKPT_REC_HUGETLB	= 56,
+	CKPT_REC_POISON		= 57,
 	CKPT_REC_EXTERNAL	= 60,
 	CKPT_REC_RELINK		= 61,
 	CKPT_REC_NSFILE		= 62,
@@ -380,7 +383,23 @@ struct ckpt_rec_cow {
 };
 
 /**
- * struct ckpt_index_entry - where a PAGES or COW record is
+ * struct ckpt_rec_poison - memory that was declared broken (UFFDIO_POISON)
+ * @h: header
+ * @objref: the address space
+ * @nr_runs: number of &struct ckpt_page_run that follow, ascending in one record
+ *	and from one record of the object to the next
+ *
+ * An access to it is answered by SIGBUS. It is about the mapping, of any kind,
+ * not about what is mapped. Of huge pages (hugetlb) all is.
+ */
+struct ckpt_rec_poison {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 nr_runs;
+};
+
+/**
+ * struct ckpt_index_entry - where a PAGES, COW or POISON record is
  * @objref: its object
  * @__reserved: zero
  * @start: the first page in it
@@ -394,7 +413,7 @@ struct ckpt_index_entry {
 };
 
 /**
- * struct ckpt_rec_index - part of the list of PAGES and COW records
+ * struct ckpt_rec_index - part of the list of PAGES, COW and POISON records
  * @h: header
  * @nr: number of &struct ckpt_index_entry that follow
  * @__reserved: zero

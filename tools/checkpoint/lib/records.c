@@ -40,6 +40,8 @@ static const struct rec_type types[] = {
 	    COUNT(pages, nr_runs, sizeof(struct ckpt_page_run))),
 	REC(COW, cow, nr_runs,
 	    COUNT(cow, nr_runs, sizeof(struct ckpt_cow_run))),
+	REC(POISON, poison, nr_runs,
+	    COUNT(poison, nr_runs, sizeof(struct ckpt_page_run))),
 	REC(INDEX, index, __reserved,
 	    COUNT(index, nr, sizeof(struct ckpt_index_entry))),
 	REC(TAIL, tail, magic),

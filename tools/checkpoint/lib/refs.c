@@ -303,6 +303,8 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 		return check_payload_of(img, pages->objref);
 	case CKPT_REC_COW:
 		return check_cow(img, r);
+	case CKPT_REC_POISON:
+		return must_refer(img, pages->objref, CKPT_REC_MM);
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 #define _FILE_OFFSET_BITS 64
 #include "tree_program.h"
 #include "maps.h"
+#include "poison.h"
 
 #include <sys/shm.h>
 
@@ -359,6 +360,31 @@ static void check_truncated(void)
 	MUST(!ftruncate(fd, 3 * HUGE) && is_zero(mem + HUGE));
 }
 
+/* Declared broken, in mappings of all kinds; what is mapped is as it was. */
+static void set_poisoned(void)
+{
+	fd = memfd_create("poisoned", MFD_HUGETLB);
+	MUST(fd >= 0 && !ftruncate(fd, 3 * HUGE));
+	again = map(3, RW, MAP_SHARED, fd, 0);
+	put(again, 1);
+	put(again + HUGE, 2);
+	mem = map(3, RW, MAP_SHARED, fd, 0);
+	third = map_anon(3, MAP_PRIVATE);
+	put(third, 3);
+	MUST(ckpt_poison(mem + HUGE, 2 * HUGE));
+	MUST(ckpt_poison(third + 2 * HUGE, HUGE));
+}
+
+static void check_poisoned(void)
+{
+	MUST(has(mem, 1) && has(again, 1) && has(again + HUGE, 2) && has(third, 3));
+	MUST(mm_fault((char *)mem + HUGE, false) == SIGBUS);
+	MUST(mm_fault((char *)mem + 3 * HUGE - 1, true) == SIGBUS);
+	MUST(mm_fault((char *)third + 2 * HUGE, true) == SIGBUS);
+	MUST(is_zero(third + HUGE) && is_zero(again + 2 * HUGE));
+	MUST(!madvise(mem + HUGE, HUGE, MADV_DONTNEED) && has(mem + HUGE, 2));
+}
+
 /* Pages that fork() has left in common come back as one for each. */
 static void child_of_fork(void)
 {
@@ -565,6 +591,7 @@ PROGRAM(sealed);
 PROGRAM(future);
 PROGRAM(reserved);
 PROGRAM(truncated);
+PROGRAM(poisoned);
 PROGRAM(forked, .more = 1);
 
 /* What it has of the pool and its mappings are as they were. */

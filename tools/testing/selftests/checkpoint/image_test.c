@@ -8,6 +8,7 @@
  * process turns into the saved program, which exits with SAVED_EXIT.
  */
 #include "ckpt_test.h"
+#include "poison.h"
 
 #include <dirent.h>
 #include <linux/mempolicy.h>
@@ -143,13 +144,17 @@ static void map_huge(void)
 		*p = 1;
 }
 
-/* Memory that is locked; policies, of both kinds, where there are any. */
+/* Memory that is locked, or broken; policies, of both kinds, if there are any. */
 static void set_memory(void)
 {
 	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *broken = mmap(NULL, 8 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
 	unsigned long nodes = 1;
 
+	if (!ckpt_poison(broken + PAGE, PAGE) || !ckpt_poison(broken + 4 * PAGE, PAGE))
+		_exit(46);
 	mlock(p, PAGE);
 	syscall(SYS_mbind, p + 2 * PAGE, PAGE, MPOL_BIND, &nodes, 64, 0);
 	syscall(SYS_set_mempolicy, MPOL_INTERLEAVE, &nodes, 64);
@@ -370,6 +375,8 @@ static void structural(struct kase *k, struct rec *list, int n)
 		} else if (h->type == CKPT_REC_PAGES) {
 			pages_at[nr_chunks++] = off;
 			nr_pages += list[i].payload_len / PAGE;
+		} else if (h->type == CKPT_REC_POISON) {
+			pages_at[nr_chunks++] = off;
 		} else if (h->type == CKPT_REC_INDEX) {
 			struct ckpt_index_entry *e = (void *)((char *)h + h->fixed);
 			uint32_t nr = ((struct ckpt_rec_index *)h)->nr;
@@ -1848,6 +1855,30 @@ TEST_F(image, hostile_payload)
 	FIELD(t, tail, image_len, AS(tail, t)->image_len + 8, EBADMSG);
 	field_at("tail.uuid", t, offsetof(struct ckpt_rec_tail, uuid), 8, 0, EINVAL);
 	field_at("tail.magic", t, offsetof(struct ckpt_rec_tail, magic), 8, 0, EINVAL);
+	EXPECT_CASES();
+}
+
+TEST_F(image, hostile_poison)
+{
+	struct rec *p = find(CKPT_REC_POISON, 0);
+	struct ckpt_page_run *run = var_of(p);
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(2, AS(poison, p)->nr_runs);
+	FIELD(p, poison, objref, 1, EINVAL);
+	FIELD(p, poison, objref, 9999, EINVAL);
+	FIELD(p, poison, nr_runs, 0, EINVAL);
+	FIELD(p, poison, nr_runs, 3, EINVAL);
+	FIELD(p, poison, nr_runs, 0xffffffff, EINVAL);
+	VAR(p, "outside of all mappings", 0, 8, 0x20, EINVAL);
+	VAR(p, "in the kernel", 0, 8, KERNEL_ADDR / PAGE, EINVAL);
+	VAR(p, "last page", 0, 8, ~0ULL, EINVAL);
+	VAR(p, "runs in the wrong order", 0, 8, run[1].start, EINVAL);
+	VAR(p, "run of nothing", 8, 8, 0, EINVAL);
+	VAR(p, "endless run", 8, 8, ~0ULL, EINVAL);
+	VAR(p, "run that wraps around", 8, 8, ~run[0].start + 2, EINVAL);
+	VAR(p, "run into the next", 8, 8, run[1].start - run[0].start + 1, EINVAL);
+	VAR(p, "run beyond the mapping", 24, 8, 1ULL << 32, EINVAL);
 	EXPECT_CASES();
 }
 

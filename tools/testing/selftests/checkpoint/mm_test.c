@@ -7,6 +7,7 @@
  * and after a checkpoint and after a restart; then it goes on and looks itself.
  */
 #include "maps.h"
+#include "poison.h"
 #include "pressure.h"
 
 #include <asm/prctl.h>
@@ -1033,6 +1034,188 @@ TEST_F(swap, comes_back)
 	mm_ends_well(_metadata, &self->pid);
 }
 
+/* ---- memory that was declared broken -------------------------------------- */
+
+static int mm_memfd(size_t pages)
+{
+	int fd = memfd_create("memory", MFD_CLOEXEC);
+
+	MUST(fd >= 0 && !ftruncate(fd, pages * PAGE));
+	return fd;
+}
+
+/* Pages 2, 3 and 5 of eight. */
+static void poison_make(void)
+{
+	MUST(ckpt_poison(mem + 2 * PAGE, 2 * PAGE));
+	MUST(ckpt_poison(mem + 5 * PAGE, PAGE));
+}
+
+static void poison_verify(void)
+{
+	MUST(mm_fault(mem + 2 * PAGE, false) == SIGBUS);
+	MUST(mm_fault(mem + 4 * PAGE - 1, true) == SIGBUS);
+	MUST(mm_fault(mem + 5 * PAGE, true) == SIGBUS);
+	MUST(!mm_fault(mem + PAGE, false) && !mm_fault(mem + 4 * PAGE, false) &&
+	     !mm_fault(mem + 6 * PAGE, false));
+}
+
+static void poison_untouched_make(void)
+{
+	mem = mm_anon(8);
+	poison_make();
+}
+
+static void poison_untouched_verify(void)
+{
+	poison_verify();
+	/* What is there is the mark and no page: it can be taken away. */
+	MUST(!madvise(mem, 8 * PAGE, MADV_DONTNEED));
+	MUST(mm_is_zero(mem, 8));
+}
+
+static void poison_used_make(void)
+{
+	mem = mm_anon(8);
+	mm_put(mem, 8);
+	MUST(!madvise(mem + 2 * PAGE, 2 * PAGE, MADV_DONTNEED));
+	MUST(!madvise(mem + 5 * PAGE, PAGE, MADV_DONTNEED));
+	poison_make();
+}
+
+static void poison_used_verify(void)
+{
+	poison_verify();
+	MUST(mm_is_put(mem, 2) && mm_is_put(mem + 4 * PAGE, 1) &&
+	     mm_is_put(mem + 6 * PAGE, 2));
+}
+
+/* It is about one mapping, not about what is mapped. */
+static void poison_shared_make(void)
+{
+	int fd = mm_memfd(8);
+
+	mem = mm_map_file(fd, 8, RW, MAP_SHARED, 0);
+	mm_put(mem, 8);
+	mem2 = mm_map_file(fd, 8, RW, MAP_SHARED, 0);
+	close(fd);
+	MUST(!madvise(mem, 8 * PAGE, MADV_DONTNEED));
+	poison_make();
+}
+
+static void poison_shared_verify(void)
+{
+	poison_verify();
+	MUST(mm_is_put(mem, 2) && mm_is_put(mem + 4 * PAGE, 1));
+	MUST(!memcmp(mem + 6 * PAGE, mem2 + 6 * PAGE, 2 * PAGE));
+	MUST(!mm_fault(mem2 + 2 * PAGE, false));
+	MUST(!madvise(mem, 8 * PAGE, MADV_DONTNEED) && mm_is_put(mem, 8));
+}
+
+static void poison_of_file_make(void)
+{
+	int fd = mm_memfd(8);
+
+	mem = mm_map_file(fd, 8, RW, MAP_PRIVATE, 0);
+	close(fd);
+	poison_make();
+}
+
+/* All the rest is there, and stays. */
+static void poison_locked_make(void)
+{
+	mem = mm_anon(8);
+	mm_put(mem, 1);
+	MUST(!mlock(mem, 8 * PAGE));
+	MUST(!madvise(mem + 2 * PAGE, 2 * PAGE, MADV_DONTNEED_LOCKED));
+	MUST(!madvise(mem + 5 * PAGE, PAGE, MADV_DONTNEED_LOCKED));
+	poison_make();
+}
+
+static void poison_locked_verify(void)
+{
+	unsigned char in[8];
+
+	MUST(mm_value("/proc/self/status", "VmLck:") == 8 * PAGE / 1024);
+	MUST(!mincore(mem, 8 * PAGE, in));
+	MUST(in[0] & in[1] & in[4] & in[6] & in[7] & 1);
+	poison_verify();
+	MUST(mm_is_put(mem, 1));
+}
+
+#define SCATTERED	1200UL
+
+/* Every other page, in several page tables. */
+static void poison_scattered_make(void)
+{
+	size_t i;
+
+	mem = mm_anon(SCATTERED);
+	for (i = 0; i < SCATTERED; i += 2)
+		MUST(ckpt_poison(mem + i * PAGE, PAGE));
+	mm_put(mem + 701 * PAGE, 1);
+}
+
+static void poison_scattered_verify(void)
+{
+	size_t i;
+
+	for (i = 0; i < SCATTERED; i++)
+		MUST(mm_fault(mem + i * PAGE, false) == (i % 2 ? 0 : SIGBUS));
+	MUST(mm_is_put(mem + 701 * PAGE, 1) && mm_is_zero(mem + 703 * PAGE, 1));
+}
+
+FIXTURE(poison)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(poison)
+{
+	struct mm_case c;
+};
+
+#define POISON_AS(name, check)						\
+	FIXTURE_VARIANT_ADD(poison, name)				\
+	{								\
+		.c = { poison_##name##_make, check },			\
+	}
+#define POISON(name)	POISON_AS(name, poison_##name##_verify)
+
+POISON(untouched);
+POISON(used);
+POISON(shared);
+POISON_AS(of_file, poison_verify);
+POISON(locked);
+POISON(scattered);
+
+FIXTURE_SETUP(poison)
+{
+	self->pid = mm_start(_metadata, &variant->c);
+}
+
+FIXTURE_TEARDOWN(poison)
+{
+	mm_tidy(self->pid);
+}
+
+/* What was restored is as good to be saved as what was not. */
+TEST_F(poison, comes_back)
+{
+	ckpt_save_and_kill(_metadata, self->pid);
+	mm_bring_back(_metadata, self->pid);
+	ckpt_save_and_kill(_metadata, self->pid);
+	mm_bring_back(_metadata, self->pid);
+	mm_ends_well(_metadata, &self->pid);
+}
+
+TEST_F(poison, goes_on)
+{
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0))
+		TH_LOG("%s", ckpt_log_text);
+	mm_ends_well(_metadata, &self->pid);
+}
+
 /* ---- what refuses -------------------------------------------------------- */
 
 FIXTURE(refused)
@@ -1100,14 +1283,6 @@ static bool map(size_t size, int flags, int fd)
 
 /* Of struct io_uring_params, and room for more. */
 static char ring[512];
-
-static int mm_memfd(size_t pages)
-{
-	int fd = memfd_create("memory", MFD_CLOEXEC);
-
-	MUST(!ftruncate(fd, pages * PAGE));
-	return fd;
-}
 
 /* Before it is taken to pieces: nothing of libc that needs it comes after. */
 static bool vdso(const char *name)
