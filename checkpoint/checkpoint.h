@@ -1022,6 +1022,7 @@ static inline struct inode *ckpt_file_inode(const struct file *file)
 				 F_SEAL_EXEC)
 
 void ckpt_file_path(struct file *file, struct path *path);
+bool ckpt_is_shmem(struct file *file);
 bool ckpt_is_inode(struct ckpt_ctx *ctx, struct file *file);
 bool ckpt_is_inode_made(struct ckpt_ctx *ctx, struct file *file);
 const char *ckpt_inode_problem(struct ckpt_ctx *ctx, struct file *file);
@@ -1230,6 +1231,10 @@ int ckpt_bad_memory(struct ckpt_restart *rs, const struct ckpt_rec *r,
 int checkpoint_vma_policy(struct ckpt_ctx *ctx, const struct mempolicy *pol,
 			  u32 mm_ref);
 int checkpoint_task_policy(struct ckpt_ctx *ctx, struct task_struct *t);
+int checkpoint_inode_policies(struct ckpt_ctx *ctx, struct inode *inode,
+			      u32 objref);
+int restore_inode_policies(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			   struct file *file);
 int restore_vma_policy(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		       const struct ckpt_rec_vma *vma);
 int restore_vma_home_node(struct ckpt_restart *rs, const struct ckpt_rec *r,

@@ -20,8 +20,13 @@
 
 /* ---- what is one ----------------------------------------------------------- */
 
-/* Not what lies below an overlay. */
-static bool ckpt_is_shmem(struct file *file)
+/**
+ * ckpt_is_shmem - is it a file of tmpfs, or shared memory?
+ * @file: the file
+ *
+ * Return: false also of one that lies below an overlay.
+ */
+bool ckpt_is_shmem(struct file *file)
 {
 	return shmem_file(file) && !(file->f_mode & FMODE_BACKING);
 }
@@ -189,15 +194,6 @@ static const char *ckpt_unlinked_problem(struct ckpt_ctx *ctx, struct file *file
 	return why;
 }
 
-static const char *ckpt_shmem_problem(struct inode *inode)
-{
-#ifdef CONFIG_NUMA
-	if (!RB_EMPTY_ROOT(&SHMEM_I(inode)->policy.root))
-		return "has a memory policy, which cannot be saved yet";
-#endif
-	return NULL;
-}
-
 /**
  * ckpt_inode_seals - where the seals of a file are
  * @file: the file
@@ -249,9 +245,7 @@ const char *ckpt_inode_problem(struct ckpt_ctx *ctx, struct file *file)
 		return "belongs to a user whom your user namespace does not have";
 	if (seals && (*seals & ~CKPT_SEALS))
 		return "has seals that this kernel does not know";
-	if (ckpt_is_shmem(file))
-		why = ckpt_shmem_problem(inode);
-	if (!why && ckpt_inode_kind(ctx, file) == CKPT_INODE_UNLINKED)
+	if (ckpt_inode_kind(ctx, file) == CKPT_INODE_UNLINKED)
 		why = ckpt_unlinked_problem(ctx, file);
 	return why ?: ckpt_xattr_problem(ctx, file);
 }
@@ -442,6 +436,10 @@ static int checkpoint_new_inode(struct ckpt_ctx *ctx, struct file *file,
 	rec->cred = cred;
 	ret = ckpt_inode_facts(ctx, file, rec);
 	if (ret || S_ISDIR(rec->mode))
+		goto out;
+	if (ckpt_is_shmem(file))
+		ret = checkpoint_inode_policies(ctx, ckpt_file_inode(file), objref);
+	if (ret)
 		goto out;
 	if (rec->kind == CKPT_INODE_UNLINKED)
 		ret = checkpoint_relink(ctx, file, objref);

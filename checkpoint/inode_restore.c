@@ -353,7 +353,8 @@ static int restore_inode_state(struct ckpt_restart *rs, const struct ckpt_rec *r
 	int ret = 0;
 
 	if (!is_dir)
-		ret = restore_inode_contents(rs, r, *file);
+		ret = restore_inode_policies(rs, r, *file) ?:
+		      restore_inode_contents(rs, r, *file);
 	if (ret || rec->kind == CKPT_INODE_ANON)
 		return ret;
 	ret = restore_xattrs(rs, r, *file);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory policies of tasks and of mappings: from which nodes memory comes.
+ * Memory policies of tasks, of mappings, and of shared memory, whoever maps it:
+ * from which nodes memory comes.
  *
  * Where a page was is not saved. It is taken as the policies say, and by those
  * of the restarter where there are none.
@@ -11,6 +12,7 @@
 #include <linux/mm_ckpt.h>
 #include <linux/nodemask.h>
 #include <linux/sched/task.h>
+#include <linux/shmem_fs.h>
 
 #include "checkpoint.h"
 
@@ -90,6 +92,65 @@ int checkpoint_task_policy(struct ckpt_ctx *ctx, struct task_struct *t)
 	return ret;
 }
 
+/* The first part that ends behind @pos, with a reference to its policy, or NULL. */
+static struct mempolicy *ckpt_shared_policy(struct shared_policy *sp, u64 pos,
+					    struct ckpt_page_run *run)
+{
+	struct mempolicy *pol = NULL;
+	struct rb_node *node;
+	struct sp_node *n;
+
+	read_lock(&sp->lock);
+	for (node = sp->root.rb_node; node; ) {
+		n = rb_entry(node, struct sp_node, nd);
+		if (n->end <= pos) {
+			node = node->rb_right;
+			continue;
+		}
+		pol = n->policy;
+		*run = (struct ckpt_page_run) { n->start, n->end - n->start };
+		node = node->rb_left;
+	}
+	if (pol)
+		mpol_get(pol);
+	read_unlock(&sp->lock);
+	return pol;
+}
+
+/**
+ * checkpoint_inode_policies - write the policies of shared memory
+ * @ctx: the checkpoint
+ * @inode: the memory, of tmpfs
+ * @objref: of @inode, whose INODE record was written last
+ *
+ * Return: 0 or a negative errno.
+ */
+int checkpoint_inode_policies(struct ckpt_ctx *ctx, struct inode *inode,
+			      u32 objref)
+{
+	struct ckpt_rec_mempolicy *rec;
+	struct ckpt_page_run run = {};
+	struct mempolicy *pol;
+	int ret = 0;
+
+	while (!ret) {
+		pol = ckpt_shared_policy(&SHMEM_I(inode)->policy,
+					 run.start + run.nr, &run);
+		if (!pol)
+			break;
+		rec = ckpt_rec_new(ctx, mempolicy, CKPT_REC_MEMPOLICY, 0);
+		if (rec) {
+			rec->mm = objref;
+			rec->start = run.start;
+			rec->nr = run.nr;
+			ckpt_policy_fill(pol, rec);
+		}
+		mpol_put(pol);
+		ret = ckpt_loop_step(rec ? 0 : -ENOMEM);
+	}
+	return ret;
+}
+
 /* ---- restart ------------------------------------------------------------------- */
 
 static bool ckpt_has_home_node(int mode)
@@ -129,6 +190,131 @@ static int restore_policy_check(struct ckpt_restart *rs,
 	return 0;
 }
 
+/* Of current, which gets @pol and gives what it had. */
+static struct mempolicy *ckpt_swap_policy(struct mempolicy *pol)
+{
+	task_lock(current);
+	swap(current->mempolicy, pol);
+	task_unlock(current);
+	return pol;
+}
+
+/* A policy by itself, as mbind() makes one. */
+static struct mempolicy *restore_policy(struct ckpt_restart *rs,
+					const struct ckpt_rec *r)
+{
+	const struct ckpt_rec_mempolicy *rec = ckpt_rec_as(r, mempolicy);
+	struct mempolicy *mine, *pol;
+	nodemask_t nodes;
+	int ret;
+
+	ret = restore_policy_check(rs, r, &nodes);
+	if (ret)
+		return ERR_PTR(ret);
+	mine = ckpt_swap_policy(NULL);
+	ret = ckpt_set_mempolicy(rec->mode, &nodes);
+	pol = ckpt_swap_policy(mine);
+	if (ret)
+		return ERR_PTR(ckpt_bad(rs, r, ret, "there can be no memory policy 0x%x",
+					rec->mode));
+	if (rec->home_node)
+		pol->home_node = rec->home_node - 1;
+	return pol;
+}
+
+static int restore_inode_policy(struct ckpt_restart *rs, const struct ckpt_rec *r,
+				struct inode *inode)
+{
+	const struct ckpt_rec_mempolicy *rec = ckpt_rec_as(r, mempolicy);
+	struct vm_area_struct vma = {};
+	struct mempolicy *pol;
+	int ret;
+
+	if (rec->nr > U64_MAX >> PAGE_SHIFT ||
+	    rec->start > (U64_MAX >> PAGE_SHIFT) - rec->nr)
+		return ckpt_bad(rs, r, -EINVAL, "%llu pages at page %llu",
+				rec->nr, rec->start);
+	pol = restore_policy(rs, r);
+	if (IS_ERR(pol))
+		return PTR_ERR(pol);
+	/* What a mapping of these pages would be. */
+	vma.vm_pgoff = rec->start;
+	vma.vm_end = rec->nr << PAGE_SHIFT;
+	ret = mpol_set_shared_policy(&SHMEM_I(inode)->policy, &vma, pol);
+	mpol_put(pol);
+	return ret;
+}
+
+/**
+ * restore_inode_policies - set the policies of shared memory
+ * @rs: the restart
+ * @r: its INODE record
+ * @file: that writes it; it is empty
+ *
+ * Return: 0 or a negative errno.
+ */
+int restore_inode_policies(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			   struct file *file)
+{
+	const struct ckpt_robj *obj = xa_load(&rs->objs, ckpt_rec_as(r, inode)->objref);
+	unsigned long index = obj->index;
+	const struct ckpt_rec *policy;
+	int ret = 0;
+
+	while (!ret) {
+		policy = xa_load(&rs->recs, ++index);
+		if (!policy || policy->type != CKPT_REC_MEMPOLICY)
+			break;
+		if (!ckpt_is_shmem(file) && (rs->flags & RESTART_FORCE_FILES))
+			return 0;
+		if (!ckpt_is_shmem(file))
+			return ckpt_bad(rs, policy, -EINVAL,
+					"%s is no file of tmpfs",
+					(const char *)r->var);
+		ret = restore_inode_policy(rs, policy, file_inode(file));
+		ret = ckpt_loop_step(ret);
+	}
+	return ret;
+}
+
+/* Does it map shared memory that has come back with its policies? */
+static bool restore_vma_is_shared(struct ckpt_restart *rs,
+				  const struct ckpt_rec_vma *rec)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	bool is;
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, rec->start);
+	is = vma && vma_is_shmem(vma) &&
+	     restore_inode_keeps(rs, rec, vma->vm_file);
+	mmap_read_unlock(mm);
+	return is;
+}
+
+/* That of the mapping alone: what it maps may have got another one since. */
+static int restore_vma_only_policy(struct ckpt_restart *rs,
+				   const struct ckpt_rec *r,
+				   const struct ckpt_rec_vma *rec)
+{
+	struct mempolicy *pol = restore_policy(rs, r);
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+
+	if (IS_ERR(pol))
+		return PTR_ERR(pol);
+	mmap_write_lock(mm);
+	vma = vma_lookup(mm, rec->start);
+	if (vma) {
+		vma_start_write(vma);
+		swap(vma->vm_policy, pol);
+	}
+	mmap_write_unlock(mm);
+	mpol_put(pol);
+	return 0;
+}
+
 /**
  * restore_vma_policy - set the policy of a mapping; its pages move
  * @rs: the restart; current runs on the address space
@@ -143,6 +329,8 @@ int restore_vma_policy(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	nodemask_t nodes;
 	int ret;
 
+	if (restore_vma_is_shared(rs, vma))
+		return restore_vma_only_policy(rs, r, vma);
 	ret = restore_policy_check(rs, r, &nodes);
 	if (ret)
 		return ret;
@@ -179,15 +367,6 @@ int restore_vma_home_node(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	}
 	mmap_write_unlock(mm);
 	return ret;
-}
-
-/* Of current, which gets @pol and gives what it had. */
-static struct mempolicy *ckpt_swap_policy(struct mempolicy *pol)
-{
-	task_lock(current);
-	swap(current->mempolicy, pol);
-	task_unlock(current);
-	return pol;
 }
 
 /**
@@ -250,6 +429,23 @@ int checkpoint_vma_policy(struct ckpt_ctx *ctx, const struct mempolicy *pol,
 int checkpoint_task_policy(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	return 0;
+}
+
+int checkpoint_inode_policies(struct ckpt_ctx *ctx, struct inode *inode,
+			      u32 objref)
+{
+	return 0;
+}
+
+int restore_inode_policies(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			   struct file *file)
+{
+	const struct ckpt_robj *obj = xa_load(&rs->objs, ckpt_rec_as(r, inode)->objref);
+	const struct ckpt_rec *policy = xa_load(&rs->recs, obj->index + 1);
+
+	if (!policy || policy->type != CKPT_REC_MEMPOLICY)
+		return 0;
+	return ckpt_bad(rs, policy, -EOPNOTSUPP, "this kernel has no memory policies");
 }
 
 int restore_vma_policy(struct ckpt_restart *rs, const struct ckpt_rec *r,

@@ -368,15 +368,35 @@ static int ckpt_add_socket(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return ret ?: ckpt_add_late(rs, r);
 }
 
-/* That of a mapping is found behind its VMA record. */
+/* Those of shared memory stand one behind the other. */
+static bool ckpt_follows_inode(const struct ckpt_rec *prev,
+			       const struct ckpt_rec_mempolicy *rec)
+{
+	const struct ckpt_rec_mempolicy *last = ckpt_rec_as(prev, mempolicy);
+
+	if (prev->type == CKPT_REC_MEMPOLICY)
+		return last->nr && last->mm == rec->mm &&
+		       rec->start >= last->start &&
+		       rec->start - last->start >= last->nr;
+	return prev->type == CKPT_REC_INODE &&
+	       ckpt_rec_as(prev, inode)->objref == rec->mm;
+}
+
+/* That of a mapping or of shared memory is found behind its record. */
 static int ckpt_add_policy(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
+	const struct ckpt_rec_mempolicy *rec = ckpt_rec_as(r, mempolicy);
 	const struct ckpt_rec *prev;
-	u32 mm = ckpt_rec_as(r, mempolicy)->mm;
+	u32 mm = rec->mm;
 
+	prev = rs->nr_recs > 1 ? xa_load(&rs->recs, rs->nr_recs - 2) : NULL;
+	if (rec->nr)
+		return prev && ckpt_follows_inode(prev, rec) ? 0 :
+		       ckpt_bad(rs, r, -EINVAL,
+				"page %llu follows neither inode %u nor pages of it",
+				rec->start, mm);
 	if (!mm)
 		return ckpt_add_part(rs, r);
-	prev = rs->nr_recs > 1 ? xa_load(&rs->recs, rs->nr_recs - 2) : NULL;
 	if (!prev || prev->type != CKPT_REC_VMA || ckpt_rec_as(prev, vma)->mm != mm)
 		return ckpt_bad(rs, r, -EINVAL, "follows no mapping of address space %u", mm);
 	return 0;

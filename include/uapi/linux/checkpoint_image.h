@@ -106,8 +106,8 @@ struct ckpt_hdr {
  * @CKPT_REC_NSFILE: &struct ckpt_rec_nsfile, follows FILE
  * @CKPT_REC_HUGETLB: &struct ckpt_rec_hugetlb, follows INODE
  * @CKPT_REC_RESTART_BLOCK: &struct ckpt_rec_restart_block, follows TASK
- * @CKPT_REC_MEMPOLICY: &struct ckpt_rec_mempolicy, follows the VMA or, as one of
- *	its parts, the TASK that has it
+ * @CKPT_REC_MEMPOLICY: &struct ckpt_rec_mempolicy, follows the VMA or INODE or, as
+ *	one of its parts, the TASK that has it
  * @CKPT_REC_X86_CPU: &struct ckpt_rec_x86_cpu, follows TASK
  * @CKPT_REC_X86_XSTATE: &struct ckpt_rec_x86_xstate, follows TASK
  * @CKPT_REC_X86_FEATURES: &struct ckpt_rec_x86_features, follows HEADER
@@ -1538,13 +1538,16 @@ struct ckpt_rec_vma {
 /**
  * struct ckpt_rec_mempolicy - where memory is to come from
  * @h: header
- * @mm: objref of the address space of the mapping; 0: the policy of a task
+ * @mm: objref of the address space of the mapping, or with @nr of the inode; 0:
+ *	the policy of a task
  * @mode: as set_mempolicy() and mbind() take it: MPOL_* and MPOL_F_*
  * @home_node: node to begin with (set_mempolicy_home_node()), plus one; 0: none;
- *	of a mapping
+ *	not of a task
  * @__reserved: zero
  * @nodes: bit n: node n; those that were asked for with MPOL_F_STATIC_NODES or
  *	MPOL_F_RELATIVE_NODES, else those that were in use
+ * @start: of shared memory: the first page that it is about
+ * @nr: likewise their number, 0: it is not the policy of an inode
  */
 struct ckpt_rec_mempolicy {
 	struct ckpt_hdr h;
@@ -1553,6 +1556,8 @@ struct ckpt_rec_mempolicy {
 	__u32 home_node;
 	__u32 __reserved;
 	__u64 nodes[CKPT_MAX_NODES / 64];
+	__u64 start;
+	__u64 nr;
 };
 
 /* ckpt_rec_seccomp.flags */

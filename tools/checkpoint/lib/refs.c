@@ -197,7 +197,8 @@ static int check_mempolicy(struct ckpt_image *img, const struct ckpt_record *r)
 {
 	const struct ckpt_rec_mempolicy *rec = r->fixed;
 
-	return refer(img, rec->mm, CKPT_REC_MM);
+	return rec->nr ? must_refer(img, rec->mm, CKPT_REC_INODE) :
+			 refer(img, rec->mm, CKPT_REC_MM);
 }
 
 static int check_task(struct ckpt_image *img, const struct ckpt_record *r)

@@ -112,10 +112,11 @@ static void open_fds(void)
 		epoll_ctl(inner, EPOLL_CTL_ADD, fds[i], &e);
 }
 
-/* Two pages, the second not to its end, and an attribute. */
+/* Two pages, the second not to its end, an attribute, policies of parts. */
 static void open_memfd(void)
 {
-	char buf[PAGE + 5];
+	unsigned long nodes = 1;
+	char buf[PAGE + 5], *p;
 	int fd = memfd_create("inode", MFD_ALLOW_SEALING);
 
 	memset(buf, 'x', sizeof(buf));
@@ -123,6 +124,10 @@ static void open_memfd(void)
 	    fsetxattr(fd, "user.x", "value", 5, 0) ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK))
 		_exit(45);
+	p = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	syscall(SYS_mbind, p, PAGE, MPOL_BIND, &nodes, 64, 0);
+	syscall(SYS_mbind, p + 2 * PAGE, PAGE, MPOL_INTERLEAVE, &nodes, 64, 0);
+	munmap(p, 4 * PAGE);
 }
 
 #define HUGE		(2UL << 20)
@@ -1767,22 +1772,44 @@ TEST_F(image, huge_page_missing)
 
 TEST_F(image, hostile_policies)
 {
-	struct rec *v = find(CKPT_REC_MEMPOLICY, 0);
-	struct rec *t = find(CKPT_REC_MEMPOLICY, 1), *r[2] = { v, t };
-	uint32_t mm = AS(mm, find(CKPT_REC_MM, 0))->objref;
+	/* Of shared memory, twice; of a mapping; of the task. */
+	struct rec *s = find(CKPT_REC_MEMPOLICY, 0);
+	struct rec *s2 = find(CKPT_REC_MEMPOLICY, 1);
+	struct rec *v = find(CKPT_REC_MEMPOLICY, 2);
+	struct rec *t = find(CKPT_REC_MEMPOLICY, 3), *r[3] = { v, t, s };
+	uint32_t mm = AS(mm, find(CKPT_REC_MM, 0))->objref, memfd;
 	const size_t nodes = offsetof(struct ckpt_rec_mempolicy, nodes);
 	int i;
 
-	if (!v)
+	if (!s)
 		SKIP(return, "no memory policies");
 	ASSERT_NE(NULL, t);
+	memfd = AS(inode, find_inode(false))->objref;
+	ASSERT_EQ(memfd, AS(mempolicy, s)->mm);
+	ASSERT_EQ(memfd, AS(mempolicy, s2)->mm);
+	ASSERT_EQ(2, AS(mempolicy, s2)->start);
 	ASSERT_EQ(mm, AS(mempolicy, v)->mm);
 	ASSERT_EQ(0, AS(mempolicy, t)->mm);
+	POLICY(s, mm, 0, EINVAL);
+	POLICY(s, mm, mm, EINVAL);
+	POLICY(s, mm, 9999, EINVAL);
+	POLICY(s, nr, 0, EINVAL);
+	POLICY(s, nr, 3, EINVAL);
+	POLICY(s, nr, ~0ULL, EINVAL);
+	POLICY(s, start, ~0ULL, EINVAL);
+	POLICY(s2, mm, mm, EINVAL);
+	POLICY(s2, start, 0, EINVAL);
+	POLICY(s2, start, ~0ULL, EINVAL);
+	POLICY(s2, nr, ~0ULL, EINVAL);
+	POLICY(s2, nr, 1ULL << 52, EINVAL);
+	POLICY(s2, nr, 1ULL << 40, 0)->accept = true;
+	POLICY(v, nr, 1, EINVAL);
+	POLICY(t, nr, 1, EINVAL);
 	POLICY(v, mm, 0, EINVAL);
 	POLICY(v, mm, 9999, EINVAL);
 	POLICY(v, mm, AS(file, &recs[self->devnull])->objref, EINVAL);
 	POLICY(t, mm, mm, EINVAL);
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		POLICY(r[i], mode, MPOL_DEFAULT, EINVAL);
 		POLICY(r[i], mode, MPOL_MAX, EINVAL);
 		POLICY(r[i], mode, 0xffffffff, EINVAL);
@@ -1804,6 +1831,8 @@ TEST_F(image, hostile_policies)
 	POLICY(v, home_node, 0xffffffff, EINVAL);
 	POLICY(v, home_node, 1, 0)->accept = true;
 	POLICY(t, home_node, 1, EINVAL);
+	POLICY(s, home_node, 65, EINVAL);
+	POLICY(s, home_node, 1, 0)->accept = true;
 	EXPECT_CASES();
 }
 
@@ -1975,6 +2004,8 @@ TEST_F(image, newer_writers)
 			r.h->fixed = offsetof(struct ckpt_rec_mm, pkeys);
 		if (r.h->type == CKPT_REC_VMA)
 			r.h->fixed = VMA_VERSION_1;
+		if (r.h->type == CKPT_REC_MEMPOLICY)
+			r.h->fixed = offsetof(struct ckpt_rec_mempolicy, start);
 		r.h->fixed -= 8;
 		list[i] = r;
 		structural(new_case(EINVAL, "record %d (type %u) too short",

@@ -494,6 +494,68 @@ static void policy_verify(void)
 	MUST(mm_count(mem2, mem2 + 4 * PAGE) == 1);
 }
 
+/* Of memory that two mappings have in common, and of what none has any more. */
+static void shared_policy_make(void)
+{
+	int fd = memfd_create("policies", MFD_CLOEXEC);
+	size_t i, nr = nr_policies();
+
+	MUST(fd >= 0 && !ftruncate(fd, 40 * PAGE));
+	mem = mm_map_file(fd, 40, RW, MAP_SHARED, 0);
+	for (i = 0; i < nr; i++)
+		MUST(!bind_page(mem + 2 * i * PAGE, &policies[i]));
+	mem2 = mm_map_file(fd, 2, RW, MAP_SHARED, 38);
+	MUST(!bind_page(mem2, &policies[0]));
+	MUST(!syscall(__NR_set_mempolicy_home_node, mem2, 2 * PAGE, 0, 0));
+	MUST(!munmap(mem2, 2 * PAGE));
+	mem2 = mm_map_file(fd, 40, RW, MAP_SHARED, 0);
+	close(fd);
+	/* What a mapping was told first is not what counts. */
+	MUST(!bind_page(mem + 30 * PAGE, &policies[0]));
+	MUST(!bind_page(mem2 + 30 * PAGE, &policies[1]));
+	mm_put(mem, 36);
+}
+
+static void shared_policy_verify(void)
+{
+	size_t i, nr = nr_policies();
+
+	for (i = 0; i < nr; i++)
+		MUST(has_policy(mem + 2 * i * PAGE, policies[i].mode,
+				policies[i].nodes) &&
+		     has_policy(mem2 + 2 * i * PAGE, policies[i].mode,
+				policies[i].nodes));
+	for (i = 30; i < 32; i++)
+		MUST(has_policy(mem + i * PAGE, policies[1].mode, 1) &&
+		     has_policy(mem2 + i * PAGE, policies[1].mode, 1));
+	MUST(has_policy(mem + 32 * PAGE, MPOL_DEFAULT, 0));
+	MUST(has_policy(mem2 + 39 * PAGE, policies[0].mode, 1));
+	if (nr == POLICIES)
+		MUST(node_of(mem + 2 * 10 * PAGE) == 1 &&
+		     node_of(mem2 + 21 * PAGE) == 1 && node_of(mem) == 0);
+	MUST(mm_is_put(mem, 36));
+	/* They are those of the memory, not of who maps it. */
+	MUST(!bind_page(mem2 + 38 * PAGE, &policies[1]));
+	MUST(has_policy(mem + 38 * PAGE, policies[1].mode, 1));
+}
+
+/* Of shared anonymous memory. */
+static void anon_policy_make(void)
+{
+	all_nodes();
+	mem = mmap(NULL, 8 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(mem != MAP_FAILED && !bind_page(mem + 4 * PAGE, &policies[4]));
+	mm_put(mem, 8);
+}
+
+static void anon_policy_verify(void)
+{
+	MUST(has_policy(mem, MPOL_DEFAULT, 0) && mm_is_put(mem, 8));
+	MUST(has_policy(mem + 4 * PAGE, policies[4].mode, 1) &&
+	     has_policy(mem + 5 * PAGE, policies[4].mode, 1) &&
+	     has_policy(mem + 6 * PAGE, MPOL_DEFAULT, 0));
+}
+
 static void set_policy(const struct policy *p)
 {
 	MUST(!syscall(SYS_set_mempolicy, p->mode, &p->nodes,
@@ -548,6 +610,7 @@ FIXTURE(attr)
 FIXTURE_VARIANT(attr)
 {
 	struct mm_case c;
+	uint64_t of_files;
 };
 
 #define ATTR(name)							\
@@ -571,8 +634,19 @@ ATTR(membarrier);
 ATTR(membarrier_core);
 ATTR(policy);
 
+FIXTURE_VARIANT_ADD(attr, shared_policy)
+{
+	.c = { shared_policy_make, shared_policy_verify }, .of_files = 36,
+};
+
+FIXTURE_VARIANT_ADD(attr, anon_policy)
+{
+	.c = { anon_policy_make, anon_policy_verify }, .of_files = 8,
+};
+
 FIXTURE_SETUP(attr)
 {
+	mm_pages_of_files = variant->of_files;
 	self->pid = mm_start(_metadata, &variant->c);
 	if (why_skipped())
 		SKIP(return, "%s", why_skipped());

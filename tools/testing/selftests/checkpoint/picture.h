@@ -6,8 +6,9 @@
  *
  * Left out, because support.rst does not promise it: VmPeak and VmHWM; VmRSS,
  * VmPTE and the resident part of statm, for clean pages of files and pages of
- * zeros come back as untouched; "sd" of VmFlags (soft-dirty). So the sums that
- * smaps has of private mappings are held against the pages that must be there.
+ * zeros come back as untouched; "sd" of VmFlags (soft-dirty); the inode numbers
+ * of files that no path leads to. So the sums that smaps has of private mappings
+ * are held against the pages that must be there.
  */
 #ifndef _CKPT_TEST_PICTURE_H
 #define _CKPT_TEST_PICTURE_H
@@ -46,7 +47,7 @@ struct pic_sums {
 	uint64_t from, to;
 	bool file;	/* or what the kernel maps everywhere */
 	bool shared;
-	long rss, anonymous, huge, private_dirty;
+	long rss, anonymous, huge, private_dirty, shared_dirty;
 };
 
 struct picture {
@@ -89,6 +90,9 @@ static const struct {
 
 static char picture_text[9000];
 
+/* Pages may be in common with others whose picture is taken, too. */
+static bool picture_of_tree;
+
 static inline char *pic_read(pid_t pid, const char *name, size_t *len)
 {
 	size_t room = 65536;
@@ -115,6 +119,47 @@ static inline char *pic_read(pid_t pid, const char *name, size_t *len)
 	close(fd);
 	buf[*len] = 0;
 	return buf;
+}
+
+/* Does no path lead to the file that a line of maps ends with? */
+static inline bool pic_is_nameless(const char *line, const char *end)
+{
+	static const char deleted[] = " (deleted)", shmem[] = "[anon_shmem:";
+
+	return (end - line > strlen(deleted) &&
+		!memcmp(end - strlen(deleted), deleted, strlen(deleted))) ||
+	       memmem(line, end - line, shmem, strlen(shmem));
+}
+
+/* Their numbers are others afterwards, and so is a name that is a number. */
+static inline void pic_forget_numbers(char *text, size_t *len)
+{
+	char *line, *end, *number, *to = text;
+	int at, behind;
+
+	for (line = text; *line; line = end) {
+		end = strchrnul(line, '\n');
+		behind = 0;
+		if (!sscanf(line, "%*x-%*x %*s %*x %*x:%*x %n%*u %n", &at, &behind) &&
+		    behind && pic_is_nameless(line, end)) {
+			memmove(to, line, at);
+			to += at;
+			*to++ = '1';
+			*to++ = ' ';
+			line += behind;
+			number = memmem(line, end - line, "/#", 2);
+			if (number) {
+				memmove(to, line, number + 2 - line);
+				to += number + 2 - line;
+				line = number + 2 + strspn(number + 2, "0123456789");
+			}
+		}
+		end += *end == '\n';
+		memmove(to, line, end - line);
+		to += end - line;
+	}
+	*to = 0;
+	*len = to - text;
 }
 
 static inline void pic_keep_lines(char *text, size_t *len,
@@ -205,6 +250,8 @@ static inline void pic_keep_sums(struct picture *p, const char *smaps)
 		{ "AnonHugePages: %ld kB", offsetof(struct pic_sums, huge) },
 		{ "Private_Dirty: %ld kB",
 		  offsetof(struct pic_sums, private_dirty) },
+		{ "Shared_Dirty: %ld kB",
+		  offsetof(struct pic_sums, shared_dirty) },
 	};
 	char prot[5], *copy = strdup(smaps), *rest = copy, *line;
 	unsigned long from, to, inode;
@@ -356,6 +403,8 @@ static inline bool picture_take(struct picture *p, pid_t pid)
 		p->text[i] = pic_read(pid, pic_texts[i].file, &p->len[i]);
 		if (!strcmp(pic_texts[i].file, "smaps"))
 			pic_keep_sums(p, p->text[i]);
+		if (strstr(pic_texts[i].file, "maps"))
+			pic_forget_numbers(p->text[i], &p->len[i]);
 		if (pic_texts[i].lines[0])
 			pic_keep_lines(p->text[i], &p->len[i],
 				       pic_texts[i].lines);
@@ -451,6 +500,8 @@ static inline bool pic_same_pages(const struct picture *a,
 					     "has become huge");
 		if (!restarted && !pic_same_bits(was, is))
 			return pic_tell_page(was->addr, "differs in pagemap");
+		if (was->bits & ~is->bits & PM_EXCLUSIVE)
+			return pic_tell_page(was->addr, "is in common with others");
 		k++;
 	}
 	if (k < b->nr_own)
@@ -458,13 +509,15 @@ static inline bool pic_same_pages(const struct picture *a,
 	return true;
 }
 
-/* What was restored was just written, by this process alone. */
+/* What was restored was just written, by this process alone or one of the tree. */
 static inline bool pic_right_bits(const struct picture *p)
 {
+	uint64_t any = picture_of_tree ? PM_EXCLUSIVE : 0;
 	size_t i;
 
 	for (i = 0; i < p->nr_own; i++)
-		if (p->own[i].bits != (PM_PRESENT | PM_EXCLUSIVE | PM_SOFT_DIRTY))
+		if ((p->own[i].bits | any) !=
+		    (PM_PRESENT | PM_EXCLUSIVE | PM_SOFT_DIRTY))
 			return pic_tell_page(p->own[i].addr,
 					     "is not new in pagemap");
 	return true;
@@ -487,22 +540,22 @@ static inline long pic_own_kib(const struct picture *p, const struct pic_sums *s
 static inline bool pic_right_sums(const struct picture *p, bool restarted)
 {
 	const struct pic_sums *s;
-	long own;
+	long own, dirty;
 
 	for (s = p->sums; s < p->sums + p->nr_sums; s++) {
 		if (s->shared)
 			continue;
 		own = pic_own_kib(p, s, false);
+		dirty = s->private_dirty + (picture_of_tree ? s->shared_dirty : 0);
 		/* A page of a file may be there, and dirty. */
 		if (s->anonymous == own && s->huge == pic_own_kib(p, s, true) &&
 		    s->rss >= own && (s->file || s->rss == own) &&
-		    (!restarted || (s->private_dirty >= own &&
-				    (s->file || s->private_dirty == own))))
+		    (!restarted || (dirty >= own && (s->file || dirty == own))))
 			continue;
 		snprintf(picture_text, sizeof(picture_text),
 			 "smaps of %llx: Rss %ld, own %ld, huge %ld, dirty %ld, not %ld",
 			 (unsigned long long)s->from, s->rss, s->anonymous,
-			 s->huge, s->private_dirty, own);
+			 s->huge, dirty, own);
 		return false;
 	}
 	return true;
