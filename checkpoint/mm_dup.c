@@ -119,22 +119,6 @@ static int ckpt_dup_pages(struct mm_struct *mm, struct vm_area_struct *from)
 }
 
 /*
- * A program that writes to a private huge page of which somebody else has a
- * duplicate may need one that is not there; the kernel then takes it away from
- * the duplicate.
- */
-static bool ckpt_mm_has_hugetlb(struct mm_struct *mm)
-{
-	VMA_ITERATOR(vmi, mm, 0);
-	struct vm_area_struct *vma;
-
-	for_each_vma(vmi, vma)
-		if (is_vm_hugetlb_page(vma) && ckpt_vma_has_payload(vma))
-			return true;
-	return false;
-}
-
-/*
  * Returns the duplicate, NULL if there can be none, or an error. It has one user,
  * as obj->ptr does.
  */
@@ -170,28 +154,58 @@ static struct mm_struct *ckpt_mm_dup(struct mm_struct *from)
 	return ERR_PTR(ret);
 }
 
-static bool ckpt_can_dup(struct ckpt_ctx *ctx)
+/*
+ * A program that writes to a private huge page of which somebody else has a
+ * duplicate may need one that is not there; the kernel then takes it away from
+ * the duplicate.
+ */
+static bool ckpt_mm_has_hugetlb(struct mm_struct *mm)
 {
-	struct ckpt_obj *obj;
-	bool can = true;
-	unsigned long i;
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+	bool has = false;
 
-	xa_for_each(&ctx->objs.list, i, obj) {
-		struct mm_struct *mm = obj->ptr;
-
-		if (obj->type != CKPT_OBJ_MM)
-			continue;
-		mmap_read_lock(mm);
-		can = !ckpt_mm_has_hugetlb(mm);
-		mmap_read_unlock(mm);
-		if (!can)
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		has = is_vm_hugetlb_page(vma) && ckpt_vma_has_payload(vma);
+		if (has)
 			break;
 		cond_resched();
 	}
-	if (!can)
-		ckpt_log(&ctx->log,
-			 "note: the processes stand still until all is written, for one has private huge pages (hugetlb)");
-	return can;
+	mmap_read_unlock(mm);
+	return has;
+}
+
+/* Returns 1, 0 with the reason logged, or a negative errno. */
+static int ckpt_can_dup(struct ckpt_ctx *ctx)
+{
+	const char *why = NULL;
+	struct ckpt_obj *obj;
+	unsigned long i;
+	int ret;
+
+	xa_for_each(&ctx->objs.list, i, obj) {
+		if (obj->type != CKPT_OBJ_MM)
+			continue;
+		if (ckpt_mm_has_hugetlb(obj->ptr)) {
+			why = "private huge pages (hugetlb)";
+			break;
+		}
+		/* Of that a duplicate has no mapping. */
+		ret = ckpt_poison_elsewhere(obj->ptr);
+		if (ret < 0)
+			return ret;
+		if (ret) {
+			why = "memory declared broken (UFFDIO_POISON) that it has not of its own";
+			break;
+		}
+	}
+	if (!why)
+		return 1;
+	ckpt_log(&ctx->log,
+		 "note: the processes stand still until all is written, for one has %s",
+		 why);
+	return 0;
 }
 
 /**
@@ -211,8 +225,11 @@ int checkpoint_dup(struct ckpt_ctx *ctx)
 	unsigned long i;
 	int ret;
 
-	if (!(ctx->flags & CHECKPOINT_COW) || !ckpt_can_dup(ctx))
+	if (!(ctx->flags & CHECKPOINT_COW))
 		return 0;
+	ret = ckpt_can_dup(ctx);
+	if (ret <= 0)
+		return ret;
 	xa_for_each(&ctx->objs.list, i, obj) {
 		if (obj->type != CKPT_OBJ_MM)
 			continue;

@@ -169,6 +169,28 @@ int checkpoint_poison(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref,
 	return min(ret, 0);
 }
 
+/**
+ * ckpt_poison_elsewhere - was memory declared broken that is not a mapping's own?
+ * @mm: the address space; its users are frozen
+ *
+ * Context: may sleep; takes the mmap_lock.
+ * Return: 1 if some was, 0 if not, or a negative errno.
+ */
+int ckpt_poison_elsewhere(struct mm_struct *mm)
+{
+	struct ckpt_poison *p;
+	int ret;
+
+	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	if (!p)
+		return -ENOMEM;
+	ret = ckpt_poison_fill(mm, p, false);
+	if (ret >= 0)
+		ret = p->nr_runs > 0;
+	kfree(p);
+	return ret;
+}
+
 /* ---- restoring ------------------------------------------------------------- */
 
 static int ckpt_poison_set(struct vm_area_struct *vma, unsigned long addr,
