@@ -1275,6 +1275,67 @@ const char *ckpt_nsfile_problem(struct ckpt_ctx *ctx, struct file *file);
 int checkpoint_nsfile(struct ckpt_ctx *ctx, struct file *file, u32 objref);
 struct file *restore_nsfile(struct ckpt_restart *rs, const struct ckpt_rec *r);
 
+/* ---- watched.c ----------------------------------------------------------- */
+
+/**
+ * struct ckpt_watched_path - the search for a path of what is watched
+ * @ctx: the checkpoint
+ * @inode: what the path is to lead to, or NULL
+ * @sb: likewise, or the file system of @inode
+ * @mnt: likewise, where both are NULL
+ * @dentry: a name of @inode in its file system
+ * @mounts: copy of all mounts; paths are relative to its root
+ * @buf: CKPT_PATH_MAX bytes
+ * @name: what was found, in @buf, or NULL
+ */
+struct ckpt_watched_path {
+	struct ckpt_ctx *ctx;
+	struct inode *inode;
+	const struct super_block *sb;
+	const struct vfsmount *mnt;
+	struct dentry *dentry;
+	struct vfsmount *mounts;
+	char *buf;
+	char *name;
+};
+
+/**
+ * struct ckpt_var_out - a list that is to stand behind a record
+ * @data: its entries
+ * @len: their length, so far
+ * @room: of @data, 0: only the length is asked for
+ */
+struct ckpt_var_out {
+	void *data;
+	size_t len;
+	size_t room;
+};
+
+/**
+ * struct ckpt_var_in - such a list of an image
+ * @at: the next byte
+ * @left: bytes from there
+ */
+struct ckpt_var_in {
+	const void *at;
+	size_t left;
+};
+
+int ckpt_watched_begin(struct ckpt_ctx *ctx, struct ckpt_watched_path *p);
+void ckpt_watched_end(struct ckpt_watched_path *p);
+const char *ckpt_watched_inode(struct ckpt_watched_path *p, struct inode *inode);
+const char *ckpt_watched_mount(struct ckpt_watched_path *p, const struct vfsmount *mnt,
+			       const struct super_block *sb);
+void ckpt_watched_why(struct ckpt_ctx *ctx, const struct inode *inode);
+int ckpt_watched_compare(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			 const char *name, const struct inode *inode,
+			 u32 mode, u64 ino, u32 generation);
+int ckpt_var_room(struct ckpt_var_out *out);
+void ckpt_var_put(struct ckpt_var_out *out, const void *head, size_t head_len,
+		  const char *name, size_t name_len);
+const void *ckpt_var_take(struct ckpt_var_in *in, size_t len);
+const char *ckpt_var_path(struct ckpt_var_in *in, size_t len);
+
 /* ---- inotify.c ----------------------------------------------------------- */
 
 bool ckpt_is_inotify(struct ckpt_ctx *ctx, struct file *file);

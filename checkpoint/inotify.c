@@ -12,7 +12,6 @@
 #include <linux/fs.h>
 #include <linux/fsnotify_backend.h>
 #include <linux/inotify.h>
-#include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/sched/signal.h>
 #include <linux/security.h>
@@ -39,110 +38,21 @@ bool ckpt_is_inotify(struct ckpt_ctx *ctx, struct file *file)
 	return ckpt_inotify_get(file, NULL);
 }
 
-/* ---- a path of an inode ------------------------------------------------------ */
-
-/**
- * struct ckpt_inode_path - the search for a path
- * @ctx: the checkpoint
- * @inode: what the path is to lead to
- * @dentry: a name of it in its file system
- * @mounts: copy of all mounts; paths are relative to its root
- * @buf: CKPT_PATH_MAX bytes
- * @name: what was found, in @buf, or NULL
- */
-struct ckpt_inode_path {
-	struct ckpt_ctx *ctx;
-	struct inode *inode;
-	struct dentry *dentry;
-	struct vfsmount *mounts;
-	char *buf;
-	char *name;
-};
-
-static int ckpt_try_mount(struct vfsmount *mnt, void *arg)
-{
-	struct ckpt_inode_path *p = arg;
-	struct path root = { .mnt = p->mounts, .dentry = p->mounts->mnt_root };
-	struct path path = { .mnt = mnt, .dentry = p->dentry };
-	struct path *top = &p->ctx->root, found;
-	char *name;
-	bool same;
-
-	if (mnt->mnt_sb != p->inode->i_sb || !is_subdir(p->dentry, mnt->mnt_root))
-		return 0;
-	name = __d_path(&path, &root, p->buf, CKPT_PATH_MAX);
-	if (IS_ERR_OR_NULL(name) || vfs_path_lookup(top->dentry, top->mnt, name, 0, &found))
-		return 0;
-	same = d_backing_inode(found.dentry) == p->inode;
-	path_put(&found);
-	if (same)
-		p->name = name;
-	return same;
-}
-
-static const char *ckpt_find_path(struct ckpt_inode_path *p, struct inode *inode)
-{
-	p->inode = inode;
-	p->name = NULL;
-	p->dentry = d_find_alias(inode);
-	if (!p->dentry)
-		return NULL;
-	if (!d_unlinked(p->dentry))
-		iterate_mounts(ckpt_try_mount, p, p->mounts);
-	dput(p->dentry);
-	return p->name;
-}
-
-static int ckpt_path_search(struct ckpt_ctx *ctx, struct ckpt_inode_path *p)
-{
-	*p = (struct ckpt_inode_path) { .ctx = ctx };
-	p->buf = kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
-	if (!p->buf)
-		return -ENOMEM;
-	p->mounts = collect_mounts(&ctx->root);
-	if (!IS_ERR(p->mounts))
-		return 0;
-	kfree(p->buf);
-	return PTR_ERR(p->mounts);
-}
-
-static void ckpt_path_search_end(struct ckpt_inode_path *p)
-{
-	drop_collected_mounts(p->mounts);
-	kfree(p->buf);
-}
-
 /* ---- saving --------------------------------------------------------------------- */
 
 /**
  * struct ckpt_inotify_out - an inotify on its way into a record
  * @watches: what it watches
  * @nr: number of @watches
- * @data: what follows the record
- * @len: its length, so far
- * @room: of @data, 0: only the length is asked for
- * @nr_events: events in @data
+ * @var: what follows the record
+ * @nr_events: events in @var
  */
 struct ckpt_inotify_out {
 	struct ckpt_watch *watches;
 	u32 nr;
-	void *data;
-	size_t len;
-	size_t room;
+	struct ckpt_var_out var;
 	u32 nr_events;
 };
-
-static void ckpt_inotify_put(struct ckpt_inotify_out *out, const void *head,
-			     size_t head_len, const char *name, size_t name_len)
-{
-	size_t len = head_len + ALIGN(name_len, 8);
-
-	if (out->room >= len && out->len <= out->room - len) {
-		memcpy(out->data + out->len, head, head_len);
-		memcpy(out->data + out->len + head_len, name, name_len);
-	}
-	out->len += len;
-}
 
 static void ckpt_put_event(void *arg, const struct ckpt_watch_event *e)
 {
@@ -155,24 +65,24 @@ static void ckpt_put_event(void *arg, const struct ckpt_watch_event *e)
 		.flags		= e->on_child ? CKPT_INOTIFY_ON_CHILD : 0,
 	};
 
-	ckpt_inotify_put(out, &event, sizeof(event), e->name, e->name_len);
+	ckpt_var_put(&out->var, &event, sizeof(event), e->name, e->name_len);
 	out->nr_events++;
 }
 
-static int ckpt_put_watch(struct ckpt_inotify_out *out, struct ckpt_inode_path *p,
+static int ckpt_put_watch(struct ckpt_inotify_out *out, struct ckpt_watched_path *p,
 			  const struct ckpt_watch *w)
 {
 	struct ckpt_inotify_watch watch = { .wd = w->wd, .mask = w->mask };
 	const char *name;
 
-	name = w->inode ? ckpt_find_path(p, w->inode) : NULL;
+	name = w->inode ? ckpt_watched_inode(p, w->inode) : NULL;
 	if (!name)
 		return -ENOENT;
 	watch.path_len = strlen(name) + 1;
 	watch.mode = w->inode->i_mode;
 	watch.ino = w->inode->i_ino;
 	watch.generation = w->inode->i_generation;
-	ckpt_inotify_put(out, &watch, sizeof(watch), name, watch.path_len);
+	ckpt_var_put(&out->var, &watch, sizeof(watch), name, watch.path_len);
 	return 0;
 }
 
@@ -180,26 +90,22 @@ static int ckpt_put_watch(struct ckpt_inotify_out *out, struct ckpt_inode_path *
 static int ckpt_inotify_fill(struct ckpt_ctx *ctx, struct file *file,
 			     struct ckpt_inotify_out *out)
 {
-	struct ckpt_inode_path p;
+	struct ckpt_watched_path p;
 	int ret;
 	u32 i;
 
-	out->len = 0;
+	out->var.len = 0;
 	out->nr_events = 0;
-	ret = ckpt_path_search(ctx, &p);
+	ret = ckpt_watched_begin(ctx, &p);
 	if (ret)
 		return ret;
 	for (i = 0; i < out->nr && !ret; i++) {
 		ret = ckpt_put_watch(out, &p, &out->watches[i]);
 		if (ret == -ENOENT)
-			snprintf(ctx->why, sizeof(ctx->why),
-				 "watches inode %lu (%s), which has no path here",
-				 out->watches[i].inode ? out->watches[i].inode->i_ino : 0UL,
-				 out->watches[i].inode ?
-				 out->watches[i].inode->i_sb->s_id : "?");
+			ckpt_watched_why(ctx, out->watches[i].inode);
 		cond_resched();
 	}
-	ckpt_path_search_end(&p);
+	ckpt_watched_end(&p);
 	ckpt_inotify_events(file, ckpt_put_event, out);
 	return ret;
 }
@@ -209,7 +115,7 @@ static void ckpt_inotify_release(struct ckpt_inotify_out *out)
 	while (out->nr)
 		iput(out->watches[--out->nr].inode);
 	kvfree(out->watches);
-	kvfree(out->data);
+	kvfree(out->var.data);
 }
 
 /**
@@ -230,7 +136,7 @@ const char *ckpt_inotify_problem(struct ckpt_ctx *ctx, struct file *file)
 	ckpt_inotify_release(&out);
 	if (ret == -ENOENT)
 		return ctx->why;
-	if (!ret && out.len > CKPT_INOTIFY_MAX)
+	if (!ret && out.var.len > CKPT_INOTIFY_MAX)
 		return "watches more than can be saved yet";
 	return ret ? "cannot be looked at" : NULL;
 }
@@ -254,22 +160,19 @@ int checkpoint_inotify(struct ckpt_ctx *ctx, struct file *file, u32 objref)
 		return ret;
 	/* Others may let events come in between. */
 	do {
-		kvfree(out.data);
-		out.room = ALIGN(out.len + out.len / 8, 8);
-		out.data = kvzalloc(out.room ?: 1, GFP_KERNEL_ACCOUNT);
-		ret = out.data ? ckpt_inotify_fill(ctx, file, &out) : -ENOMEM;
-	} while (!ret && out.len > out.room && out.len <= CKPT_INOTIFY_MAX);
-	if (!ret && out.len > CKPT_INOTIFY_MAX)
+		ret = ckpt_var_room(&out.var) ?: ckpt_inotify_fill(ctx, file, &out);
+	} while (!ret && out.var.len > out.var.room && out.var.len <= CKPT_INOTIFY_MAX);
+	if (!ret && out.var.len > CKPT_INOTIFY_MAX)
 		ret = -EOPNOTSUPP;
-	rec = ret ? NULL : ckpt_rec_new(ctx, inotify, CKPT_REC_INOTIFY, out.len);
+	rec = ret ? NULL : ckpt_rec_new(ctx, inotify, CKPT_REC_INOTIFY, out.var.len);
 	if (rec) {
 		rec->file = objref;
 		rec->nr_watches = out.nr;
 		rec->nr_events = out.nr_events;
-		rec->var_len = out.len;
+		rec->var_len = out.var.len;
 		rec->watch_len = sizeof(struct ckpt_inotify_watch);
 		ckpt_inotify_get(file, &rec->next_wd);
-		memcpy(ckpt_rec_var(rec), out.data, out.len);
+		memcpy(ckpt_rec_var(rec), out.var.data, out.var.len);
 	} else if (!ret) {
 		ret = -ENOMEM;
 	}
@@ -283,30 +186,15 @@ int checkpoint_inotify(struct ckpt_ctx *ctx, struct file *file, u32 objref)
  * struct ckpt_inotify_in - what follows an INOTIFY record
  * @rs: the restart
  * @r: the record
- * @at: the next byte
- * @left: bytes from there
+ * @var: what is left of it
  * @watch_len: bytes of a watch without its path
  */
 struct ckpt_inotify_in {
 	struct ckpt_restart *rs;
 	const struct ckpt_rec *r;
-	const void *at;
-	size_t left;
+	struct ckpt_var_in var;
 	size_t watch_len;
 };
-
-/* Something of @len bytes, which is padded, or NULL. */
-static const void *ckpt_inotify_take(struct ckpt_inotify_in *in, size_t len)
-{
-	const void *at = in->at;
-
-	len = ALIGN(len, 8);
-	if (len > in->left)
-		return NULL;
-	in->at += len;
-	in->left -= len;
-	return at;
-}
 
 static int ckpt_inotify_begin(struct ckpt_inotify_in *in, struct ckpt_restart *rs,
 			      const struct ckpt_rec *r)
@@ -314,49 +202,28 @@ static int ckpt_inotify_begin(struct ckpt_inotify_in *in, struct ckpt_restart *r
 	const struct ckpt_rec_inotify *rec = ckpt_rec_as(r, inotify);
 
 	*in = (struct ckpt_inotify_in) {
-		.rs = rs, .r = r, .at = r->var, .left = rec->var_len,
+		.rs = rs, .r = r, .var = { r->var, rec->var_len },
 		.watch_len = rec->watch_len ?: CKPT_INOTIFY_WATCH_MIN,
 	};
 	if (in->watch_len != CKPT_INOTIFY_WATCH_MIN &&
 	    in->watch_len != sizeof(struct ckpt_inotify_watch))
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "watches of %zu bytes", in->watch_len);
-	return in->left > r->var_len ?
-	       ckpt_bad(rs, r, -EINVAL, "%zu bytes do not fit", in->left) : 0;
+	return in->var.left > r->var_len ?
+	       ckpt_bad(rs, r, -EINVAL, "%zu bytes do not fit", in->var.left) : 0;
 }
 
 /* What is missing of a short one is zero. Returns its path, or NULL. */
 static const char *ckpt_next_watch(struct ckpt_inotify_in *in, struct ckpt_inotify_watch *w)
 {
-	const void *at = ckpt_inotify_take(in, in->watch_len);
-	const char *path;
+	const void *at = ckpt_var_take(&in->var, in->watch_len);
 
 	if (!at)
 		return NULL;
 	memset(w, 0, sizeof(*w));
 	memcpy(w, at, in->watch_len);
-	if (!w->path_len || w->path_len > CKPT_PATH_MAX || w->__reserved)
+	if (w->__reserved)
 		return NULL;
-	path = ckpt_inotify_take(in, w->path_len);
-	if (!path || *path != '/' || strnlen(path, w->path_len) != w->path_len - 1)
-		return NULL;
-	return path;
-}
-
-/* Is it what was watched? As of an open file, see path.c. */
-static int ckpt_compare_watched(struct ckpt_inotify_in *in, const struct ckpt_inotify_watch *w,
-				const char *name, const struct inode *inode)
-{
-	if (!w->mode)
-		return 0;
-	if ((inode->i_mode ^ w->mode) & S_IFMT)
-		return ckpt_bad(in->rs, in->r, -ESTALE,
-				"%s, which is watched, is of another type than when it was saved",
-				name);
-	if (inode->i_ino != w->ino || inode->i_generation != w->generation)
-		ckpt_log(&in->rs->log,
-			 "note: %s, which is watched, has another inode number than when it was saved",
-			 name);
-	return 0;
+	return ckpt_var_path(&in->var, w->path_len);
 }
 
 /* As inotify_add_watch() does it. */
@@ -385,7 +252,8 @@ static int restore_watch(struct ckpt_inotify_in *in, struct file *file)
 	ret = vfs_path_lookup(rs->root.dentry, rs->root.mnt, name, 0, &path);
 	if (ret)
 		return ckpt_bad(rs, in->r, ret, "%s cannot be watched again", name);
-	ret = ckpt_compare_watched(in, &w, name, d_backing_inode(path.dentry));
+	ret = ckpt_watched_compare(rs, in->r, name, d_backing_inode(path.dentry),
+				   w.mode, w.ino, w.generation);
 	if (!ret) {
 		ret = ckpt_place_watch(&path, &w, file);
 		if (ret)
@@ -397,12 +265,12 @@ static int restore_watch(struct ckpt_inotify_in *in, struct file *file)
 
 static int restore_watch_event(struct ckpt_inotify_in *in, struct file *file)
 {
-	const struct ckpt_inotify_event *e = ckpt_inotify_take(in, sizeof(*e));
+	const struct ckpt_inotify_event *e = ckpt_var_take(&in->var, sizeof(*e));
 	struct ckpt_watch_event event;
 	const char *name;
 	int ret;
 
-	name = e && e->name_len <= NAME_MAX ? ckpt_inotify_take(in, e->name_len) : NULL;
+	name = e && e->name_len <= NAME_MAX ? ckpt_var_take(&in->var, e->name_len) : NULL;
 	if (!name || !e->mask || (e->mask & ~CKPT_EVENT_MASK) || e->__reserved ||
 	    (e->flags & ~CKPT_INOTIFY_ON_CHILD) ||
 	    (e->mask & IN_Q_OVERFLOW ? e->wd != -1 : e->wd < 1) ||
@@ -440,8 +308,8 @@ static int restore_inotify_state(struct ckpt_restart *rs, const struct ckpt_rec 
 		ret = restore_watch_event(&in, file);
 		cond_resched();
 	}
-	if (!ret && in.left)
-		ret = ckpt_bad(rs, r, -EINVAL, "%zu bytes too many", in.left);
+	if (!ret && in.var.left)
+		ret = ckpt_bad(rs, r, -EINVAL, "%zu bytes too many", in.var.left);
 	ckpt_inotify_set_next(file, rec->next_wd);
 	return ret;
 }
