@@ -1344,6 +1344,14 @@ int checkpoint_inotify(struct ckpt_ctx *ctx, struct file *file, u32 objref);
 struct file *restore_inotify(struct ckpt_restart *rs, const struct ckpt_rec *r);
 void restore_inotifies_start(struct ckpt_restart *rs);
 
+/* ---- fanotify.c ---------------------------------------------------------- */
+
+bool ckpt_is_fanotify(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_fanotify_problem(struct ckpt_ctx *ctx, struct file *file);
+int checkpoint_fanotify(struct ckpt_ctx *ctx, struct file *file, u32 objref);
+struct file *restore_fanotify(struct ckpt_restart *rs, const struct ckpt_rec *r);
+void restore_fanotifies_start(struct ckpt_restart *rs);
+
 /* ---- cred.c ---------------------------------------------------------------- */
 
 bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap);

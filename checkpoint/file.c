@@ -299,6 +299,13 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.checkpoint	= checkpoint_inotify,
 		.restore	= restore_inotify,
 	}, {
+		.kind		= CKPT_FILE_FANOTIFY,
+		.part		= CKPT_REC_FANOTIFY,
+		.match		= ckpt_is_fanotify,
+		.problem	= ckpt_fanotify_problem,
+		.checkpoint	= checkpoint_fanotify,
+		.restore	= restore_fanotify,
+	}, {
 		.kind		= CKPT_FILE_NS,
 		.part		= CKPT_REC_NSFILE,
 		.match		= ckpt_is_nsfile,

@@ -405,6 +405,7 @@ void ckpt_restart_start(struct ckpt_restart *rs)
 	restore_fowners_start(rs);
 	restore_procs_start(rs);
 	restore_inotifies_start(rs);
+	restore_fanotifies_start(rs);
 	restore_timerfds_start(rs);
 }
 

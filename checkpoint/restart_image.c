@@ -441,6 +441,7 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	case CKPT_REC_PIDFD:
 	case CKPT_REC_PROC:
 	case CKPT_REC_INOTIFY:
+	case CKPT_REC_FANOTIFY:
 	case CKPT_REC_EXTERNAL:
 	case CKPT_REC_NSFILE:
 		return ckpt_add_file_part(rs, r);

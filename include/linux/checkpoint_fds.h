@@ -6,6 +6,7 @@
 #ifndef _LINUX_CHECKPOINT_FDS_H
 #define _LINUX_CHECKPOINT_FDS_H
 
+#include <linux/err.h>
 #include <linux/signal_types.h>
 #include <linux/types.h>
 
@@ -13,6 +14,7 @@ struct dentry;
 struct file;
 struct inode;
 struct mm_struct;
+struct path;
 struct pid;
 struct sighand_struct;
 
@@ -131,6 +133,36 @@ struct ckpt_watch_event {
 	u32 name_len;
 };
 
+/**
+ * struct ckpt_fanotify - a fanotify group
+ * @flags: FAN_* of fanotify_init()
+ * @event_f_flags: O_* of what events open
+ * @unpriv: it was made without CAP_SYS_ADMIN
+ * @nr_events: what it has still to tell
+ */
+struct ckpt_fanotify {
+	u32 flags;
+	u32 event_f_flags;
+	bool unpriv;
+	u32 nr_events;
+};
+
+/**
+ * struct ckpt_fan_mark - what a fanotify group watches
+ * @inode: an inode with a reference; NULL: it is just being deleted, or @obj counts
+ * @obj: the mount or file system, to be compared only
+ * @flags: FAN_MARK_INODE, MOUNT or FILESYSTEM; IGNORED_SURV_MODIFY, EVICTABLE, IGNORE
+ * @mask: FAN_*
+ * @ignore_mask: FAN_* that are not told
+ */
+struct ckpt_fan_mark {
+	struct inode *inode;
+	const void *obj;
+	u32 flags;
+	u32 mask;
+	u32 ignore_mask;
+};
+
 bool ckpt_inotify_get(struct file *file, u32 *next_wd);
 int ckpt_inotify_watches(struct file *file, struct ckpt_watch **watches, u32 *nr);
 void ckpt_inotify_events(struct file *file,
@@ -141,6 +173,40 @@ void ckpt_inotify_set_next(struct file *file, u32 next_wd);
 int ckpt_inotify_add(struct file *file, struct inode *inode, int wd);
 void ckpt_inotify_enable(struct file *file, int wd, u32 mask);
 int ckpt_inotify_queue(struct file *file, const struct ckpt_watch_event *e);
+#ifdef CONFIG_FANOTIFY
+bool ckpt_fanotify_get(struct file *file, struct ckpt_fanotify *state);
+int ckpt_fanotify_marks(struct file *file, struct ckpt_fan_mark **marks, u32 *nr);
+struct file *ckpt_fanotify_make(const struct ckpt_fanotify *state);
+int ckpt_fanotify_add(struct file *file, const struct path *path,
+		      const struct ckpt_fan_mark *m);
+void ckpt_fanotify_start(struct file *file);
+#else
+static inline bool ckpt_fanotify_get(struct file *file, struct ckpt_fanotify *state)
+{
+	return false;
+}
+
+static inline int ckpt_fanotify_marks(struct file *file, struct ckpt_fan_mark **marks,
+				      u32 *nr)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline struct file *ckpt_fanotify_make(const struct ckpt_fanotify *state)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline int ckpt_fanotify_add(struct file *file, const struct path *path,
+				    const struct ckpt_fan_mark *m)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void ckpt_fanotify_start(struct file *file)
+{
+}
+#endif
 bool ckpt_proc_get(struct file *file, struct ckpt_proc *state);
 void ckpt_proc_set_mm(struct file *file, struct mm_struct *mm);
 struct file *ckpt_take_fd(int fd);

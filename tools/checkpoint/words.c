@@ -31,6 +31,7 @@ const char *file_kind_name(__u32 kind)
 		[CKPT_FILE_INOTIFY] = "inotify",
 		[CKPT_FILE_EXTERNAL] = "external",
 		[CKPT_FILE_NS] = "namespace",
+		[CKPT_FILE_FANOTIFY] = "fanotify",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "unknown";

@@ -96,6 +96,7 @@ struct ckpt_hdr {
  * @CKPT_REC_FOWNER: &struct ckpt_rec_fowner, behind all objects
  * @CKPT_REC_PROC: &struct ckpt_rec_proc, follows FILE
  * @CKPT_REC_INOTIFY: &struct ckpt_rec_inotify, follows FILE
+ * @CKPT_REC_FANOTIFY: &struct ckpt_rec_fanotify, follows FILE
  * @CKPT_REC_COW: &struct ckpt_rec_cow, among the PAGES records
  * @CKPT_REC_POISON: &struct ckpt_rec_poison, behind the PAGES and COW records of
  *	an address space
@@ -155,6 +156,7 @@ enum ckpt_rec_type {
 	CKPT_REC_EXTERNAL	= 60,
 	CKPT_REC_RELINK		= 61,
 	CKPT_REC_NSFILE		= 62,
+	CKPT_REC_FANOTIFY	= 63,
 
 	CKPT_REC_MEMPOLICY	= 42,
 
@@ -545,6 +547,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_INOTIFY = 24,	/* see &struct ckpt_rec_inotify */
 	CKPT_FILE_EXTERNAL = 25, /* see &struct ckpt_rec_external */
 	CKPT_FILE_NS	= 26,	/* see &struct ckpt_rec_nsfile */
+	CKPT_FILE_FANOTIFY = 27, /* see &struct ckpt_rec_fanotify */
 };
 
 /* ckpt_rec_file.flags */
@@ -1068,6 +1071,55 @@ struct ckpt_rec_inotify {
 	__u32 next_wd;
 	__u32 var_len;
 	__u32 watch_len;
+};
+
+/**
+ * struct ckpt_fanotify_mark - what a fanotify group watches; the path follows
+ * @flags: FAN_MARK_INODE, FAN_MARK_MOUNT or FAN_MARK_FILESYSTEM, and
+ *	FAN_MARK_IGNORED_SURV_MODIFY, FAN_MARK_EVICTABLE, FAN_MARK_IGNORE
+ * @mask: FAN_*
+ * @ignore_mask: FAN_* that are not told
+ * @path_len: bytes of path with its NUL, which are filled up to a multiple of 8
+ * @mode: st_mode of the inode that is watched; 0: what is found by the path is not
+ *	compared
+ * @generation: inode generation, 0 where the file system has none
+ * @ino: its inode number
+ */
+struct ckpt_fanotify_mark {
+	__u32 flags;
+	__u32 mask;
+	__u32 ignore_mask;
+	__u32 path_len;
+	__u32 mode;
+	__u32 generation;
+	__u64 ino;
+};
+
+/* ckpt_rec_fanotify.flags */
+#define CKPT_FANOTIFY_UNPRIV	(1U << 0)	/* made without CAP_SYS_ADMIN */
+
+/**
+ * struct ckpt_rec_fanotify - a fanotify group
+ * @h: header
+ * @file: objref of the open file
+ * @flags: CKPT_FANOTIFY_*
+ * @init_flags: FAN_* of fanotify_init()
+ * @event_f_flags: O_* of what its events open
+ * @nr_marks: number of &struct ckpt_fanotify_mark that follow
+ * @mark_len: length of one without its path
+ * @var_len: bytes of all
+ * @__reserved: zero
+ */
+struct ckpt_rec_fanotify {
+	struct ckpt_hdr h;
+	__u32 file;
+	__u32 flags;
+	__u32 init_flags;
+	__u32 event_f_flags;
+	__u32 nr_marks;
+	__u32 mark_len;
+	__u32 var_len;
+	__u32 __reserved;
 };
 
 /* ckpt_rec_pidfd.flags */

@@ -267,6 +267,7 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	case CKPT_REC_PIDFD:
 	case CKPT_REC_PROC:
 	case CKPT_REC_INOTIFY:
+	case CKPT_REC_FANOTIFY:
 	case CKPT_REC_EXTERNAL:
 	case CKPT_REC_NSFILE:
 		return must_refer(img, part->file, CKPT_REC_FILE);

@@ -24,7 +24,6 @@
 #include <linux/userfaultfd.h>
 #include <mqueue.h>
 #include <netinet/in.h>
-#include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -87,7 +86,6 @@ static void set_datagram(void)
 
 SET(netlink, socket(AF_NETLINK, SOCK_RAW, 0))
 
-SET(fanotify, fanotify_init(FAN_CLASS_NOTIF, O_RDONLY))
 SET(userfaultfd, syscall(SYS_userfaultfd, UFFD_USER_MODE_ONLY))
 
 static void set_io_uring(void)
@@ -452,7 +450,6 @@ FIXTURE_VARIANT_ADD(refused, name)				\
 #define TOO_LONG	"has a path that is too long"
 #define FAMILY(name)	"is a socket of family " name ", which cannot be saved yet"
 
-KIND(fanotify, NULL, "anon_inode:[fanotify]", "fanotify_fops");
 KIND(userfaultfd, NULL, "anon_inode:[userfaultfd]", "userfaultfd_fops");
 KIND(secret, NULL, "/secretmem (deleted)", "secretmem_fops");
 KIND(bpf, NULL, "anon_inode:bpf-map", "bpf_map_fops");

@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -102,6 +103,8 @@ static void open_fds(void)
 	mkdir("/tmp/watched", 0755);
 	inotify_add_watch(i, "/tmp/watched", IN_ATTRIB);
 	chmod("/tmp/watched", 0700);
+	i = fanotify_init(FAN_CLASS_NOTIF, O_RDONLY);
+	fanotify_mark(i, FAN_MARK_ADD, FAN_MODIFY | FAN_ONDIR, 0, "/tmp/watched");
 	open("/proc/self/stat", O_RDONLY);
 	open("/proc/version", O_RDONLY);
 	open("/proc/self/ns/uts", O_RDONLY);
@@ -1233,6 +1236,57 @@ TEST_F(image, hostile_namespace)
 	FIELD(r, nsfile, type, 0, EOPNOTSUPP);
 	FIELD(r, nsfile, type, CLONE_NEWUTS | CLONE_NEWNET, EOPNOTSUPP);
 	FIELD(r, nsfile, __reserved, 1, EPROTONOSUPPORT);
+	EXPECT_CASES();
+}
+
+TEST_F(image, hostile_fanotify)
+{
+	uint32_t null = AS(file, &recs[self->devnull])->objref;
+	struct rec *r = find(CKPT_REC_FANOTIFY, 0);
+	const size_t path = sizeof(struct ckpt_fanotify_mark);
+
+	ASSERT_NE(NULL, r);
+	ASSERT_EQ(1, AS(fanotify, r)->nr_marks);
+	ASSERT_EQ(path + 16, AS(fanotify, r)->var_len);
+
+#define MARK(f, value, err)						\
+	VAR(r, "mark." #f, offsetof(struct ckpt_fanotify_mark, f), 4, value, err)
+
+	FIELD(r, fanotify, file, null, EINVAL);
+	FIELD(r, fanotify, flags, 2, EOPNOTSUPP);
+	FIELD(r, fanotify, init_flags, FAN_CLASS_CONTENT, EOPNOTSUPP);
+	FIELD(r, fanotify, init_flags, FAN_CLASS_PRE_CONTENT, EOPNOTSUPP);
+	FIELD(r, fanotify, init_flags, 0x80000000, EINVAL);
+	FIELD(r, fanotify, init_flags, FAN_REPORT_NAME, EINVAL);
+	FIELD(r, fanotify, event_f_flags, O_ACCMODE, EINVAL);
+	FIELD(r, fanotify, event_f_flags, O_CREAT, EINVAL);
+	FIELD(r, fanotify, nr_marks, 0, EINVAL);
+	FIELD(r, fanotify, nr_marks, 2, EINVAL);
+	FIELD(r, fanotify, nr_marks, 0xffffffff, EINVAL);
+	FIELD(r, fanotify, mark_len, 0, EOPNOTSUPP);
+	FIELD(r, fanotify, mark_len, 0xfffffff8, EOPNOTSUPP);
+	FIELD(r, fanotify, var_len, 0, EINVAL);
+	FIELD(r, fanotify, var_len, 0xfffffff8, EINVAL);
+	FIELD(r, fanotify, __reserved, 1, EPROTONOSUPPORT);
+	MARK(flags, FAN_MARK_ADD, EINVAL);
+	MARK(flags, FAN_MARK_IGNORED_MASK, EINVAL);
+	MARK(flags, FAN_MARK_MOUNT | FAN_MARK_FILESYSTEM, EINVAL);
+	MARK(flags, FAN_MARK_MOUNT, ESTALE);
+	MARK(flags, FAN_MARK_FILESYSTEM | FAN_MARK_EVICTABLE, EINVAL);
+	MARK(flags, FAN_MARK_IGNORE, EINVAL);
+	MARK(mask, FAN_OPEN_PERM, EINVAL);
+	MARK(mask, FAN_FS_ERROR, EINVAL);
+	MARK(mask, FAN_CREATE, EINVAL);
+	MARK(mask, FAN_RENAME, EINVAL);
+	MARK(mask, FAN_Q_OVERFLOW, EINVAL);
+	MARK(ignore_mask, FAN_ACCESS_PERM, EINVAL);
+	MARK(ignore_mask, FAN_ATTRIB, EINVAL);
+	MARK(path_len, 0, EINVAL);
+	MARK(path_len, 5, EINVAL);
+	MARK(path_len, 0xffffffff, EINVAL);
+	MARK(mode, S_IFREG, ESTALE);
+	VAR(r, "path", path, 1, 'x', EINVAL);
+	VAR(r, "path", path + 5, 1, 'x', ENOENT);
 	EXPECT_CASES();
 }
 
