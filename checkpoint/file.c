@@ -52,9 +52,11 @@
  * @kind: enum ckpt_file_kind
  * @part: type of the record that goes with the FILE record, 0: none does
  * @by_path: it is opened again by its path
+ * @foreign: who restarts supplies it: nothing of it is set
  * @match: is @file of this kind? May not sleep
  * @problem: what keeps @file from being saved, to follow its name, or NULL.
  *	May sleep
+ * @name: what it is called in the image, without @by_path
  * @checkpoint: write the record of type @part, if it is to follow; the users of @file are frozen.
  *	May sleep
  * @restore: make the file where more is to do than to open its path. current
@@ -67,8 +69,10 @@ struct ckpt_file_ops {
 	enum ckpt_file_kind kind;
 	enum ckpt_rec_type part;
 	bool by_path;
+	bool foreign;
 	bool (*match)(struct ckpt_ctx *ctx, struct file *file);
 	const char *(*problem)(struct ckpt_ctx *ctx, struct file *file);
+	const char *(*name)(struct ckpt_ctx *ctx, struct file *file);
 	int (*checkpoint)(struct ckpt_ctx *ctx, struct file *file, u32 objref);
 	struct file *(*restore)(struct ckpt_restart *rs, const struct ckpt_rec *r);
 };
@@ -193,18 +197,26 @@ static bool ckpt_match_tty(struct ckpt_ctx *ctx, struct file *file)
 	return S_ISCHR(inode->i_mode) && ckpt_tty_allowed(inode->i_rdev);
 }
 
+static struct file *restore_own_file(struct ckpt_restart *rs, const struct ckpt_rec *r);
+
 /* In this order: the first that matches. */
 static const struct ckpt_file_ops ckpt_file_kinds[] = {
 	{
 		.kind		= CKPT_FILE_IMAGE,
+		.foreign	= true,
 		.match		= ckpt_match_image,
+		.restore	= restore_own_file,
 	}, {
 		.kind		= CKPT_FILE_LOG,
+		.foreign	= true,
 		.match		= ckpt_match_log,
+		.restore	= restore_own_file,
 	}, {
 		.kind		= CKPT_FILE_EXTERNAL,
 		.part		= CKPT_REC_EXTERNAL,
+		.foreign	= true,
 		.match		= ckpt_is_external,
+		.name		= ckpt_external_name,
 		.checkpoint	= checkpoint_external,
 		.restore	= restore_external,
 	}, {
@@ -369,17 +381,16 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
 				     struct task_struct *t, struct file *file,
 				     const struct ckpt_file_ops *kind)
 {
-	const char *why = NULL;
+	const char *why;
 	struct path path;
 
-	if (kind->kind == CKPT_FILE_IMAGE || kind->kind == CKPT_FILE_LOG)
+	if (ckpt_is_output(ctx, file))
 		return NULL;
 	why = ckpt_locks_problem(ctx, t, file);
 	/* The rest of it is for who supplies it. */
-	if (kind->kind == CKPT_FILE_EXTERNAL)
+	if (why || kind->foreign)
 		return why;
-	if (!why)
-		why = ckpt_fowner_problem(ctx, file);
+	why = ckpt_fowner_problem(ctx, file);
 	if (why)
 		return why;
 	if (file->f_flags & ~(CKPT_O_SAVED | CKPT_O_IGNORED | FASYNC))
@@ -453,10 +464,8 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	ckpt_file_path(file, &path);
 	if (kind->by_path)
 		rec = ckpt_new_file(ctx, &path, &ctx->root);
-	else if (kind->kind == CKPT_FILE_EXTERNAL)
-		rec = ckpt_new_file_named(ctx, ckpt_external_name(ctx, file));
 	else
-		rec = ckpt_new_file_named(ctx, "");
+		rec = ckpt_new_file_named(ctx, kind->name ? kind->name(ctx, file) : "");
 	if (!rec) {
 		ret = -ENOMEM;
 		goto out;
@@ -474,7 +483,7 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	rec->cred = cred;
 	rec->pipe = pipe;
 	rec->inode = inode;
-	if (kind->by_path || kind->kind == CKPT_FILE_EXTERNAL)
+	if (kind->by_path || kind->name)
 		ret = ckpt_file_facts(&path, rec);
 	checkpoint_advice(file, rec);
 	if (!ret && kind->checkpoint)
@@ -572,11 +581,11 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 }
 
 /* The image and the log of the checkpoint are those of the restart now. */
-static struct file *restore_own_file(struct ckpt_restart *rs, u32 kind)
+static struct file *restore_own_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	struct file *file;
 
-	file = kind == CKPT_FILE_IMAGE ? rs->in.file : rs->log.file;
+	file = ckpt_rec_as(r, file)->kind == CKPT_FILE_IMAGE ? rs->in.file : rs->log.file;
 	return file ? get_file(file) : NULL;
 }
 
@@ -613,11 +622,9 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	ret = restore_file_check(rs, r);
 	if (ret)
 		return ERR_PTR(ret);
-	if (rec->kind == CKPT_FILE_IMAGE || rec->kind == CKPT_FILE_LOG)
-		return restore_own_file(rs, rec->kind);
 	kind = ckpt_file_ops(rec->kind);
 	/* These stay as they are. */
-	if (rec->kind == CKPT_FILE_EXTERNAL)
+	if (kind->foreign)
 		return kind->restore(rs, r);
 	file = kind->by_path && !kind->part ? restore_replaced(rs, r) : NULL;
 	if (file)
