@@ -477,7 +477,7 @@ struct ckpt_ctx {
 	struct file *relink_dir;
 	struct list_head relinked;
 	unsigned int refusals;
-	char why[112];
+	char why[512];
 	u8 uuid[CKPT_UUID_LEN];
 	u64 id;
 	ktime_t freeze_start;

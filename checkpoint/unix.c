@@ -223,6 +223,26 @@ static const char *ckpt_unix_cred_problem(struct ckpt_ctx *ctx, struct sock *sk)
 	return why;
 }
 
+/* A path, or as /proc/net/unix shows it the name of one that has none. */
+static const char *ckpt_unix_name_problem(struct ckpt_ctx *ctx, struct sock *sk)
+{
+	/* See unix_bind(). */
+	const struct unix_address *addr = smp_load_acquire(&unix_sk(sk)->addr);
+	const char *name;
+	int len;
+
+	if (!addr)
+		return NULL;
+	name = addr->name->sun_path;
+	len = addr->len - offsetof(struct sockaddr_un, sun_path);
+	snprintf(ctx->why, sizeof(ctx->why), "%s %s%*pE, which cannot be saved yet",
+		 READ_ONCE(sk->sk_state) == TCP_LISTEN ? "listens for connections at" :
+							 "is bound to the name",
+		 *name ? "" : "@", *name ? (int)strnlen(name, len) : len - 1,
+		 *name ? name : name + 1);
+	return ctx->why;
+}
+
 /**
  * ckpt_unix_problem - what of a socket of AF_UNIX cannot be saved
  * @ctx: the checkpoint
@@ -238,12 +258,9 @@ const char *ckpt_unix_problem(struct ckpt_ctx *ctx, struct file *file)
 
 	if (!ckpt_first_look(ctx, file))
 		return NULL;
-	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
-		return "listens for connections, which cannot be saved yet";
-	/* See unix_bind(). */
-	if (smp_load_acquire(&unix_sk(sk)->addr))
-		return "is bound to a name, which cannot be saved yet";
-	why = ckpt_sock_problem(ctx, sock);
+	why = ckpt_unix_name_problem(ctx, sk);
+	if (!why)
+		why = ckpt_sock_problem(ctx, sock);
 	if (!why)
 		why = ckpt_unix_peer_problem(ctx, sk);
 	if (!why)

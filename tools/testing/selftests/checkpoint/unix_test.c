@@ -1034,12 +1034,32 @@ static void set_abstract(void)
 	MUST(!bind(s[0], (void *)&addr, sizeof(sa_family_t)));
 }
 
-static void set_listening(void)
+/* What is said of it is one line. */
+static void set_odd_name(void)
+{
+	struct sockaddr_un addr = { AF_UNIX, "\0two\nlines\0" };
+
+	s[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+	MUST(!bind(s[0], (void *)&addr, sizeof(sa_family_t) + 11));
+}
+
+static void set_long_name(void)
 {
 	struct sockaddr_un addr = { AF_UNIX };
 
+	memset(addr.sun_path + 1, '\n', sizeof(addr.sun_path) - 1);
 	s[0] = socket(AF_UNIX, SOCK_STREAM, 0);
-	MUST(!bind(s[0], (void *)&addr, sizeof(sa_family_t)) && !listen(s[0], 3));
+	MUST(!bind(s[0], (void *)&addr, sizeof(addr)));
+}
+
+static void set_listening(void)
+{
+	struct sockaddr_un addr = { AF_UNIX, NAME };
+
+	unlink(NAME);
+	s[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+	MUST(!bind(s[0], (void *)&addr, sizeof(addr)) && !listen(s[0], 3));
+	unlink(NAME);
 }
 
 static void set_timestamp(void)
@@ -1152,9 +1172,11 @@ FIXTURE_VARIANT_ADD(refused, name)			\
 
 REFUSED(outside, NULL, " has its other end at pid ");
 REFUSED(both_outside, use_pair, " in common with pid ");
-REFUSED(bound, NULL, " is bound to a name, which cannot be saved yet");
-REFUSED(abstract, NULL, " is bound to a name, which cannot be saved yet");
-REFUSED(listening, NULL, " listens for connections, which cannot be saved yet");
+REFUSED(bound, NULL, " is bound to the name " NAME ", which cannot be saved yet\n");
+REFUSED(abstract, NULL, " is bound to the name @");
+REFUSED(odd_name, NULL, " is bound to the name @two\\nlines\\0, which cannot be saved yet\n");
+REFUSED(long_name, NULL, "\\n\\n, which cannot be saved yet\n");
+REFUSED(listening, NULL, " listens for connections at " NAME ", which cannot be saved yet\n");
 REFUSED(timestamp, use_pair, " has SO_TIMESTAMP or SO_TIMESTAMPING, which cannot");
 REFUSED(filter, use_pair, " has a filter (SO_ATTACH_FILTER), which cannot");
 REFUSED(device, use_pair, " is bound to a device (SO_BINDTODEVICE), which cannot");
