@@ -235,6 +235,42 @@ static void check_exclusive(void)
 	MUST(next(ep) == 1);
 }
 
+/* Of two that wait one wakes. The other gets the next. */
+static void wait_exclusive(void)
+{
+	struct epoll_event e;
+	int fd = new_epoll();
+
+	add(fd, a, EPOLLIN | EPOLLEXCLUSIVE, 1);
+	MUST(epoll_wait(fd, &e, 1, -1) == 1 && e.data.u64 == 1);
+}
+
+static int waiters[2];
+
+static void set_one_wakes(void)
+{
+	a = event(0);
+	waiters[0] = start_child(wait_exclusive, SYS_epoll_wait);
+	waiters[1] = start_child(wait_exclusive, SYS_epoll_wait);
+}
+
+static void check_one_wakes(void)
+{
+	int status, left;
+	pid_t pid;
+
+	count(a);
+	pid = wait(&status);
+	MUST(pid == waiters[0] || pid == waiters[1]);
+	MUST(WIFEXITED(status) && WEXITSTATUS(status) == GOOD);
+	left = waiters[pid == waiters[0]];
+	/* There is still something to read, but nobody has told the other. */
+	ckpt_sleep_ms(50);
+	MUST(!waitpid(left, NULL, WNOHANG) && ckpt_wait_syscall(left, SYS_epoll_wait));
+	count(a);
+	collect(left, GOOD);
+}
+
 /* As deep as it may be; one is told of once and one twice. */
 static void set_nested(void)
 {
@@ -427,6 +463,7 @@ PROGRAM(oneshot);
 PROGRAM(order);
 PROGRAM(reused);
 PROGRAM(exclusive);
+PROGRAM(one_wakes);
 PROGRAM(nested);
 PROGRAM(waiter);
 PROGRAM(timeout);

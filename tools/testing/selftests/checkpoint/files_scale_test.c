@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Files at the limits: the longest path, a mount in a mount, a hundred thousand
- * descriptors.
+ * descriptors, an epoll with many files.
  */
 #include "tree_program.h"
 
 #include <limits.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 
 #define SRC		DIRECTORY "/src"
 #define MOUNT		DIRECTORY "/mnt"
 #define MANY		(ckpt_slow_kernel() ? 20000 : 100000)
 #define FEW		(MANY / 10)
+#define MANY_WATCHED	(MANY / 5)
+#define FEW_WATCHED	(MANY / 50)
 
 /* ---- in the program ---------------------------------------------------------- */
 
@@ -118,6 +122,58 @@ static void check_few(void)
 static void check_many(void)
 {
 	all_open(MANY);
+}
+
+/* An epoll with as many items, each of a file of its own; every other one is ready. */
+static void watch_many(int nr)
+{
+	struct rlimit limit = { MANY + 100, MANY + 100 };
+	struct epoll_event e = { .events = EPOLLIN };
+	int i;
+
+	MUST(!setrlimit(RLIMIT_NOFILE, &limit));
+	move_fd(epoll_create1(0), 10, 0);
+	for (i = 11; i < nr; i++) {
+		move_fd(eventfd(i & 1, 0), i, 0);
+		e.data.fd = i;
+		MUST(!epoll_ctl(10, EPOLL_CTL_ADD, i, &e));
+	}
+}
+
+static void set_few_watched(void)
+{
+	watch_many(FEW_WATCHED);
+}
+
+static void set_many_watched(void)
+{
+	watch_many(MANY_WATCHED);
+}
+
+static void all_watched(int nr)
+{
+	struct epoll_event *e = calloc(nr, sizeof(*e));
+	uint64_t one = 1;
+	int i;
+
+	MUST(e && epoll_wait(10, e, nr, 0) == (nr - 10) / 2);
+	for (i = 0; i < (nr - 10) / 2; i++)
+		MUST(e[i].data.fd & 1);
+	for (i = 11; i < nr; i++)
+		if (!(i & 1))
+			MUST(write(i, &one, sizeof(one)) == sizeof(one));
+	MUST(epoll_wait(10, e, nr, 0) == nr - 11);
+	free(e);
+}
+
+static void check_few_watched(void)
+{
+	all_watched(FEW_WATCHED);
+}
+
+static void check_many_watched(void)
+{
+	all_watched(MANY_WATCHED);
 }
 
 static void hint(int fd, __u64 set)
@@ -239,6 +295,23 @@ TEST_F(advice, comes_back)
 
 PROGRAM_FIXTURE(table, scale_begin, scale_end);
 
+FIXTURE_VARIANT(table)
+{
+	struct program few, many;
+};
+
+FIXTURE_VARIANT_ADD(table, descriptors)
+{
+	.few = { set_few, check_few },
+	.many = { set_many, check_many },
+};
+
+FIXTURE_VARIANT_ADD(table, items_of_an_epoll)
+{
+	.few = { set_few_watched, check_few_watched },
+	.many = { set_many_watched, check_many_watched },
+};
+
 /* How long it takes, in ms, there and back. */
 static long long there_and_back(struct __test_metadata *_metadata, pid_t *pid,
 				const struct program *p)
@@ -257,14 +330,12 @@ static long long there_and_back(struct __test_metadata *_metadata, pid_t *pid,
 /* Ten times as many take about ten times as long, not a hundred. */
 TEST_F(table, time_is_linear)
 {
-	static const struct program few = { set_few, check_few };
-	static const struct program many = { set_many, check_many };
 	long long ten, hundred;
 
-	ten = there_and_back(_metadata, &self->pid, &few);
+	ten = there_and_back(_metadata, &self->pid, &variant->few);
 	ASSERT_EQ(0, ftruncate(log_fd, 0));
-	hundred = there_and_back(_metadata, &self->pid, &many);
-	TH_LOG("%d descriptors %lld ms, %d %lld ms", FEW, ten, MANY, hundred);
+	hundred = there_and_back(_metadata, &self->pid, &variant->many);
+	TH_LOG("few: %lld ms, many: %lld ms", ten, hundred);
 	EXPECT_LT(hundred, 40 * (ten + 20));
 }
 
