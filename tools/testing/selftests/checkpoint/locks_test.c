@@ -274,6 +274,12 @@ static void wait_posix(void)
 	MUST(!access(GO, F_OK));
 }
 
+static void wait_posix_of_another(void)
+{
+	open_as(10, A, O_RDWR);
+	wait_posix();
+}
+
 static void wait_ofd(void)
 {
 	int fd = open(A, O_RDWR);
@@ -396,6 +402,59 @@ TEST_F(trees, go_on)
 	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0)) {
 		TH_LOG("%s", ckpt_log_text);
 	}
+	tree_ends_well(_metadata, &self->pid);
+}
+
+/* ---- locks of others that one waits for ------------------------------------------ */
+
+static void wait_for_others(void)
+{
+	pid_t posix, other;
+
+	posix = start_child(wait_posix_of_another, NR_FCNTL);
+	other = start_child(wait_flock, __NR_flock);
+	stay_the_same();
+	collect(posix, GOOD);
+	collect(other, GOOD);
+}
+
+PROGRAM_FIXTURE(others, locks_begin, locks_end);
+
+FIXTURE_VARIANT(others)
+{
+	bool killed;
+};
+
+FIXTURE_VARIANT_ADD(others, go_on)
+{
+};
+
+FIXTURE_VARIANT_ADD(others, come_back)
+{
+	.killed = true,
+};
+
+/* The lock is outside of the tree and stays there. */
+TEST_F(others, are_waited_for)
+{
+	int fd = open(A, O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, flock(fd, LOCK_EX));
+	ASSERT_EQ(0, lock(fd, F_SETLK, F_WRLCK, 5, 1));
+	self->pid = start_tree(_metadata, wait_for_others, 1, false);
+	if (variant->killed) {
+		kill_and_restart(_metadata, &self->pid, false);
+	} else {
+		ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, 0)) {
+			TH_LOG("%s", ckpt_log_text);
+		}
+	}
+	go();
+	ckpt_sleep_ms(100);
+	/* They wait still: for us. */
+	EXPECT_EQ(-1, ckpt_wait(self->pid, 1));
+	close(fd);
 	tree_ends_well(_metadata, &self->pid);
 }
 
