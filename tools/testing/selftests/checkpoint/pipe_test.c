@@ -5,6 +5,7 @@
  */
 #include "tree_program.h"
 
+#include <limits.h>
 #include <poll.h>
 
 /* ---- in the program ---------------------------------------------------------- */
@@ -189,6 +190,155 @@ static void check_opened(void)
 	MUST(!read(more[0], &c, 1));
 }
 
+/* What is written: more than the pipe holds, so that it waits in the middle of it. */
+#define LONG_TEXT	200001
+
+static void fill_text(unsigned char *text, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		text[i] = pattern(i);
+}
+
+/* A write may transfer less than asked for, but none is lost or done twice. */
+static void write_long(void)
+{
+	static unsigned char text[LONG_TEXT];
+	ssize_t at, n;
+
+	close(fds[0]);
+	fill_text(text, sizeof(text));
+	for (at = 0; at < LONG_TEXT; at += n) {
+		n = write(fds[1], text + at, LONG_TEXT - at);
+		MUST(n > 0);
+	}
+}
+
+static void set_blocked_writer(void)
+{
+	make_pipe(fds, 0);
+	child = start_child(write_long, __NR_write);
+	close(fds[1]);
+	MUST(queued(fds[0]) == 65536);
+}
+
+static void check_blocked_writer(void)
+{
+	unsigned char byte[1000];
+	ssize_t at = 0, n, i;
+
+	MUST(ckpt_wait_syscall(child, __NR_write) && queued(fds[0]) == 65536);
+	while ((n = read(fds[0], byte, sizeof(byte))) > 0)
+		for (i = 0; i < n; i++, at++)
+			MUST(byte[i] == pattern(at));
+	MUST(!n && at == LONG_TEXT);
+	collect(child, GOOD);
+}
+
+/* As much as is written at once or not at all. */
+static void write_at_once(void)
+{
+	static unsigned char text[PIPE_BUF];
+
+	fill_text(text, sizeof(text));
+	MUST(write(fds[1], text, sizeof(text)) == sizeof(text));
+}
+
+static void set_atomic_writer(void)
+{
+	static unsigned char text[4096];
+
+	make_pipe(fds, 0);
+	MUST(fcntl(fds[1], F_SETPIPE_SZ, 4096) == 4096);
+	MUST(write(fds[1], text, 100) == 100);
+	child = start_child(write_at_once, __NR_write);
+}
+
+static void check_atomic_writer(void)
+{
+	unsigned char text[PIPE_BUF];
+	int i;
+
+	MUST(ckpt_wait_syscall(child, __NR_write) && queued(fds[0]) == 100);
+	MUST(read(fds[0], text, sizeof(text)) == 100);
+	collect(child, GOOD);
+	MUST(queued(fds[0]) == PIPE_BUF && read(fds[0], text, PIPE_BUF) == PIPE_BUF);
+	for (i = 0; i < PIPE_BUF; i++)
+		MUST(text[i] == pattern(i));
+}
+
+static void read_short(void)
+{
+	char text[64] = "";
+
+	MUST(read(fds[0], text, sizeof(text)) == 5 && !strcmp(text, "hello"));
+	MUST(read(more[0], text, sizeof(text)) == 3 && !strncmp(text, "bye", 3));
+}
+
+static void set_blocked_reader(void)
+{
+	make_pipe(fds, 0);
+	make_pipe(more, 0);
+	child = start_child(read_short, __NR_read);
+}
+
+static void check_blocked_reader(void)
+{
+	MUST(ckpt_wait_syscall(child, __NR_read) && !queued(fds[0]));
+	MUST(write(more[1], "bye", 3) == 3);
+	ckpt_sleep_ms(20);
+	MUST(!waitpid(child, NULL, WNOHANG));
+	MUST(write(fds[1], "hello", 5) == 5);
+	collect(child, GOOD);
+}
+
+/* The most that is saved. */
+#define MUCH		(15 << 20)
+
+static void fill_much(int bytes)
+{
+	unsigned char buf[65536];
+	int at, n;
+
+	make_pipe(fds, 0);
+	MUST(fcntl(fds[1], F_SETPIPE_SZ, 32 << 20) == 32 << 20);
+	for (at = 0; at < bytes; at += n) {
+		n = bytes - at < 65536 ? bytes - at : 65536;
+		memset(buf, at >> 16, n);
+		MUST(write(fds[1], buf, n) == n);
+	}
+}
+
+static void set_much(void)
+{
+	fill_much(MUCH);
+}
+
+static void check_much(void)
+{
+	unsigned char buf[65536];
+	int at, i;
+
+	MUST(fcntl(fds[0], F_GETPIPE_SZ) == 32 << 20 && queued(fds[0]) == MUCH);
+	for (at = 0; at < MUCH; at += 65536) {
+		MUST(read(fds[0], buf, sizeof(buf)) == sizeof(buf));
+		for (i = 0; i < 65536; i++)
+			MUST(buf[i] == (unsigned char)(at >> 16));
+	}
+	MUST(!queued(fds[0]));
+}
+
+static void set_too_much(void)
+{
+	fill_much(MUCH + 1);
+}
+
+static void check_too_much(void)
+{
+	MUST(queued(fds[0]) == MUCH + 1);
+}
+
 #define CONTENTS(name)					\
 static struct program name = { set_##name, check_##name }
 
@@ -199,6 +349,11 @@ CONTENTS(end_of_file);
 CONTENTS(no_reader);
 CONTENTS(no_writer);
 CONTENTS(opened);
+CONTENTS(blocked_writer);
+CONTENTS(atomic_writer);
+CONTENTS(blocked_reader);
+CONTENTS(much);
+CONTENTS(too_much);
 
 /* ---- in the test ---------------------------------------------------------------- */
 
@@ -222,12 +377,37 @@ PIPE(end_of_file);
 PIPE(no_reader);
 PIPE(no_writer);
 PIPE(opened);
+PIPE(blocked_writer);
+PIPE(atomic_writer);
+PIPE(blocked_reader);
+PIPE(much);
 
 TEST_F(pipes, comes_back)
 {
 	self->pid = start_program(_metadata, variant->program);
 	kill_and_restart(_metadata, &self->pid, false);
 	kill_and_restart(_metadata, &self->pid, false);
+	ends_well(_metadata, &self->pid);
+}
+
+TEST_F(pipes, goes_on)
+{
+	program_goes_on(_metadata, &self->pid, variant->program);
+}
+
+PROGRAM_FIXTURE(refused, begin_tree, end_tree);
+
+TEST_F(refused, too_much)
+{
+	static const char *const words[] = {
+		" -> pipe:[", "] holds more data than can be saved yet\n", NULL
+	};
+
+	self->pid = start_program(_metadata, &too_much);
+	ckpt_expect_refused(_metadata, self->pid, EOPNOTSUPP);
+	EXPECT_TRUE(ckpt_log_says(words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
 	ends_well(_metadata, &self->pid);
 }
 
