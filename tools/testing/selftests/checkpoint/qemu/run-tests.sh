@@ -28,7 +28,7 @@ selected()
 	for pattern in $T; do
 		# shellcheck disable=SC2254
 		case $name in
-		$pattern|${pattern}_test)	set +f; return 0 ;;
+		${pattern%.sh}|${pattern}_test)	set +f; return 0 ;;
 		esac
 	done
 	set +f
