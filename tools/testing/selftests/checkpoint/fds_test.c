@@ -5,6 +5,7 @@
  */
 #include "tree_program.h"
 
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -511,6 +512,78 @@ static void check_pidfd(void)
 	MUST(send_signal(dead_fd[0], 0) < 0 && errno == ESRCH);
 }
 
+/* ---- pidfd of a thread --------------------------------------------------------- */
+
+#define PIDFD_SIGNAL_THREAD	1
+
+static int tids[2], end_thread[2];
+
+/* One stays, the other is gone when the program is saved. */
+static void *thread_body(void *arg)
+{
+	int nr = (long)arg;
+	uint64_t c;
+
+	__atomic_store_n(&tids[nr], syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+	MUST(read(end_thread[nr], &c, sizeof(c)) == sizeof(c));
+	return NULL;
+}
+
+static pthread_t threads[2];
+static int tid_fd[2], same_fd;
+
+static void finish_thread(int nr)
+{
+	uint64_t one = 1;
+
+	MUST(write(end_thread[nr], &one, sizeof(one)) == sizeof(one));
+	MUST(!pthread_join(threads[nr], NULL));
+}
+
+/* Who joins a thread may be faster than its last step. */
+static bool thread_is_gone(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int i;
+
+	for (i = 0; i < 1000 && !shows_pid(fd, -1); i++)
+		ckpt_sleep_ms(2);
+	return poll(&p, 1, 0) == 1 && shows_pid(fd, -1);
+}
+
+static void set_thread(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		end_thread[i] = eventfd(0, 0);
+		MUST(end_thread[i] >= 0);
+		MUST(!pthread_create(&threads[i], NULL, thread_body, (void *)(long)i));
+		while (!__atomic_load_n(&tids[i], __ATOMIC_SEQ_CST))
+			ckpt_sleep_ms(1);
+		tid_fd[i] = pidfd(tids[i], PIDFD_THREAD);
+	}
+	same_fd = pidfd(tids[0], PIDFD_THREAD);
+	finish_thread(1);
+	MUST(thread_is_gone(tid_fd[1]));
+}
+
+static void check_thread(void)
+{
+	MUST(fcntl(tid_fd[0], F_GETFL) == (O_RDWR | PIDFD_THREAD));
+	MUST(shows_pid(tid_fd[0], tids[0]) && inode(tid_fd[0]) == inode(same_fd));
+	MUST(blocks(tid_fd[0], POLLIN));
+	MUST(!syscall(SYS_pidfd_send_signal, tid_fd[0], 0, NULL, PIDFD_SIGNAL_THREAD));
+	finish_thread(0);
+	MUST(thread_is_gone(tid_fd[0]));
+
+	MUST(fcntl(tid_fd[1], F_GETFL) == (O_RDWR | PIDFD_THREAD));
+	MUST(thread_is_gone(tid_fd[1]));
+	MUST(inode(tid_fd[1]) != inode(tid_fd[0]));
+	MUST(syscall(SYS_pidfd_send_signal, tid_fd[1], 0, NULL, PIDFD_SIGNAL_THREAD) < 0 &&
+	     errno == ESRCH);
+}
+
 /* ---- in the test ---------------------------------------------------------------- */
 
 PROGRAM_FIXTURE(fds, begin_tree, end_tree);
@@ -536,6 +609,7 @@ PROGRAM(cancel);
 PROGRAM(signal);
 PROGRAM(signal_reader);
 PROGRAM(pidfd);
+PROGRAM(thread);
 
 TEST_F(fds, comes_back)
 {

@@ -26,6 +26,7 @@
 #include <netinet/in.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #define END		"/tmp/refused.end"
@@ -164,6 +165,35 @@ static void set_namespace(void)
 	as(10, open(path, O_RDONLY));
 	kill(pid, SIGKILL);
 	MUST(waitpid(pid, &status, 0) == pid);
+}
+
+/* Its init is no more, so that nobody can be born in it. */
+static void set_for_children(void)
+{
+	pid_t pid;
+
+	MUST(!unshare(CLONE_NEWPID));
+	pid = fork();
+	if (!pid)
+		for (;;)
+			pause();
+	as(10, open("/proc/self/ns/pid_for_children", O_RDONLY));
+	kill(pid, SIGKILL);
+	MUST(waitpid(pid, NULL, 0) == pid);
+}
+
+static void set_deleted_device(void)
+{
+	MUST(!mknod(DIRECTORY "/null", S_IFCHR | 0600, makedev(1, 3)));
+	as(10, open(DIRECTORY "/null", O_RDWR));
+	MUST(!unlink(DIRECTORY "/null"));
+}
+
+static void use_device(void)
+{
+	char c;
+
+	MUST(write(10, "x", 1) == 1 && !read(10, &c, 1));
 }
 
 static void set_path_of_pipe(void)
@@ -488,6 +518,9 @@ FIXTURE_VARIANT_ADD(refused, copied_up)
 
 FILE_IS(path_of_pipe, NULL, NULL, "pipe:[", OUTSIDE);
 FILE_IS(namespace, NULL, NULL, "uts:[", "is a namespace that no process of the tree is in");
+FILE_IS(for_children, NULL, NULL, "pid:[", "is a namespace that no process of the tree is in");
+FILE_IS(deleted_device, use_device, NULL, DIRECTORY "/null (deleted)",
+	"was deleted; what was deleted cannot be saved yet");
 FILE_IS(datagram, reads_back, NULL, "socket:[", FAMILY("AF_INET"));
 FILE_IS(netlink, NULL, NULL, "socket:[", FAMILY("AF_NETLINK"));
 FILE_IS(deleted_directory, NULL, NULL, DIRECTORY "/gone/too (deleted)", DELETED);

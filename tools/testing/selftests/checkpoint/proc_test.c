@@ -471,6 +471,7 @@ static void check_nodes(void)
 
 static const char *const namespaces[] = {
 	"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts",
+	"pid_for_children", "time_for_children",
 };
 
 #define NAMESPACES	(int)(sizeof(namespaces) / sizeof(*namespaces))
@@ -505,6 +506,36 @@ static void check_namespaces(void)
 		close(30);
 	}
 	MUST(!setns(17, CLONE_NEWUTS) && setns(17, CLONE_NEWNET) < 0);
+}
+
+static ino_t namespace_of(pid_t pid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+	MUST(!stat(path, &st));
+	return st.st_ino;
+}
+
+/* Of those that it makes next, not its own. */
+static void for_children(void)
+{
+	struct stat st;
+	pid_t pid;
+
+	MUST(!unshare(CLONE_NEWPID));
+	pid = fork();
+	if (!pid) {
+		stay_the_same();
+		_exit(GOOD);
+	}
+	open_as(10, "/proc/self/ns/pid_for_children", O_RDONLY);
+	stay_the_same();
+	MUST(!fstat(10, &st) && st.st_ino == namespace_of(pid));
+	MUST(st.st_ino != namespace_of(getpid()));
+	MUST(!setns(10, CLONE_NEWPID));
+	collect(pid, GOOD);
 }
 
 /* The init of a pid namespace that is made anew. */
@@ -590,6 +621,13 @@ TEST_F(tree, of_others)
 TEST_F(tree, directories_of_others)
 {
 	self->pid = start_tree(_metadata, directories_of_others, 2, false);
+	kill_and_restart(_metadata, &self->pid, false);
+	tree_ends_well(_metadata, &self->pid);
+}
+
+TEST_F(tree, for_children)
+{
+	self->pid = start_tree(_metadata, for_children, 2, false);
 	kill_and_restart(_metadata, &self->pid, false);
 	tree_ends_well(_metadata, &self->pid);
 }
