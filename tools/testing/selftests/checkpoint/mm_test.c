@@ -12,12 +12,13 @@
 
 #include <asm/prctl.h>
 #include <linux/mempolicy.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 
 #define RW	(PROT_READ | PROT_WRITE)
 
 /* What the program remembers while it is stopped. */
-static char *mem, *mem2;
+static char *mem, *mem2, *private;
 static size_t nr;
 static int file_fd;
 
@@ -711,6 +712,175 @@ static void attributes_verify(void)
 	MUST(!mm_map(NULL, 1, RW | PROT_EXEC, 0) && errno == EACCES);
 }
 
+/* ---- memory of files that no path leads to -------------------------------- */
+
+static int mm_memfd(size_t pages)
+{
+	int fd = memfd_create("memory", MFD_CLOEXEC);
+
+	MUST(fd >= 0 && !ftruncate(fd, pages * PAGE));
+	return fd;
+}
+
+/* Eight pages of @fd, of which 1, 3 and 7 are there, shared twice and private. */
+static void nameless_make(int fd)
+{
+	mem = mm_map_file(fd, 8, RW, MAP_SHARED, 0);
+	mm_put(mem + PAGE, 1);
+	mm_put(mem + 3 * PAGE, 1);
+	mem2 = mm_map_file(fd, 4, PROT_READ, MAP_SHARED, 2);
+	private = mm_map_file(fd, 8, RW, MAP_PRIVATE, 0);
+	mm_put(private + 3 * PAGE, 1);
+	mm_put(private + 7 * PAGE, 1);
+	MUST(!mprotect(mem + 6 * PAGE, PAGE, PROT_NONE));
+	close(fd);
+}
+
+static void nameless_verify(void)
+{
+	MUST(mm_is_put(mem + PAGE, 1) && mm_is_put(mem + 3 * PAGE, 1));
+	MUST(!memcmp(mem2, mem + 2 * PAGE, 4 * PAGE));
+	MUST(!memcmp(private, mem, 3 * PAGE));
+	MUST(mm_is_put(private + 3 * PAGE, 1) && mm_is_put(private + 7 * PAGE, 1));
+	MUST(mm_fault(mem + 6 * PAGE, false) == SIGSEGV);
+	MUST(mm_is_zero(private + 4 * PAGE, 3) && mm_is_zero(mem + 7 * PAGE, 1));
+	mm_put(mem + 4 * PAGE, 1);
+	MUST(!memcmp(mem2, mem + 2 * PAGE, 4 * PAGE));
+	MUST(!memcmp(private + 4 * PAGE, mem + 4 * PAGE, PAGE));
+}
+
+static void memfd_make(void)
+{
+	nameless_make(mm_memfd(8));
+}
+
+static void deleted_make(void)
+{
+	int fd = open(MM_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	MUST(fd >= 0 && !ftruncate(fd, 8 * PAGE) && !unlink(MM_FILE));
+	nameless_make(fd);
+}
+
+static void tmpfile_make(void)
+{
+	int fd = open("/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+	MUST(fd >= 0 && !ftruncate(fd, 8 * PAGE));
+	nameless_make(fd);
+}
+
+/* As shm_open() does it. */
+#define POSIX_SHM	"/dev/shm/mm"
+
+static int posix_shm(void)
+{
+	int fd = open(POSIX_SHM, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		      0600);
+
+	MUST(fd >= 0 && !ftruncate(fd, 8 * PAGE));
+	return fd;
+}
+
+static void posix_shm_make(void)
+{
+	nameless_make(posix_shm());
+}
+
+static void posix_shm_verify(void)
+{
+	nameless_verify();
+	MUST(!unlink(POSIX_SHM));
+}
+
+static void posix_shm_unlinked_make(void)
+{
+	int fd = posix_shm();
+
+	MUST(!unlink(POSIX_SHM));
+	nameless_make(fd);
+}
+
+/* Two mappings of it, and names for it and for a part. */
+static void anon_shared_make(void)
+{
+	mem = mmap(NULL, 8 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(mem != MAP_FAILED);
+	mm_put(mem + PAGE, 1);
+	mm_put(mem + 5 * PAGE, 1);
+	mem2 = mremap(mem + 4 * PAGE, 0, 4 * PAGE, MREMAP_MAYMOVE);
+	MUST(mem2 != MAP_FAILED && mem2 != mem);
+	MUST(!prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mem, 8 * PAGE, "all of it"));
+	MUST(!prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, mem + 2 * PAGE, PAGE, "part"));
+}
+
+static void anon_shared_verify(void)
+{
+	size_t size;
+
+	MUST(mm_is_put(mem + PAGE, 1) && mm_is_put(mem + 5 * PAGE, 1));
+	MUST(mm_is_zero(mem + 2 * PAGE, 3));
+	MUST(!memcmp(mem2, mem + 4 * PAGE, 4 * PAGE));
+	MUST(mm_find("[anon_shmem:part]", &size) == mem + 2 * PAGE && size == PAGE);
+	mm_put(mem + 7 * PAGE, 1);
+	MUST(!memcmp(mem2, mem + 4 * PAGE, 4 * PAGE));
+}
+
+/* ---- what the kernel may take, and what it watches ------------------------- */
+
+/* Until it is taken it is there: a restart does not take it. */
+static void free_make(void)
+{
+	mem = mm_anon(8);
+	mm_put(mem, 8);
+	MUST(!madvise(mem + 2 * PAGE, 4 * PAGE, MADV_FREE));
+	/* Written to since: not to be taken any more. */
+	mm_put(mem + 4 * PAGE, 1);
+}
+
+static void free_verify(void)
+{
+	size_t i;
+
+	MUST(mm_is_put(mem, 2) && mm_is_put(mem + 4 * PAGE, 1) &&
+	     mm_is_put(mem + 6 * PAGE, 2));
+	for (i = 2; i < 6; i++)
+		MUST(mm_is_put(mem + i * PAGE, 1) || mm_is_zero(mem + i * PAGE, 1));
+	mm_put(mem, 8);
+	MUST(mm_is_put(mem, 8));
+}
+
+static bool soft_dirty(const char *page)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t bits;
+
+	MUST(pread(fd, &bits, 8, (unsigned long)page / PAGE * 8) == 8);
+	close(fd);
+	return bits & PM_SOFT_DIRTY;
+}
+
+/* Nobody who asked what was written since misses anything. */
+static void soft_dirty_make(void)
+{
+	mem = mm_anon(4);
+	mm_put(mem, 4);
+	MUST(ckpt_write_text("/proc/self/clear_refs", "4"));
+	mm_put(mem + PAGE, 1);
+	MUST(!soft_dirty(mem) && soft_dirty(mem + PAGE));
+}
+
+static void soft_dirty_verify(void)
+{
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		MUST(soft_dirty(mem + i * PAGE));
+	MUST(ckpt_write_text("/proc/self/clear_refs", "4"));
+	mm_put(mem + 2 * PAGE, 1);
+	MUST(!soft_dirty(mem) && soft_dirty(mem + 2 * PAGE) && mm_is_put(mem, 4));
+}
+
 /* ---- the vdso ------------------------------------------------------------ */
 
 static void vdso_verify(void)
@@ -718,6 +888,24 @@ static void vdso_verify(void)
 	long long from = mm_clock_ns(false), at = mm_clock_ns(true);
 
 	MUST(from <= at && at <= mm_clock_ns(false));
+}
+
+/* The page above all others, by which old programs ask for the time. */
+static void vsyscall_verify(void)
+{
+	time_t (*vtime)(time_t *now) = (void *)0xffffffffff600400;
+	time_t from = time(NULL), at = vtime(NULL);
+
+	MUST(from <= at && at <= time(NULL));
+}
+
+static void vsyscall_make(void)
+{
+	size_t size;
+
+	if (!mm_find("[vsyscall]", &size))
+		skip_program("no vsyscall page");
+	vsyscall_verify();
 }
 
 /* Data and text of it, which are neighbours, to another place. */
@@ -761,6 +949,49 @@ static void vdso_gone_verify(void)
 	MUST(!syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64, 0) || errno);
 }
 
+/* ---- from low to high ----------------------------------------------------- */
+
+#define LEGACY	"CKPT_MM_LEGACY"
+
+/* The layout is chosen by exec: the program begins anew, see legacy_again(). */
+static void legacy_make(void)
+{
+	char fd[16];
+
+	snprintf(fd, sizeof(fd), "%d", dup(log_fd));
+	MUST(!setenv(LEGACY, fd, 1));
+	MUST(personality(ADDR_COMPAT_LAYOUT) >= 0);
+	execl("/proc/self/exe", "legacy", NULL);
+	MUST(false);
+}
+
+static void legacy_low_make(void)
+{
+	mem = mm_anon(4);
+	mem2 = mm_anon(8);
+	mm_put(mem, 4);
+	MUST(!mprotect(mem2, 8 * PAGE, PROT_READ));
+	MUST(mem2 > mem && (unsigned long)mem2 < 1UL << 46);
+}
+
+static void legacy_low_verify(void)
+{
+	MUST(mm_is_put(mem, 4));
+	private = mm_anon(2);
+	MUST(private > mem2 && (unsigned long)private < 1UL << 46);
+}
+
+static void __attribute__((constructor)) legacy_again(void)
+{
+	static const struct mm_case c = { legacy_low_make, legacy_low_verify };
+	const char *fd = getenv(LEGACY);
+
+	if (!fd)
+		return;
+	log_fd = atoi(fd);
+	mm_program((void *)&c);
+}
+
 /* ---- the cases ----------------------------------------------------------- */
 
 FIXTURE(mm)
@@ -771,6 +1002,7 @@ FIXTURE(mm)
 FIXTURE_VARIANT(mm)
 {
 	struct mm_case c;
+	uint64_t of_files;
 };
 
 #define MM_CASE(name)							\
@@ -802,8 +1034,28 @@ MM_CASE(huge);
 MM_CASE(ksm);
 MM_CASE(advice);
 MM_CASE(attributes);
+MM_CASE(free);
+MM_CASE(soft_dirty);
 MM_CASE(vdso_moved);
 MM_CASE(vdso_gone);
+
+FIXTURE_VARIANT_ADD(mm, vsyscall)
+{
+	.c = { vsyscall_make, vsyscall_verify },
+};
+
+#define MM_FILE_CASE(name, check, pages)				\
+	FIXTURE_VARIANT_ADD(mm, name)					\
+	{								\
+		.c = { name##_make, check }, .of_files = pages,		\
+	}
+
+MM_FILE_CASE(memfd, nameless_verify, 3);
+MM_FILE_CASE(deleted, nameless_verify, 3);
+MM_FILE_CASE(tmpfile, nameless_verify, 3);
+MM_FILE_CASE(posix_shm, posix_shm_verify, 0);
+MM_FILE_CASE(posix_shm_unlinked, nameless_verify, 3);
+MM_FILE_CASE(anon_shared, anon_shared_verify, 2);
 
 FIXTURE_VARIANT_ADD(mm, vdso)
 {
@@ -817,6 +1069,7 @@ FIXTURE_VARIANT_ADD(mm, stack)
 
 FIXTURE_SETUP(mm)
 {
+	mm_pages_of_files = variant->of_files;
 	self->pid = mm_start(_metadata, &variant->c);
 	if (why_skipped())
 		SKIP(return, "%s", why_skipped());
@@ -838,6 +1091,27 @@ TEST_F(mm, comes_back)
 	EXPECT_EQ(stats.image_bytes, st.st_size);
 	EXPECT_GT(stats.pages_written * PAGE + (1 << 20), st.st_size);
 	mm_ends_well(_metadata, &self->pid);
+}
+
+/* New memory is looked for where it was before. */
+TEST(legacy_layout)
+{
+	static const struct mm_case c = { legacy_make };
+	pid_t pid = mm_start(_metadata, &c);
+	struct picture before, after;
+
+	ASSERT_TRUE(picture_take(&before, pid))
+		TH_LOG("%s", picture_text);
+	ckpt_save_and_kill(_metadata, pid);
+	mm_bring_back(_metadata, pid);
+	ASSERT_TRUE(picture_take(&after, pid))
+		TH_LOG("%s", picture_text);
+	EXPECT_TRUE(picture_same(&before, &after, true))
+		TH_LOG("%s", picture_text);
+	picture_free(&before);
+	picture_free(&after);
+	mm_ends_well(_metadata, &pid);
+	mm_tidy(pid);
 }
 
 /* Huge pages that are not wanted any more come back as small ones. */
@@ -1035,14 +1309,6 @@ TEST_F(swap, comes_back)
 }
 
 /* ---- memory that was declared broken -------------------------------------- */
-
-static int mm_memfd(size_t pages)
-{
-	int fd = memfd_create("memory", MFD_CLOEXEC);
-
-	MUST(fd >= 0 && !ftruncate(fd, pages * PAGE));
-	return fd;
-}
 
 /* Pages 2, 3 and 5 of eight. */
 static void poison_make(void)

@@ -131,28 +131,31 @@ static inline bool pic_is_nameless(const char *line, const char *end)
 	       memmem(line, end - line, shmem, strlen(shmem));
 }
 
+/* The inode number in a line of maps, with the blanks behind it. */
+static inline bool pic_find_number(const char *line, int *at, int *behind)
+{
+	*behind = 0;
+	return sscanf(line, "%*x-%*x %*s %*x %*x:%*x %n%*u %n", at, behind) == 0 &&
+	       *behind;
+}
+
 /* Their numbers are others afterwards, and so is a name that is a number. */
 static inline void pic_forget_numbers(char *text, size_t *len)
 {
-	char *line, *end, *number, *to = text;
+	char *line, *end, *name, *to = text;
 	int at, behind;
 
 	for (line = text; *line; line = end) {
 		end = strchrnul(line, '\n');
-		behind = 0;
-		if (!sscanf(line, "%*x-%*x %*s %*x %*x:%*x %n%*u %n", &at, &behind) &&
-		    behind && pic_is_nameless(line, end)) {
+		if (pic_is_nameless(line, end) && pic_find_number(line, &at, &behind)) {
 			memmove(to, line, at);
 			to += at;
 			*to++ = '1';
 			*to++ = ' ';
 			line += behind;
-			number = memmem(line, end - line, "/#", 2);
-			if (number) {
-				memmove(to, line, number + 2 - line);
-				to += number + 2 - line;
-				line = number + 2 + strspn(number + 2, "0123456789");
-			}
+			name = memmem(line, end - line, "/#", 2);
+			if (name && strspn(name + 2, "0123456789"))
+				line = name + 2 + strspn(name + 2, "0123456789");
 		}
 		end += *end == '\n';
 		memmove(to, line, end - line);
