@@ -1434,7 +1434,15 @@ bool ckpt_folio_to_root(struct folio *folio, struct anon_vma *root);
 
 /* ---- huge.c -------------------------------------------------------------- */
 
+/* Of the large folios that a PAGES record is about, 0: it is about none. */
+static inline u32 ckpt_pages_order(const struct ckpt_rec_pages *rec)
+{
+	return (rec->flags & CKPT_PAGES_ORDER_MASK) >> CKPT_PAGES_ORDER_SHIFT;
+}
+
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
+void restore_folios(const struct ckpt_rec_pages *rec,
+		    const struct ckpt_page_run *runs, struct page **pages);
 int restore_huge_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		       struct page **pages);
 int restore_huge_done(struct ckpt_restart *rs);
@@ -1443,6 +1451,12 @@ int ckpt_share_huge(struct vm_area_struct *to, pmd_t *to_pmd,
 		    struct vm_area_struct *from, pmd_t *from_pmd,
 		    unsigned long addr);
 #else
+static inline void restore_folios(const struct ckpt_rec_pages *rec,
+				  const struct ckpt_page_run *runs,
+				  struct page **pages)
+{
+}
+
 static inline int restore_huge_pages(struct ckpt_restart *rs,
 				     const struct ckpt_rec *r,
 				     struct page **pages)

@@ -7,6 +7,9 @@
  * mapped when the next record is about something else. Where none is to be had,
  * or where it is not wanted any more, the pages are small ones, as after a page
  * fault.
+ *
+ * Smaller large folios (mTHP) are filled and mapped as pages are, see pages.c;
+ * here they are made.
  */
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
@@ -22,13 +25,14 @@
 
 static_assert(HPAGE_PMD_NR == CKPT_HUGE_NR);
 
-static bool ckpt_huge_fits(struct vm_area_struct *vma, unsigned long addr)
+static bool ckpt_huge_fits(struct vm_area_struct *vma, unsigned long addr,
+			   unsigned int order)
 {
 	return vma && vma_is_anonymous(vma) && !(vma->vm_flags & VM_MAYSHARE) &&
-	       thp_vma_suitable_order(vma, addr, PMD_ORDER);
+	       thp_vma_suitable_order(vma, addr, order);
 }
 
-static struct folio *ckpt_huge_alloc(unsigned long addr)
+static struct folio *ckpt_huge_alloc(unsigned long addr, unsigned int order)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
@@ -37,11 +41,11 @@ static struct folio *ckpt_huge_alloc(unsigned long addr)
 
 	mmap_read_lock(mm);
 	vma = vma_lookup(mm, addr);
-	if (ckpt_huge_fits(vma, addr) &&
+	if (ckpt_huge_fits(vma, addr, order) &&
 	    thp_vma_allowable_order(vma, vma->vm_flags,
-				    TVA_IN_PF | TVA_ENFORCE_SYSFS, PMD_ORDER)) {
+				    TVA_IN_PF | TVA_ENFORCE_SYSFS, order)) {
 		gfp = vma_thp_gfp_mask(vma);
-		folio = vma_alloc_folio(gfp, PMD_ORDER, vma, addr, true);
+		folio = vma_alloc_folio(gfp, order, vma, addr, true);
 		if (folio && mem_cgroup_charge(folio, mm, gfp)) {
 			folio_put(folio);
 			folio = NULL;
@@ -98,7 +102,7 @@ static int ckpt_huge_map(struct ckpt_huge *h)
 		return -ENOMEM;
 	mmap_read_lock(mm);
 	vma = vma_lookup(mm, h->addr);
-	if (ckpt_huge_fits(vma, h->addr))
+	if (ckpt_huge_fits(vma, h->addr, PMD_ORDER))
 		ret = ckpt_huge_map_in(vma, h, table);
 	mmap_read_unlock(mm);
 	if (ret)
@@ -180,7 +184,7 @@ int restore_huge_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (!h->begun) {
 		h->begun = true;
 		h->addr = addr;
-		h->folio = ckpt_huge_alloc(addr);
+		h->folio = ckpt_huge_alloc(addr, PMD_ORDER);
 	}
 	if (!h->folio)
 		return 0;
@@ -193,6 +197,34 @@ int restore_huge_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		}
 	}
 	return 1;
+}
+
+/**
+ * restore_folios - make large folios for the payload of a record
+ * @rec: PAGES record that is about large folios, checked
+ * @runs: its runs
+ * @pages: gets the pages of those that could be had, each with a reference
+ *
+ * Context: current runs on the address space.
+ */
+void restore_folios(const struct ckpt_rec_pages *rec,
+		    const struct ckpt_page_run *runs, struct page **pages)
+{
+	unsigned int i, k, order = ckpt_pages_order(rec), nr = 1 << order;
+	struct folio *folio;
+	u64 at;
+
+	for (i = 0; i < rec->nr_runs; i++) {
+		for (at = runs[i].start; at < runs[i].start + runs[i].nr;
+		     at += nr, pages += nr) {
+			folio = ckpt_huge_alloc(at << PAGE_SHIFT, order);
+			if (!folio)
+				continue;
+			folio_ref_add(folio, nr - 1);
+			for (k = 0; k < nr; k++)
+				pages[k] = folio_page(folio, k);
+		}
+	}
 }
 
 /* Makes rmap look in all of the family, as of small pages. */

@@ -27,6 +27,8 @@
 
 #define CKPT_BATCH	(CKPT_PAGES_MAX_BYTES >> PAGE_SHIFT)
 
+static_assert(CKPT_BATCH == 1 << CKPT_PAGES_ORDER_MAX);
+
 /* ---- saving -------------------------------------------------------------- */
 
 /**
@@ -38,6 +40,7 @@
  * @huge: end of the huge page that was met last; it is saved as such, even if
  *	it falls apart meanwhile
  * @area: @huge if @pages belong to it, else 0
+ * @order: if it is not 0: @pages are all those of large folios of this order
  * @asked: end of the huge page that was looked at last, saved as such or not
  * @ask: the walk stopped at @next before this huge page: has it been written?
  *	Under a reference, or NULL
@@ -57,6 +60,7 @@ struct ckpt_batch {
 	unsigned long next;
 	unsigned long huge;
 	unsigned long area;
+	unsigned int order;
 	unsigned long asked;
 	struct page *ask;
 	bool swapped;
@@ -75,11 +79,11 @@ static unsigned long ckpt_batch_area(const struct ckpt_batch *b,
 	return addr < b->huge ? b->huge : 0;
 }
 
-/* A huge page has records of its own. */
+/* Huge pages and large folios have records of their own. */
 static bool ckpt_batch_full(const struct ckpt_batch *b, unsigned long addr)
 {
 	return b->nr_pages == CKPT_BATCH ||
-	       (b->nr_pages && b->area != ckpt_batch_area(b, addr));
+	       (b->nr_pages && (b->order || b->area != ckpt_batch_area(b, addr)));
 }
 
 static void ckpt_batch_add(struct ckpt_batch *b, unsigned long addr,
@@ -179,6 +183,51 @@ static int ckpt_batch_pte(struct ckpt_batch *b, struct vm_area_struct *vma,
 	return 1;
 }
 
+/* The folio that begins here, if it is large, here as a whole, not in common. */
+static struct folio *ckpt_batch_large(struct ckpt_batch *b,
+				      struct vm_area_struct *vma,
+				      unsigned long addr, unsigned long end,
+				      pte_t *pte)
+{
+	pte_t entry = ptep_get(pte);
+	unsigned int i, nr;
+	struct folio *folio;
+	struct page *page;
+
+	if (!pte_present(entry) || addr < b->huge || !vma_is_anonymous(vma))
+		return NULL;
+	page = vm_normal_page(vma, addr, entry);
+	if (!page || !PageHead(page) || !PageAnon(page))
+		return NULL;
+	folio = page_folio(page);
+	nr = folio_nr_pages(folio);
+	if (nr > CKPT_BATCH || (end - addr) >> PAGE_SHIFT < nr ||
+	    !IS_ALIGNED(addr, folio_size(folio)) ||
+	    (b->ctx->cow && ckpt_cow_maybe(b->ctx, vma, page)))
+		return NULL;
+	for (i = 1; i < nr; i++) {
+		entry = ptep_get(pte + i);
+		if (!pte_present(entry) || pte_page(entry) != page + i)
+			return NULL;
+	}
+	return folio;
+}
+
+/* Its pages, those of zeros too. Returns 1 if there is no room for it. */
+static int ckpt_batch_folio(struct ckpt_batch *b, unsigned long addr,
+			    struct folio *folio)
+{
+	unsigned int i, nr = folio_nr_pages(folio), order = folio_order(folio);
+
+	if (b->nr_pages && (b->area || b->order != order ||
+			    b->nr_pages + nr > CKPT_BATCH))
+		return 1;
+	for (i = 0; i < nr; i++, addr += PAGE_SIZE)
+		ckpt_batch_add(b, addr, folio_page(folio, i), false);
+	b->order = order;
+	return 0;
+}
+
 /*
  * Does one begin here that could be saved as such? Returns 1 if it must be asked
  * first whether parts of it come from another address space.
@@ -251,6 +300,8 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 	struct ckpt_batch *b = walk->private;
 	pte_t *start, *pte;
 	spinlock_t *ptl; /* of the page table */
+	struct folio *folio;
+	unsigned int nr;
 	int ret = 0;
 
 	ptl = pmd_trans_huge_lock(pmd, vma);
@@ -264,15 +315,16 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 		walk->action = ACTION_AGAIN;
 		return 0;
 	}
-	for (pte = start; addr < end; pte++, addr += PAGE_SIZE) {
+	for (pte = start; addr < end && !ret; pte += nr, addr += nr * PAGE_SIZE) {
 		b->next = addr;
-		if (ckpt_batch_full(b, addr)) {
+		folio = ckpt_batch_large(b, vma, addr, end, pte);
+		nr = folio ? folio_nr_pages(folio) : 1;
+		if (folio)
+			ret = ckpt_batch_folio(b, addr, folio);
+		else if (ckpt_batch_full(b, addr))
 			ret = 1;
-			break;
-		}
-		ret = ckpt_batch_pte(b, vma, addr, ptep_get(pte));
-		if (ret)
-			break;
+		else
+			ret = ckpt_batch_pte(b, vma, addr, ptep_get(pte));
 	}
 	pte_unmap_unlock(start, ptl);
 	/* There may be any number with nothing that must be written. */
@@ -420,7 +472,7 @@ static int ckpt_batch_cow(struct ckpt_ctx *ctx, struct ckpt_batch *b, u32 objref
 	int ret = 0;
 
 	/* What is saved as a huge page is saved as a whole. */
-	if (b->area || !ctx->cow)
+	if (b->area || b->order || !ctx->cow)
 		bitmap_zero(b->maybe, b->nr_pages);
 	else
 		ret = checkpoint_cow_pages(ctx, objref, b->pages, b->at,
@@ -455,7 +507,8 @@ static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 	ret = ckpt_batch_cow(ctx, b, objref);
 	if (b->nr_pages && !ret)
 		ret = ckpt_batch_copy_pinned(b);
-	ctx->out.page_flags = b->area ? CKPT_PAGES_HUGE : 0;
+	ctx->out.page_flags = b->area ? CKPT_PAGES_HUGE :
+					b->order << CKPT_PAGES_ORDER_SHIFT;
 	if (b->nr_pages && !ret)
 		ret = ckpt_out_pages(&ctx->out, objref, b->runs, b->nr_runs,
 				     b->pages, b->nr_pages);
@@ -464,6 +517,7 @@ static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 		put_page(b->pages[i]);
 	b->nr_pages = 0;
 	b->nr_runs = 0;
+	b->order = 0;
 	return ret;
 }
 
@@ -545,12 +599,32 @@ pmd_t *ckpt_pmd_alloc(struct mm_struct *mm, unsigned long addr)
 	return pmd_alloc(mm, pud, addr);
 }
 
+/* A new page, or all pages of a new large folio. */
+static int ckpt_map_folio(struct vm_area_struct *vma, unsigned long addr,
+			  pte_t *pte, struct folio *folio, pgprot_t prot)
+{
+	unsigned int i, nr = folio_nr_pages(folio);
+
+	/* Twice in the image, or a debugger was here. */
+	for (i = 0; i < nr; i++)
+		if (!pte_none(ptep_get(pte + i)))
+			return -EEXIST;
+	folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
+	folio_add_lru_vma(folio, vma);
+	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
+		set_pte_at(vma->vm_mm, addr, pte, pfn_pte(folio_pfn(folio) + i, prot));
+		update_mmu_cache(vma, addr, pte);
+	}
+	return 0;
+}
+
 /**
  * ckpt_map_pages - map new pages
  * @vma: a private mapping, with an anon_vma, its mmap_lock held
  * @addr: address of the first page
  * @end: end of the last; they lie in one pmd
- * @pages: the pages; what was mapped is NULL afterwards, the reference is gone
+ * @pages: the pages, large folios as a whole; what was mapped is NULL
+ *	afterwards, the reference is gone
  *
  * Return: 0 or a negative errno.
  */
@@ -560,8 +634,10 @@ int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
 	struct mm_struct *mm = vma->vm_mm;
 	pte_t *start, *pte, entry;
 	spinlock_t *ptl; /* of the page table */
-	int ret = 0, nr = 0;
+	unsigned int n, nr = 0;
+	struct folio *folio;
 	pgprot_t prot;
+	int ret = 0;
 	pmd_t *pmd;
 
 	entry = pte_sw_mkyoung(pte_mkdirty(mk_pte(*pages, vma->vm_page_prot)));
@@ -574,20 +650,14 @@ int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,
 	start = pte_offset_map_lock(mm, pmd, addr, &ptl);
 	if (!start)
 		return -EAGAIN;
-	for (pte = start; addr < end; pte++, addr += PAGE_SIZE, pages++) {
-		struct folio *folio = page_folio(*pages);
-
-		/* Twice in the image, or a debugger was here. */
-		if (!pte_none(ptep_get(pte))) {
-			ret = -EEXIST;
+	for (pte = start; addr < end; pte += n, addr += n * PAGE_SIZE, pages += n) {
+		folio = page_folio(*pages);
+		n = folio_nr_pages(folio);
+		ret = ckpt_map_folio(vma, addr, pte, folio, prot);
+		if (ret)
 			break;
-		}
-		folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
-		folio_add_lru_vma(folio, vma);
-		set_pte_at(mm, addr, pte, pfn_pte(page_to_pfn(*pages), prot));
-		update_mmu_cache(vma, addr, pte);
-		*pages = NULL;
-		nr++;
+		memset(pages, 0, n * sizeof(*pages));
+		nr += n;
 	}
 	add_mm_counter(mm, MM_ANONPAGES, nr);
 	pte_unmap_unlock(start, ptl);
@@ -643,11 +713,15 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 {
 	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
 	const struct ckpt_page_run *runs = r->var;
+	u32 i, order = ckpt_pages_order(rec);
 	u64 nr = 0, area;
-	u32 i;
 
 	if (rec->flags & ~CKPT_PAGES_FLAGS_ALL)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
+	if (order && (!has_huge || order > CKPT_PAGES_ORDER_MAX ||
+		      (rec->flags & CKPT_PAGES_HUGE)))
+		return ckpt_bad(rs, r, -EINVAL, "there are no folios of order %u here",
+				order);
 	if (!rec->nr_runs || r->var_len / sizeof(*runs) < rec->nr_runs ||
 	    !rec->data_len || rec->data_len > CKPT_PAGES_MAX_BYTES ||
 	    !PAGE_ALIGNED(rec->data_len))
@@ -661,6 +735,10 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			return ckpt_bad(rs, r, -EINVAL,
 					"run of %llu pages at page %llx",
 					runs[i].nr, runs[i].start);
+		if ((runs[i].start | runs[i].nr) & ((1 << order) - 1))
+			return ckpt_bad(rs, r, -EINVAL,
+					"run of %llu pages at page %llx: these are no folios of order %u",
+					runs[i].nr, runs[i].start, order);
 		*last = runs[i].start + runs[i].nr;
 		nr += runs[i].nr;
 	}
@@ -677,7 +755,8 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 
 /**
  * ckpt_pages_alloc - make pages for the memory of current
- * @pages: gets them; those that are not NULL are the caller's also on error
+ * @pages: gets them where there is none yet, which would be of a large folio;
+ *	those that are not NULL are the caller's also on error
  * @nr: their number
  *
  * Return: 0 or -ENOMEM.
@@ -699,7 +778,8 @@ int ckpt_pages_alloc(struct page **pages, unsigned int nr)
 			return -ENOMEM;
 	}
 	for (i = 0; i < nr; i++)
-		if (mem_cgroup_charge(page_folio(pages[i]), current->mm,
+		if (!folio_test_large(page_folio(pages[i])) &&
+		    mem_cgroup_charge(page_folio(pages[i]), current->mm,
 				      GFP_KERNEL))
 			return -ENOMEM;
 	return 0;
@@ -721,6 +801,8 @@ static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	huge = restore_huge_pages(rs, r, pages);
 	if (huge < 0)
 		return huge;
+	if (ckpt_pages_order(rec))
+		restore_folios(rec, runs, pages);
 	if (!huge)
 		ret = ckpt_pages_alloc(pages, nr);
 	if (ret) {

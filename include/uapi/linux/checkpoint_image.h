@@ -320,7 +320,12 @@ struct ckpt_page_run {
 
 /* Bits of ckpt_rec_pages.flags. */
 #define CKPT_PAGES_HUGE		(1U << 0)
-#define CKPT_PAGES_FLAGS_ALL	CKPT_PAGES_HUGE
+#define CKPT_PAGES_ORDER_SHIFT	8
+#define CKPT_PAGES_ORDER_MASK	(0xfU << CKPT_PAGES_ORDER_SHIFT)
+#define CKPT_PAGES_FLAGS_ALL	(CKPT_PAGES_HUGE | CKPT_PAGES_ORDER_MASK)
+
+/* Highest order there: as many pages as a record announces at most. */
+#define CKPT_PAGES_ORDER_MAX	8
 
 /* Pages of a huge page, which lies at a multiple of it. */
 #define CKPT_HUGE_NR		512
@@ -343,6 +348,11 @@ struct ckpt_page_run {
  * CKPT_PAGES_HUGE: all pages of the record belong to one huge page of private
  * anonymous memory. Records about one huge page follow each other. What is in
  * none of them is zero. A reader may do with small pages.
+ *
+ * CKPT_PAGES_ORDER_MASK: if it is not 0 all pages of the record belong to large
+ * folios of 2^N pages of private anonymous memory, each of which lies at a
+ * multiple of its size and is complete. Likewise, a reader may do with small
+ * pages. It does not go with CKPT_PAGES_HUGE.
  */
 struct ckpt_rec_pages {
 	struct ckpt_hdr h;

@@ -1916,6 +1916,12 @@ TEST_F(image, hostile_payload)
 	/* Of several places; of a file. */
 	FIELD(p, pages, flags, CKPT_PAGES_HUGE, EINVAL);
 	FIELD(find(CKPT_REC_PAGES, 0), pages, flags, CKPT_PAGES_HUGE, EINVAL);
+	/* Of another size; of no size; of a file. */
+	FIELD(p, pages, flags, 8 << CKPT_PAGES_ORDER_SHIFT, EINVAL);
+	FIELD(p, pages, flags, 9 << CKPT_PAGES_ORDER_SHIFT, EINVAL);
+	FIELD(p, pages, flags, 15 << CKPT_PAGES_ORDER_SHIFT, EINVAL);
+	FIELD(find(CKPT_REC_PAGES, 0), pages, flags, 1 << CKPT_PAGES_ORDER_SHIFT,
+	      EINVAL);
 	VAR(p, "page outside of all mappings", 0, 8, 0x20, EINVAL);
 	VAR(p, "page of the kernel", 0, 8, KERNEL_ADDR / PAGE, EINVAL);
 	VAR(p, "last page", 0, 8, ~0ULL, EINVAL);

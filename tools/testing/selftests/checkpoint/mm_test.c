@@ -1179,6 +1179,210 @@ TEST_F(huge, not_by_the_program)
 	small_again(_metadata, &self->pid, &c, NULL);
 }
 
+/* Large folios that are no huge pages: those that were there are there again. */
+#define MTHP_ENABLED	"/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled"
+#define LARGE		(64UL << 10)
+#define LARGE_PAGES	(LARGE / PAGE)
+
+#define KPF_COMPOUND_HEAD	15
+#define KPF_COMPOUND_TAIL	16
+
+static uint64_t number_at(const char *file, uint64_t index)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	uint64_t number;
+
+	MUST(pread(fd, &number, 8, index * 8) == 8);
+	close(fd);
+	return number;
+}
+
+static uint64_t frame_of(const char *page)
+{
+	return number_at("/proc/self/pagemap", (unsigned long)page / PAGE);
+}
+
+/* Does a large folio lie here, as a whole? */
+static bool is_large(const char *at)
+{
+	uint64_t first = frame_of(at);
+	size_t i;
+
+	if (!(first & PM_PRESENT))
+		return false;
+	for (i = 0; i < LARGE_PAGES; i++)
+		if (frame_of(at + i * PAGE) != first + i ||
+		    !(number_at("/proc/kpageflags",
+				(first & ((1ULL << 55) - 1)) + i) &
+		      1ULL << (i ? KPF_COMPOUND_TAIL : KPF_COMPOUND_HEAD)))
+			return false;
+	return true;
+}
+
+/* 40 of them; two whose last page is its only one; two in pieces; a small page. */
+static void mthp_make(void)
+{
+	size_t i;
+
+	mem = mm_anon(64 * LARGE_PAGES);
+	mem = (char *)(((unsigned long)mem + LARGE - 1) & ~(LARGE - 1));
+	MUST(!mprotect(mem + 62 * LARGE, LARGE, PROT_READ));
+	MUST(!munmap(mem + 62 * LARGE, LARGE));
+	mm_put(mem, 40 * LARGE_PAGES);
+	mm_put(mem + 43 * LARGE - PAGE, 1);
+	mm_put(mem + 46 * LARGE - PAGE, 1);
+	for (i = 0; i < 46; i++)
+		MUST(is_large(mem + i * LARGE) == (i < 40 || i == 42 || i == 45));
+	MUST(!munmap(mem + 20 * LARGE, PAGE));
+	MUST(!madvise(mem + 30 * LARGE + 5 * PAGE, PAGE, MADV_DONTNEED));
+}
+
+static void mthp_same(void)
+{
+	size_t i;
+
+	for (i = 0; i < 40; i++) {
+		if (i == 20) {
+			MUST(mm_is_put(mem + i * LARGE + PAGE, LARGE_PAGES - 1));
+		} else if (i == 30) {
+			MUST(mm_is_put(mem + i * LARGE, 5));
+			MUST(mm_is_zero(mem + i * LARGE + 5 * PAGE, 1));
+			MUST(mm_is_put(mem + i * LARGE + 6 * PAGE, LARGE_PAGES - 6));
+		} else {
+			MUST(mm_is_put(mem + i * LARGE, LARGE_PAGES));
+		}
+	}
+	MUST(mm_is_zero(mem + 42 * LARGE, LARGE_PAGES - 1));
+	MUST(mm_is_put(mem + 43 * LARGE - PAGE, 1));
+	MUST(mm_is_put(mem + 46 * LARGE - PAGE, 1));
+	MUST(mm_is_zero(mem + 43 * LARGE, LARGE_PAGES));
+	mm_put(mem + LARGE, 50);
+	MUST(mm_is_put(mem, 100));
+}
+
+static void mthp_verify(void)
+{
+	size_t i;
+
+	for (i = 0; i < 46; i++)
+		MUST(is_large(mem + i * LARGE) ==
+		     ((i < 40 && i != 20 && i != 30) || i == 42 || i == 45));
+	mthp_same();
+	MUST(is_large(mem));
+}
+
+static void mthp_small_verify(void)
+{
+	size_t i;
+
+	for (i = 0; i < 46; i++)
+		MUST(!is_large(mem + i * LARGE));
+	mthp_same();
+}
+
+FIXTURE(mthp)
+{
+	char enabled[64];
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(mthp)
+{
+	struct mm_case c;
+	const char *setting;
+};
+
+FIXTURE_VARIANT_ADD(mthp, wanted) {
+	.c = { mthp_make, mthp_verify }, .setting = "always",
+};
+
+FIXTURE_VARIANT_ADD(mthp, not_wanted) {
+	.c = { mthp_make, mthp_small_verify }, .setting = "never",
+};
+
+FIXTURE_SETUP(mthp)
+{
+	if (ckpt_read_text(MTHP_ENABLED, self->enabled, sizeof(self->enabled)) <= 0)
+		SKIP(return, "no large folios");
+	ASSERT_TRUE(ckpt_write_text(MTHP_ENABLED, "always"));
+	self->pid = mm_start(_metadata, &variant->c);
+}
+
+FIXTURE_TEARDOWN(mthp)
+{
+	char *now = strchr(self->enabled, '[');
+
+	mm_tidy(self->pid);
+	if (now)
+		ckpt_write_text(MTHP_ENABLED, strtok(now, "[]"));
+}
+
+TEST_F(mthp, comes_back)
+{
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_TRUE(ckpt_write_text(MTHP_ENABLED, variant->setting));
+	mm_bring_back(_metadata, self->pid);
+	ckpt_save_and_kill(_metadata, self->pid);
+	mm_bring_back(_metadata, self->pid);
+	mm_ends_well(_metadata, &self->pid);
+}
+
+/* Huge pages of shared memory, where all of it is to have them. */
+#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
+/* How much of the mapping at @at is mapped by huge pages of shared memory, in KiB. */
+static unsigned long shmem_huge_kib(void)
+{
+	return mm_value("/proc/self/smaps_rollup", "ShmemPmdMapped:");
+}
+
+static void shmem_huge_make(void)
+{
+	mem = mmap(NULL, 2 * HUGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(mem != MAP_FAILED);
+	mm_put(mem, HUGE / PAGE);
+	MUST(shmem_huge_kib() == HUGE / 1024);
+}
+
+static void shmem_huge_verify(void)
+{
+	MUST(mm_is_put(mem, HUGE / PAGE));
+	MUST(shmem_huge_kib() == HUGE / 1024);
+	MUST(mm_is_zero(mem + HUGE, HUGE / PAGE));
+}
+
+FIXTURE(shmem_huge)
+{
+	char enabled[96];
+	pid_t pid;
+};
+
+FIXTURE_SETUP(shmem_huge)
+{
+	static const struct mm_case c = { shmem_huge_make, shmem_huge_verify };
+
+	if (ckpt_read_text(SHMEM_ENABLED, self->enabled, sizeof(self->enabled)) <= 0)
+		SKIP(return, "no huge pages of shared memory");
+	ASSERT_TRUE(ckpt_write_text(SHMEM_ENABLED, "always"));
+	self->pid = mm_start(_metadata, &c);
+}
+
+FIXTURE_TEARDOWN(shmem_huge)
+{
+	char *now = strchr(self->enabled, '[');
+
+	mm_tidy(self->pid);
+	if (now)
+		ckpt_write_text(SHMEM_ENABLED, strtok(now, "[]"));
+}
+
+TEST_F(shmem_huge, comes_back)
+{
+	ckpt_save_and_kill(_metadata, self->pid);
+	mm_bring_back(_metadata, self->pid);
+	mm_ends_well(_metadata, &self->pid);
+}
+
 /* ---- only what must be written is written -------------------------------- */
 
 #define BULK	2048UL		/* pages of each kind */
