@@ -465,21 +465,24 @@ TEST_F(limited, comes_back)
 	EXPECT_EQ(0, group_value("memory.events", "oom_kill "));
 }
 
-/* Nothing stays charged of a restart that failed with its last record. */
-TEST_F(load, nothing_is_left)
+/* ---- a restart that fails with its last record ---------------------------------- */
+
+#define LEFT_MIB	16
+
+static bool cut_image(void)
+{
+	struct stat st;
+
+	return !stat(CKPT_IMG, &st) && !truncate(CKPT_IMG, st.st_size - 8);
+}
+
+/* What stays charged of a restart that has taken all that it had to take. */
+static void expect_nothing_left(struct __test_metadata *_metadata)
 {
 	long left = -1;
-	struct stat st;
 	int i;
 
-	nr = 16 * MIB_PAGES;
-	self->pid = start_program(_metadata, &bulk);
-	ckpt_save_and_kill(_metadata, self->pid);
-	ASSERT_EQ(0, stat(CKPT_IMG, &st));
-	ASSERT_EQ(0, truncate(CKPT_IMG, st.st_size - 8));
-	ASSERT_EQ(-EBADMSG, ckpt_restart_after(CKPT_IMG, self->pid,
-					       restarter_joins));
-	EXPECT_LT(16 * MIB, group_value("memory.peak", NULL));
+	EXPECT_LT(LEFT_MIB * MIB, group_value("memory.peak", NULL));
 	/* So that what is charged in advance is given back. */
 	for (i = 0; i < 500 && left; i++) {
 		ckpt_write_text(GROUP "/memory.high", i % 2 ? "1" : "0");
@@ -487,7 +490,97 @@ TEST_F(load, nothing_is_left)
 		left = group_value("memory.current", NULL);
 	}
 	EXPECT_EQ(0, left);
+}
+
+TEST_F(load, nothing_is_left)
+{
+	nr = LEFT_MIB * MIB_PAGES;
+	self->pid = start_program(_metadata, &bulk);
+	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_TRUE(cut_image());
+	ASSERT_EQ(-EBADMSG, ckpt_restart_after(CKPT_IMG, self->pid,
+					       restarter_joins));
+	expect_nothing_left(_metadata);
 	self->pid = 0;
+}
+
+static void put_all(int fd, int flags)
+{
+	char *p = mmap(NULL, LEFT_MIB / 4 * MIB, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	MUST(p != MAP_FAILED);
+	mm_put(p, LEFT_MIB / 4 * MIB_PAGES);
+}
+
+/* Memory of all kinds that is charged, in two processes. */
+static void kinds_program(void)
+{
+	const off_t size = LEFT_MIB / 4 * MIB;
+	int memfd = memfd_create("left", MFD_CLOEXEC), file;
+	pid_t pid;
+
+	file = open(ONE_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	MUST(!unlink(ONE_FILE));
+	MUST(!ftruncate(memfd, size) && !ftruncate(file, size));
+	put_all(memfd, MAP_SHARED);
+	put_all(file, MAP_SHARED);
+	put_all(-1, MAP_SHARED | MAP_ANONYMOUS);
+	mem = mm_anon(LEFT_MIB * MIB_PAGES);
+	madvise(mem, LEFT_MIB * MIB, MADV_HUGEPAGE);
+	mm_put(mem, LEFT_MIB / 2 * MIB_PAGES);
+	pid = fork();
+	MUST(pid >= 0);
+	if (pid)
+		mm_put(mem, 100);
+	ready();
+	wait_go();
+	if (!pid)
+		_exit(GOOD);
+	collect(pid, GOOD);
+}
+
+#define IN_GROUP	"echo 0 >" GROUP "/cgroup.procs && exec "
+
+FIXTURE(left)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(left)
+{
+	void (*program)(void);
+	int tasks;
+};
+
+FIXTURE_VARIANT_ADD(left, in_common) {
+	.program = shared_program, .tasks = SHARERS,
+};
+
+FIXTURE_VARIANT_ADD(left, all_kinds) {
+	.program = kinds_program, .tasks = 2,
+};
+
+FIXTURE_SETUP(left)
+{
+	begin_shared(_metadata);
+}
+
+FIXTURE_TEARDOWN(left)
+{
+	end_shared(self->pid);
+}
+
+/* The command, too, is in the group: it is about the members that it makes. */
+TEST_F(left, by_no_tree)
+{
+	nr = LEFT_MIB * MIB_PAGES;
+	self->pid = start_tree(_metadata, variant->program, variant->tasks, false);
+	kill_tree(_metadata, self->pid);
+	self->pid = 0;
+	ASSERT_TRUE(cut_image());
+	EXPECT_NE(0, system(IN_GROUP "restart --detach -i " CKPT_IMG " >/dev/null 2>&1"));
+	reap_all();
+	expect_nothing_left(_metadata);
 }
 
 /* ---- many mappings ------------------------------------------------------------- */
