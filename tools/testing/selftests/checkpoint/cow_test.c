@@ -8,11 +8,13 @@
  * process knows what it has in each slot, as its own variable, and so what each
  * page must hold.
  */
+/* Addresses are offsets in /proc/PID/mem. */
+#define _FILE_OFFSET_BITS 64
 #include "tree_program.h"
+#include "picture.h"
 #include "pressure.h"
 
 #define SLOTS		64
-#define PAGE		4096UL
 #define MIB		(1UL << 20)
 #define WORDS		(PAGE / sizeof(uint64_t))
 
@@ -654,6 +656,90 @@ TEST_F(cow_saved, goes_on)
 		TH_LOG("%s", ckpt_log_text);
 	}
 	expect_pss(_metadata, self->pid, was);
+	tree_ends_well(_metadata, &self->pid);
+}
+
+/* ---- what each of them looks like from outside ------------------------------------- */
+
+#define PICTURES	16
+
+struct pictures {
+	int nr;
+	pid_t pid[PICTURES];
+	struct picture picture[PICTURES];
+};
+
+/* All of the tree from @pid on; false if one is not there or does not stop. */
+static bool find_tree(pid_t pid, struct pictures *all)
+{
+	char path[64], text[4096], *p, *end;
+
+	if (all->nr == PICTURES || !ckpt_wait_state(pid, 'T'))
+		return false;
+	all->pid[all->nr++] = pid;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	if (ckpt_read_text(path, text, sizeof(text)) <= 0)
+		return true;
+	for (p = text; ; p = end) {
+		pid = strtol(p, &end, 10);
+		if (end == p)
+			return true;
+		if (!find_tree(pid, all))
+			return false;
+	}
+}
+
+static void take_pictures(struct __test_metadata *_metadata, pid_t pid,
+			  struct pictures *all)
+{
+	int i;
+
+	all->nr = 0;
+	ASSERT_TRUE(find_tree(pid, all));
+	picture_of_tree = true;
+	for (i = 0; i < all->nr; i++)
+		ASSERT_TRUE(picture_take(&all->picture[i], all->pid[i])) {
+			TH_LOG("%d: %s", i, picture_text);
+		}
+}
+
+PROGRAM_FIXTURE(cow_picture, begin_tree, end_tree);
+
+FIXTURE_VARIANT(cow_picture)
+{
+	void (*program)(void);
+	int ready;
+};
+
+VARIANT(cow_picture, orphans, 4);
+VARIANT(cow_picture, middle, 3);
+VARIANT(cow_picture, moved_in_parts, 2);
+VARIANT(cow_picture, torn, 3);
+VARIANT(cow_picture, not_inherited, 2);
+VARIANT(cow_picture, huge_whole, 2);
+
+TEST_F(cow_picture, is_the_same)
+{
+	static struct pictures before, after;
+	int i;
+
+	self->pid = start_tree(_metadata, variant->program, variant->ready, false);
+	ASSERT_EQ(0, kill(-self->pid, SIGSTOP));
+	take_pictures(_metadata, self->pid, &before);
+	ASSERT_LE(variant->ready, before.nr);
+	kill_and_restart(_metadata, &self->pid, false);
+	take_pictures(_metadata, self->pid, &after);
+	ASSERT_EQ(before.nr, after.nr);
+	for (i = 0; i < before.nr; i++) {
+		EXPECT_EQ(before.pid[i], after.pid[i]);
+		EXPECT_TRUE(picture_same(&before.picture[i], &after.picture[i],
+					 true)) {
+			TH_LOG("%d of %d: %s", i, before.nr, picture_text);
+		}
+		picture_free(&before.picture[i]);
+		picture_free(&after.picture[i]);
+	}
+	ASSERT_EQ(0, kill(-self->pid, SIGCONT));
 	tree_ends_well(_metadata, &self->pid);
 }
 
