@@ -361,7 +361,7 @@ static void type_rules(struct kunit *test)
 
 static void unknown_types(struct kunit *test)
 {
-	static const u32 types[] = { 0, 9, 15, 63, 67, 100, 0x7fffffff };
+	static const u32 types[] = { 0, 9, 15, 59, 67, 100, 0x7fffffff };
 	struct image *im = test->priv;
 	unsigned int i;
 
