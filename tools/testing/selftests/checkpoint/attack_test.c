@@ -387,18 +387,21 @@ FIXTURE_TEARDOWN(attack)
 	unlink(FULL_IMG);
 }
 
-TEST_F_TIMEOUT(attack, faults_in_checkpoint, 900)
+static void faults_in_save(struct __test_metadata *_metadata, pid_t pid,
+			   unsigned long flags)
 {
 	int n, struck = 0, failed = 0, through = 0;
 
 	if (!faults_on())
 		SKIP(return, "no fault injection in this kernel");
 	for (n = 1; n < MAX_FAULTS && through < UNHARMED; n++) {
-		struct outcome o = save_with_fault(self->pid, 0, n);
+		struct outcome o = save_with_fault(pid, flags, n);
 
 		ASSERT_NE(-ECHILD, o.ret);
 		struck += o.struck;
 		through = o.struck ? 0 : through + 1;
+		if (n % 16 == 0)
+			ASSERT_TRUE(stops_and_goes_on(pid));
 		if (o.ret > 0)
 			continue;
 		failed++;
@@ -408,38 +411,22 @@ TEST_F_TIMEOUT(attack, faults_in_checkpoint, 900)
 		ASSERT_TRUE(o.ret == -ENOMEM || o.ret == -EFAULT ||
 			    o.ret == -EOPNOTSUPP)
 			TH_LOG("%d: %ld: %s", n, o.ret, ckpt_log_text);
-		if (n % 16 == 0)
-			ASSERT_TRUE(stops_and_goes_on(self->pid));
 	}
 	TH_LOG("%d faults, %d calls failed", struck, failed);
 	EXPECT_LT(n, MAX_FAULTS);
 	EXPECT_LT(20, failed);
-	EXPECT_TRUE(ends_well(self->pid));
+	EXPECT_TRUE(ends_well(pid));
+}
+
+TEST_F_TIMEOUT(attack, faults_in_checkpoint, 900)
+{
+	faults_in_save(_metadata, self->pid, 0);
 }
 
 /* The same, with the memory duplicated first. */
 TEST_F_TIMEOUT(attack, faults_in_checkpoint_cow, 900)
 {
-	int n, failed = 0, through = 0;
-
-	if (!faults_on())
-		SKIP(return, "no fault injection in this kernel");
-	for (n = 1; n < MAX_FAULTS && through < UNHARMED; n++) {
-		struct outcome o = save_with_fault(self->pid, CHECKPOINT_COW, n);
-
-		through = o.struck ? 0 : through + 1;
-		failed += o.ret <= 0;
-		if (n % 16 == 0)
-			ASSERT_TRUE(stops_and_goes_on(self->pid));
-		if (o.ret > 0)
-			continue;
-		ASSERT_TRUE(o.struck && (o.ret == -ENOMEM || o.ret == -EFAULT ||
-					 o.ret == -EOPNOTSUPP))
-			TH_LOG("%d: %ld: %s", n, o.ret, ckpt_log_text);
-	}
-	EXPECT_LT(n, MAX_FAULTS);
-	EXPECT_LT(20, failed);
-	EXPECT_TRUE(ends_well(self->pid));
+	faults_in_save(_metadata, self->pid, CHECKPOINT_COW);
 }
 
 /* Killed if and only if there is an image that brings it back. */
