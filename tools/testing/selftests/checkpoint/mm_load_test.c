@@ -8,6 +8,7 @@
 #include "pressure.h"
 #include "tree_program.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -476,20 +477,27 @@ static bool cut_image(void)
 	return !stat(CKPT_IMG, &st) && !truncate(CKPT_IMG, st.st_size - 8);
 }
 
-/* What stays charged of a restart that has taken all that it had to take. */
+/*
+ * What stays charged of a restart that has taken all that it had to take. Each
+ * CPU has pages that are on their way to a list, which drop_caches sends on, and
+ * keeps the rest of a page that small objects were in until one more is freed.
+ */
 static void expect_nothing_left(struct __test_metadata *_metadata)
 {
-	long left = -1;
+	long rest = sysconf(_SC_NPROCESSORS_ONLN) * PAGE, left = LONG_MAX;
 	int i;
 
 	EXPECT_LT(LEFT_MIB * MIB, group_value("memory.peak", NULL));
-	/* So that what is charged in advance is given back. */
-	for (i = 0; i < 500 && left; i++) {
+	for (i = 0; i < 500 && left > rest; i++) {
+		if (i % 50 == 0)
+			ckpt_write_text("/proc/sys/vm/drop_caches", "1");
+		/* So that what is charged in advance is given back. */
 		ckpt_write_text(GROUP "/memory.high", i % 2 ? "1" : "0");
 		ckpt_sleep_ms(10);
 		left = group_value("memory.current", NULL);
 	}
-	EXPECT_EQ(0, left);
+	EXPECT_LE(0, left);
+	EXPECT_GE(rest, left);
 }
 
 TEST_F(load, nothing_is_left)
