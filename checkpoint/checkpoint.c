@@ -289,23 +289,12 @@ static int ckpt_release_early(struct ckpt_ctx *ctx)
 
 static int ckpt_write_payload(struct ckpt_ctx *ctx)
 {
-	struct ckpt_obj *obj;
-	unsigned long i;
 	int ret;
 
 	ret = checkpoint_inodes_payload(ctx);
 	if (!ret && ctx->dup && ctx->fz)
 		ret = ckpt_release_early(ctx);
-	if (ret)
-		return ret;
-	xa_for_each(&ctx->objs.list, i, obj) {
-		if (obj->type != CKPT_OBJ_MM)
-			continue;
-		ret = checkpoint_mm_pages(ctx, obj->ptr, obj->objref);
-		if (ret)
-			return ret;
-	}
-	return 0;
+	return ret ?: checkpoint_pages(ctx);
 }
 
 static int ckpt_write_out(struct ckpt_ctx *ctx)

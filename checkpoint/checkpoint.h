@@ -190,6 +190,7 @@ const char *ckpt_obj_name(enum ckpt_obj_type type);
 /**
  * struct ckpt_obj - an object that a checkpoint has met
  * @node: in the hash
+ * @list: among those of its type
  * @ptr: the object
  * @type: its type
  * @objref: its number in the image, from 1
@@ -204,6 +205,7 @@ const char *ckpt_obj_name(enum ckpt_obj_type type);
  */
 struct ckpt_obj {
 	struct rhash_head node;
+	struct list_head list;
 	void *ptr;
 	enum ckpt_obj_type type;
 	u32 objref;
@@ -218,14 +220,18 @@ struct ckpt_obj {
 /**
  * struct ckpt_objhash - object to objref
  * @ht: by pointer
- * @list: objref to &struct ckpt_obj
+ * @of_type: &struct ckpt_obj of each type, in the order of their objrefs
  * @nr: highest objref
  */
 struct ckpt_objhash {
 	struct rhashtable ht;
-	struct xarray list;
+	struct list_head of_type[CKPT_OBJ_NR];
 	u32 nr;
 };
+
+/* Those that are added meanwhile are met, too. */
+#define ckpt_for_each_obj(ctx, obj_type, obj) \
+	list_for_each_entry(obj, &(ctx)->objs.of_type[obj_type], list)
 
 int ckpt_objhash_init(struct ckpt_objhash *hash);
 void ckpt_objhash_destroy(struct ckpt_objhash *hash);
@@ -1361,7 +1367,10 @@ bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap);
 void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t);
 bool ckpt_vma_has_payload(const struct vm_area_struct *vma);
 bool ckpt_vma_keeps_zeros(const struct vm_area_struct *vma);
-int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref);
+struct mm_walk_ops;
+int ckpt_walk_vma(struct vm_area_struct *vma, unsigned long from,
+		  const struct mm_walk_ops *ops, void *private);
+int checkpoint_pages(struct ckpt_ctx *ctx);
 int restore_mm(struct ckpt_member *m);
 
 /**

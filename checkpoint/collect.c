@@ -90,12 +90,10 @@ static void ckpt_collect_below(struct ckpt_ctx *ctx, struct file *file)
 static int ckpt_collect_all_below(struct ckpt_ctx *ctx)
 {
 	struct ckpt_obj *obj;
-	unsigned long i;
 	int ret = 0;
 
-	xa_for_each(&ctx->objs.list, i, obj) {
-		if (obj->type == CKPT_OBJ_FILE)
-			ckpt_collect_below(ctx, obj->ptr);
+	ckpt_for_each_obj(ctx, CKPT_OBJ_FILE, obj) {
+		ckpt_collect_below(ctx, obj->ptr);
 		ret = ckpt_loop_step(0);
 		if (ret)
 			break;
@@ -244,7 +242,6 @@ void ckpt_file_holder(struct ckpt_ctx *ctx, struct file *file, char *who,
 static void ckpt_refuse_pipe(struct ckpt_ctx *ctx, const struct ckpt_obj *obj, const char *who)
 {
 	struct ckpt_obj *end;
-	unsigned long i;
 	unsigned int t;
 	int fd = -1;
 
@@ -255,10 +252,10 @@ static void ckpt_refuse_pipe(struct ckpt_ctx *ctx, const struct ckpt_obj *obj, c
 		if (fd >= 0)
 			break;
 	}
-	xa_for_each(&ctx->objs.list, i, end) {
+	ckpt_for_each_obj(ctx, CKPT_OBJ_FILE, end) {
 		const char *name;
 
-		if (end->type != CKPT_OBJ_FILE || file_inode(end->ptr) != obj->ptr)
+		if (file_inode(end->ptr) != obj->ptr)
 			continue;
 		name = ckpt_log_path(&ctx->log, file_user_path(end->ptr));
 		if (fd >= 0)
@@ -311,22 +308,14 @@ static int ckpt_leak_stays(struct ckpt_ctx *ctx, const struct ckpt_obj *obj,
 	return ckpt_excess(ctx, obj) > 0;
 }
 
-/**
- * ckpt_check_leaks - refuse objects that somebody outside of the tree shares
- * @ctx: the checkpoint, after ckpt_collect()
- *
- * Context: sleeps for half a second or so if there are such.
- * Return: 0, with ctx->refusals counted up, or -EINTR.
- */
-int ckpt_check_leaks(struct ckpt_ctx *ctx)
+static int ckpt_check_leaks_of(struct ckpt_ctx *ctx, enum ckpt_obj_type type,
+			       unsigned int *tries)
 {
 	struct ckpt_obj *obj;
-	unsigned int tries = 0;
-	unsigned long i;
 	int ret;
 
-	xa_for_each(&ctx->objs.list, i, obj) {
-		ret = ckpt_leak_stays(ctx, obj, &tries);
+	ckpt_for_each_obj(ctx, type, obj) {
+		ret = ckpt_leak_stays(ctx, obj, tries);
 		if (ret < 0)
 			return ret;
 		if (ret)
@@ -336,6 +325,24 @@ int ckpt_check_leaks(struct ckpt_ctx *ctx)
 			return ret;
 	}
 	return 0;
+}
+
+/**
+ * ckpt_check_leaks - refuse objects that somebody outside of the tree shares
+ * @ctx: the checkpoint, after ckpt_collect()
+ *
+ * Context: sleeps for half a second or so if there are such.
+ * Return: 0, with ctx->refusals counted up, or -EINTR.
+ */
+int ckpt_check_leaks(struct ckpt_ctx *ctx)
+{
+	unsigned int tries = 0, type;
+	int ret = 0;
+
+	for (type = 0; type < CKPT_OBJ_NR && !ret; type++)
+		if (ckpt_obj_ops(type)->users)
+			ret = ckpt_check_leaks_of(ctx, type, &tries);
+	return ret;
 }
 
 /**
@@ -349,16 +356,14 @@ int ckpt_check_output(struct ckpt_ctx *ctx)
 	struct pipe_inode_info *pipe;
 	struct ckpt_obj *obj;
 	unsigned int frozen = 0;
-	unsigned long i;
 
 	pipe = ctx->out.file ? get_pipe_info(ctx->out.file, false) : NULL;
 	if (!pipe)
 		return 0;
-	xa_for_each(&ctx->objs.list, i, obj) {
+	ckpt_for_each_obj(ctx, CKPT_OBJ_FILE, obj) {
 		struct file *file = obj->ptr;
 
-		if (obj->type == CKPT_OBJ_FILE &&
-		    (file->f_mode & FMODE_READ) &&
+		if ((file->f_mode & FMODE_READ) &&
 		    get_pipe_info(file, false) == pipe &&
 		    ckpt_held_outside(ctx, obj) <= 0)
 			frozen++;

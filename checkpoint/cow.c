@@ -116,23 +116,14 @@ struct ckpt_cow {
  */
 int checkpoint_cow_begin(struct ckpt_ctx *ctx)
 {
-	struct ckpt_obj *obj;
-	unsigned int nr = 0;
-	unsigned long i;
-	u32 first = 0;
+	struct list_head *mms = &ctx->objs.of_type[CKPT_OBJ_MM];
 
-	xa_for_each(&ctx->objs.list, i, obj) {
-		if (obj->type != CKPT_OBJ_MM)
-			continue;
-		first = first ?: obj->objref;
-		nr++;
-	}
-	if (nr < 2)
+	if (list_empty(mms) || list_is_singular(mms))
 		return 0;
 	ctx->cow = kvzalloc(sizeof(*ctx->cow), GFP_KERNEL_ACCOUNT);
 	if (!ctx->cow)
 		return -ENOMEM;
-	ctx->cow->first = first;
+	ctx->cow->first = list_first_entry(mms, struct ckpt_obj, list)->objref;
 	xa_init_flags(&ctx->cow->families, XA_FLAGS_ACCOUNT);
 	return 0;
 }

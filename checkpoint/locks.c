@@ -235,6 +235,27 @@ static int ckpt_add_table_locks(struct ckpt_lock_list *list,
 	return ret;
 }
 
+static int ckpt_put_locks_of(struct ckpt_lock_list *list, enum ckpt_obj_type type)
+{
+	struct ckpt_ctx *ctx = list->ctx;
+	struct ckpt_obj *obj;
+	int ret;
+
+	ckpt_for_each_obj(ctx, type, obj) {
+		if (!obj->written || ckpt_is_output(ctx, obj->ptr))
+			continue;
+		ret = type == CKPT_OBJ_FILES ?
+		      ckpt_add_table_locks(list, obj->ptr) :
+		      ckpt_add_locks(list, obj->ptr, NULL, 0);
+		if (!ret)
+			ret = ckpt_put_locks(list, obj->objref);
+		ret = ckpt_loop_step(ret);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 /**
  * checkpoint_locks - write the locks of all files
  * @ctx: the checkpoint; all that tasks have is written
@@ -246,23 +267,11 @@ static int ckpt_add_table_locks(struct ckpt_lock_list *list,
 int checkpoint_locks(struct ckpt_ctx *ctx)
 {
 	struct ckpt_lock_list list = { .ctx = ctx };
-	struct ckpt_obj *obj;
-	unsigned long i;
-	int ret = 0;
+	int ret;
 
-	xa_for_each(&ctx->objs.list, i, obj) {
-		if (!obj->written || ckpt_is_output(ctx, obj->ptr))
-			continue;
-		if (obj->type == CKPT_OBJ_FILES)
-			ret = ckpt_add_table_locks(&list, obj->ptr);
-		else if (obj->type == CKPT_OBJ_FILE)
-			ret = ckpt_add_locks(&list, obj->ptr, NULL, 0);
-		if (!ret)
-			ret = ckpt_put_locks(&list, obj->objref);
-		ret = ckpt_loop_step(ret);
-		if (ret)
-			break;
-	}
+	ret = ckpt_put_locks_of(&list, CKPT_OBJ_FILES);
+	if (!ret)
+		ret = ckpt_put_locks_of(&list, CKPT_OBJ_FILE);
 	kvfree(list.locks);
 	return ret;
 }

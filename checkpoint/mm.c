@@ -128,80 +128,111 @@ struct ckpt_mapped {
 	bool shared;
 };
 
-static void ckpt_mapped_free(struct ckpt_mapped *list, unsigned int nr)
+#define CKPT_MAPPED	32
+
+/**
+ * struct ckpt_mapped_some - some of the mapped files of an address space
+ * @next: where those that follow start
+ * @nr: entries in @list
+ * @list: each under a reference
+ */
+struct ckpt_mapped_some {
+	unsigned long next;
+	unsigned int nr;
+	struct ckpt_mapped list[CKPT_MAPPED];
+};
+
+static void ckpt_mapped_put(struct ckpt_mapped_some *some)
 {
-	while (nr)
-		fput(list[--nr].file);
-	kvfree(list);
+	while (some->nr)
+		fput(some->list[--some->nr].file);
+}
+
+/* Returns whether there was room for it. */
+static bool ckpt_mapped_add(struct ckpt_mapped_some *some, const struct vm_area_struct *vma)
+{
+	struct ckpt_mapped *last = &some->list[some->nr - 1];
+
+	if (!some->nr || last->file != vma->vm_file) {
+		if (some->nr == CKPT_MAPPED)
+			return false;
+		last = &some->list[some->nr++];
+		*last = (struct ckpt_mapped) {
+			.file = get_file(vma->vm_file),
+			.start = vma->vm_start,
+			.end = vma->vm_end,
+		};
+	}
+	last->nr++;
+	last->shared |= !!(vma->vm_flags & VM_MAYSHARE);
+	return true;
 }
 
 /*
  * The mapped files, to be looked at without mmap_lock: a look at a path takes
- * locks under which others fault. One file in a row stands once. Returns their
- * number or a negative errno.
+ * locks under which others fault. One file in a row stands once. Those of last
+ * time are let go of. Returns their number, 0 at the end, or a negative errno.
  */
-static int ckpt_mapped_files(struct mm_struct *mm, struct ckpt_mapped **listp)
+static int ckpt_mapped_next(struct mm_struct *mm, struct ckpt_mapped_some *some)
 {
-	VMA_ITERATOR(vmi, mm, 0);
-	unsigned int room = mm->map_count, nr = 0;
+	VMA_ITERATOR(vmi, mm, some->next);
 	struct vm_area_struct *vma;
-	struct ckpt_mapped *list;
 	int ret = 0;
 
-	list = kvcalloc(room ?: 1, sizeof(*list), GFP_KERNEL_ACCOUNT);
-	if (!list)
-		return -ENOMEM;
-	if (mmap_read_lock_killable(mm)) {
-		kvfree(list);
+	ckpt_mapped_put(some);
+	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	}
 	for_each_vma(vmi, vma) {
 		ret = ckpt_loop_step(0);
-		if (ret)
+		if (ret || (vma->vm_file && !ckpt_mapped_add(some, vma)))
 			break;
-		if (!vma->vm_file)
-			continue;
-		if (nr && list[nr - 1].file == vma->vm_file)
-			list[nr - 1].nr++;
-		else if (nr < room)
-			list[nr++] = (struct ckpt_mapped) {
-				get_file(vma->vm_file), vma->vm_start,
-				vma->vm_end, 1
-			};
-		if (nr && (vma->vm_flags & VM_MAYSHARE))
-			list[nr - 1].shared = true;
+		some->next = vma->vm_end;
 	}
 	mmap_read_unlock(mm);
-	if (ret) {
-		ckpt_mapped_free(list, nr);
-		return ret;
+	if (ret)
+		ckpt_mapped_put(some);
+	return ret ?: some->nr;
+}
+
+static struct ckpt_mapped_some *ckpt_mapped_begin(void)
+{
+	struct ckpt_mapped_some *some = kmalloc(sizeof(*some), GFP_KERNEL_ACCOUNT);
+
+	if (some) {
+		some->next = 0;
+		some->nr = 0;
 	}
-	*listp = list;
-	return nr;
+	return some;
+}
+
+static void ckpt_mapped_end(struct ckpt_mapped_some *some)
+{
+	ckpt_mapped_put(some);
+	kfree(some);
 }
 
 static void ckpt_check_mapped(struct ckpt_ctx *ctx, struct task_struct *t,
 			      struct mm_struct *mm)
 {
-	struct ckpt_mapped *list;
-	int i, nr = ckpt_mapped_files(mm, &list);
+	struct ckpt_mapped_some *some = ckpt_mapped_begin();
 	char what[64];
+	int i;
 
-	/* Whoever was killed is told nothing. */
-	if (nr == -EINTR)
-		return;
-	if (nr < 0) {
+	if (!some) {
 		ckpt_refuse(ctx, t, "has mappings that cannot be looked at: out of memory");
 		return;
 	}
-	for (i = 0; i < nr; i++) {
-		snprintf(what, sizeof(what), "mapping %lx-%lx",
-			 list[i].start, list[i].end);
-		ckpt_check_file(ctx, t, what, list[i].file);
-		if (ckpt_loop_step(0))
-			break;
+	/* Whoever was killed is told nothing. */
+	while (ckpt_mapped_next(mm, some) > 0) {
+		for (i = 0; i < some->nr; i++) {
+			snprintf(what, sizeof(what), "mapping %lx-%lx",
+				 some->list[i].start, some->list[i].end);
+			ckpt_check_file(ctx, t, what, some->list[i].file);
+			if (ckpt_loop_step(0))
+				break;
+		}
 	}
-	ckpt_mapped_free(list, nr);
+	ckpt_mapped_end(some);
 }
 
 /**
@@ -261,18 +292,20 @@ void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t)
 /* The records of mapped files come before that of the address space. */
 static int checkpoint_mapped(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
-	struct ckpt_mapped *list;
-	int i, nr, err = 0;
+	struct ckpt_mapped_some *some = ckpt_mapped_begin();
+	int i, err = 0, ret;
 
-	nr = ckpt_mapped_files(mm, &list);
-	if (nr < 0)
-		return nr;
-	for (i = 0; i < nr && !err; i++) {
-		ckpt_obj_checkpoint(ctx, CKPT_OBJ_FILE, list[i].file, &err);
-		err = ckpt_loop_step(err);
+	if (!some)
+		return -ENOMEM;
+	while ((ret = ckpt_mapped_next(mm, some)) > 0 && !err) {
+		for (i = 0; i < some->nr && !err; i++) {
+			ckpt_obj_checkpoint(ctx, CKPT_OBJ_FILE,
+					    some->list[i].file, &err);
+			err = ckpt_loop_step(err);
+		}
 	}
-	ckpt_mapped_free(list, nr);
-	return err;
+	ckpt_mapped_end(some);
+	return err ?: ret;
 }
 
 static void ckpt_mm_layout(struct mm_struct *mm, struct ckpt_rec_mm *rec)
@@ -352,29 +385,32 @@ static int checkpoint_mm(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 
 static int ckpt_collect_mm(struct ckpt_ctx *ctx, void *ptr)
 {
+	struct ckpt_mapped_some *some = ckpt_mapped_begin();
 	struct mm_struct *mm = ptr;
-	struct ckpt_mapped *list;
 	struct ckpt_obj *obj;
 	struct file *exe;
-	int i, nr, err = 0;
+	int i, err = 0, ret;
+
+	if (!some)
+		return -ENOMEM;
 
 	exe = get_mm_exe_file(mm);
 	ckpt_obj_collect(ctx, CKPT_OBJ_FILE, exe, 1, &err);
 	if (exe)
 		fput(exe);
-	nr = ckpt_mapped_files(mm, &list);
-	if (nr < 0)
-		return nr;
-	for (i = 0; i < nr && !err; i++) {
-		obj = ckpt_obj_collect(ctx, CKPT_OBJ_FILE, list[i].file,
-				       list[i].nr, &err);
-		/* Others would see what is written there. */
-		if (obj && list[i].shared && ckpt_is_inode(ctx, list[i].file))
-			ckpt_inode_in_use(ctx, obj);
-		err = ckpt_loop_step(err);
+	while ((ret = ckpt_mapped_next(mm, some)) > 0 && !err) {
+		for (i = 0; i < some->nr && !err; i++) {
+			const struct ckpt_mapped *m = &some->list[i];
+
+			obj = ckpt_obj_collect(ctx, CKPT_OBJ_FILE, m->file, m->nr, &err);
+			/* Others would see what is written there. */
+			if (obj && m->shared && ckpt_is_inode(ctx, m->file))
+				ckpt_inode_in_use(ctx, obj);
+			err = ckpt_loop_step(err);
+		}
 	}
-	ckpt_mapped_free(list, nr);
-	return err;
+	ckpt_mapped_end(some);
+	return err ?: ret;
 }
 
 static long ckpt_mm_users(void *ptr)

@@ -181,12 +181,9 @@ static int ckpt_can_dup(struct ckpt_ctx *ctx)
 {
 	const char *why = NULL;
 	struct ckpt_obj *obj;
-	unsigned long i;
 	int ret;
 
-	xa_for_each(&ctx->objs.list, i, obj) {
-		if (obj->type != CKPT_OBJ_MM)
-			continue;
+	ckpt_for_each_obj(ctx, CKPT_OBJ_MM, obj) {
 		if (ckpt_mm_has_hugetlb(obj->ptr)) {
 			why = "private huge pages (hugetlb)";
 			break;
@@ -222,7 +219,6 @@ int checkpoint_dup(struct ckpt_ctx *ctx)
 {
 	struct ckpt_obj *obj;
 	struct mm_struct *mm;
-	unsigned long i;
 	int ret;
 
 	if (!(ctx->flags & CHECKPOINT_COW))
@@ -230,9 +226,7 @@ int checkpoint_dup(struct ckpt_ctx *ctx)
 	ret = ckpt_can_dup(ctx);
 	if (ret <= 0)
 		return ret;
-	xa_for_each(&ctx->objs.list, i, obj) {
-		if (obj->type != CKPT_OBJ_MM)
-			continue;
+	ckpt_for_each_obj(ctx, CKPT_OBJ_MM, obj) {
 		mm = ckpt_mm_dup(obj->ptr);
 		ret = PTR_ERR_OR_ZERO(mm);
 		if (!ret) {
@@ -257,14 +251,18 @@ int checkpoint_dup(struct ckpt_ctx *ctx)
  */
 void checkpoint_dup_only(struct ckpt_ctx *ctx)
 {
-	struct ckpt_obj *obj;
-	unsigned long i;
+	struct ckpt_objhash *hash = &ctx->objs;
+	struct ckpt_obj *obj, *next;
+	unsigned int type;
 
 	checkpoint_inodes_done(ctx);
-	xa_for_each(&ctx->objs.list, i, obj) {
-		if (obj->type != CKPT_OBJ_MM)
-			ckpt_obj_drop(&ctx->objs, obj);
-		cond_resched();
+	for (type = 0; type < CKPT_OBJ_NR; type++) {
+		if (type == CKPT_OBJ_MM)
+			continue;
+		list_for_each_entry_safe(obj, next, &hash->of_type[type], list) {
+			ckpt_obj_drop(hash, obj);
+			cond_resched();
+		}
 	}
 	/* The last references to files are waiting there. */
 	task_work_run();

@@ -59,8 +59,11 @@ static const struct rhashtable_params ckpt_obj_params = {
  */
 int ckpt_objhash_init(struct ckpt_objhash *hash)
 {
+	unsigned int type;
+
 	hash->nr = 0;
-	xa_init_flags(&hash->list, XA_FLAGS_ACCOUNT);
+	for (type = 0; type < CKPT_OBJ_NR; type++)
+		INIT_LIST_HEAD(&hash->of_type[type]);
 	return rhashtable_init(&hash->ht, &ckpt_obj_params);
 }
 
@@ -79,16 +82,16 @@ static void ckpt_obj_end(struct ckpt_obj *obj)
  */
 void ckpt_objhash_destroy(struct ckpt_objhash *hash)
 {
-	struct ckpt_obj *obj;
-	unsigned long i;
+	struct ckpt_obj *obj, *next;
+	unsigned int type;
 
 	/* First, for a worker may be moving entries to a larger table. */
 	rhashtable_destroy(&hash->ht);
-	xa_for_each(&hash->list, i, obj) {
-		ckpt_obj_end(obj);
-		cond_resched();
-	}
-	xa_destroy(&hash->list);
+	for (type = 0; type < CKPT_OBJ_NR; type++)
+		list_for_each_entry_safe(obj, next, &hash->of_type[type], list) {
+			ckpt_obj_end(obj);
+			cond_resched();
+		}
 }
 
 /**
@@ -149,11 +152,10 @@ int ckpt_each_file(struct ckpt_ctx *ctx,
 		   int (*fn)(struct ckpt_ctx *ctx, struct file *file, u32 objref))
 {
 	struct ckpt_obj *obj;
-	unsigned long i;
 	int ret;
 
-	xa_for_each(&ctx->objs.list, i, obj) {
-		if (obj->type != CKPT_OBJ_FILE || !obj->written || obj->external)
+	ckpt_for_each_obj(ctx, CKPT_OBJ_FILE, obj) {
+		if (!obj->written || obj->external)
 			continue;
 		ret = fn(ctx, obj->ptr, obj->objref);
 		ret = ckpt_loop_step(ret);
@@ -193,23 +195,16 @@ struct ckpt_obj *ckpt_obj_get(struct ckpt_objhash *hash,
 	obj->type = type;
 	obj->objref = hash->nr + 1;
 
-	ret = xa_err(xa_store(&hash->list, obj->objref, obj,
-			      GFP_KERNEL_ACCOUNT));
-	if (ret)
-		goto out_free;
 	ret = rhashtable_insert_fast(&hash->ht, &obj->node, ckpt_obj_params);
-	if (ret)
-		goto out_erase;
+	if (ret) {
+		kfree(obj);
+		return ERR_PTR(ret);
+	}
+	list_add_tail(&obj->list, &hash->of_type[type]);
 	hash->nr++;
 	if (ops->grab)
 		ops->grab(ptr);
 	return obj;
-
-out_erase:
-	xa_erase(&hash->list, obj->objref);
-out_free:
-	kfree(obj);
-	return ERR_PTR(ret);
 }
 
 /**
@@ -243,7 +238,7 @@ int ckpt_obj_replace(struct ckpt_objhash *hash, struct ckpt_obj *obj, void *ptr)
 void ckpt_obj_drop(struct ckpt_objhash *hash, struct ckpt_obj *obj)
 {
 	rhashtable_remove_fast(&hash->ht, &obj->node, ckpt_obj_params);
-	xa_erase(&hash->list, obj->objref);
+	list_del(&obj->list);
 	ckpt_obj_end(obj);
 }
 

@@ -389,6 +389,25 @@ bool ckpt_vma_has_payload(const struct vm_area_struct *vma)
 				  VM_IO)) && vma->anon_vma;
 }
 
+/**
+ * ckpt_walk_vma - walk the page tables of a mapping
+ * @vma: the mapping, its mmap_lock held
+ * @from: where to start
+ * @ops: what to do
+ * @private: for @ops
+ *
+ * walk_page_range() looks for each mapping again, once more for the next one.
+ *
+ * Return: what @ops have returned.
+ */
+int ckpt_walk_vma(struct vm_area_struct *vma, unsigned long from,
+		  const struct mm_walk_ops *ops, void *private)
+{
+	if (from > vma->vm_start)
+		return walk_page_range(vma->vm_mm, from, vma->vm_end, ops, private);
+	return walk_page_vma(vma, ops, private);
+}
+
 /* Fills @b from @b->next on; at the end of the address space next is 0. */
 static int ckpt_batch_fill(struct mm_struct *mm, struct ckpt_batch *b)
 {
@@ -403,8 +422,7 @@ static int ckpt_batch_fill(struct mm_struct *mm, struct ckpt_batch *b)
 
 		ret = ckpt_loop_step(0);
 		if (!ret && ckpt_vma_has_payload(vma))
-			ret = walk_page_range(mm, from, vma->vm_end,
-					      &ckpt_walk_ops, b);
+			ret = ckpt_walk_vma(vma, from, &ckpt_walk_ops, b);
 		if (ret)
 			goto out;
 		b->next = vma->vm_end;
@@ -532,23 +550,12 @@ void ckpt_memory_broken(struct ckpt_ctx *ctx, unsigned long addr)
 		    "address %lx: the memory is broken (hardware error)", addr);
 }
 
-/**
- * checkpoint_mm_pages - write the contents of an address space
- * @ctx: the checkpoint
- * @mm: the address space; its users are frozen
- * @objref: of @mm
- *
- * Context: may sleep as long as the output blocks, killable.
- * Return: 0 or a negative errno.
- */
-int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
+static int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct ckpt_batch *b,
+			       struct mm_struct *mm, u32 objref)
 {
-	struct ckpt_batch *b;
 	int ret;
 
-	b = kvzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
-	if (!b)
-		return -ENOMEM;
+	memset(b, 0, offsetof(struct ckpt_batch, pages));
 	b->ctx = ctx;
 	do {
 		b->swapped = false;
@@ -571,6 +578,29 @@ int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
 	ctx->stats.pages_skipped += b->skipped;
 	while (b->nr_pages)
 		put_page(b->pages[--b->nr_pages]);
+	return ret;
+}
+
+/**
+ * checkpoint_pages - write the contents of all address spaces
+ * @ctx: the checkpoint; the users of all are frozen
+ *
+ * Context: may sleep as long as the output blocks, killable.
+ * Return: 0 or a negative errno.
+ */
+int checkpoint_pages(struct ckpt_ctx *ctx)
+{
+	struct ckpt_batch *b = kvmalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+	struct ckpt_obj *obj;
+	int ret = 0;
+
+	if (!b)
+		return -ENOMEM;
+	ckpt_for_each_obj(ctx, CKPT_OBJ_MM, obj) {
+		ret = checkpoint_mm_pages(ctx, b, obj->ptr, obj->objref);
+		if (ret)
+			break;
+	}
 	kvfree(b);
 	return ret;
 }

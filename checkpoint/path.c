@@ -32,6 +32,38 @@ static char *ckpt_path_name(struct ckpt_ctx *ctx, const struct path *path,
 	return __d_path(path, root, buf, CKPT_PATH_MAX);
 }
 
+/* May a look-up of its name in its directory find something else? */
+static bool ckpt_is_sure(struct dentry *dentry)
+{
+	return !d_mountpoint(dentry) && !d_unlinked(dentry) &&
+	       !(dentry->d_flags & (DCACHE_OP_REVALIDATE | DCACHE_OP_WEAK_REVALIDATE));
+}
+
+/*
+ * Upwards from a path to @root: nothing is mounted over any of it, in whatever
+ * namespace, and the dentries are what their names lead to. It spares a look-up
+ * for almost all files.
+ */
+static bool ckpt_path_is_sure(const struct path *path, const struct path *root)
+{
+	struct path at = *path;
+	struct dentry *parent;
+	bool sure = true;
+
+	path_get(&at);
+	while (sure && !path_equal(&at, root)) {
+		sure = ckpt_is_sure(at.dentry);
+		/* There it is the only one that is mounted. */
+		while (sure && at.dentry == at.mnt->mnt_root)
+			sure = follow_up(&at) && !path_equal(&at, root);
+		parent = dget_parent(at.dentry);
+		dput(at.dentry);
+		at.dentry = parent;
+	}
+	path_put(&at);
+	return sure;
+}
+
 /* Does the name lead back to where it came from? */
 static bool ckpt_path_leads_back(const struct path *path,
 				 const struct path *root, const char *name)
@@ -39,6 +71,8 @@ static bool ckpt_path_leads_back(const struct path *path,
 	struct path found;
 	bool same;
 
+	if (ckpt_path_is_sure(path, root))
+		return true;
 	if (vfs_path_lookup(root->dentry, root->mnt, name, 0, &found))
 		return false;
 	same = path_equal(&found, path);

@@ -15,7 +15,7 @@
 
 #include "checkpoint.h"
 
-#define CKPT_POISON_RUNS	256
+#define CKPT_POISON_RUNS	30
 
 /* ---- saving -------------------------------------------------------------- */
 
@@ -124,8 +124,7 @@ static int ckpt_poison_fill(struct mm_struct *mm, struct ckpt_poison *p, bool se
 
 		ret = ckpt_loop_step(0);
 		if (!ret && ckpt_poison_possible(vma, seen))
-			ret = walk_page_range(mm, from, vma->vm_end,
-					      &ckpt_poison_ops, p);
+			ret = ckpt_walk_vma(vma, from, &ckpt_poison_ops, p);
 		if (ret)
 			goto out;
 		p->next = vma->vm_end;

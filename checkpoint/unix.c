@@ -94,10 +94,9 @@ static int ckpt_walk_in_flight(struct ckpt_ctx *ctx,
 {
 	struct socket *sock;
 	struct ckpt_obj *obj;
-	unsigned long i;
 	int ret;
 
-	xa_for_each(&ctx->objs.list, i, obj) {
+	ckpt_for_each_obj(ctx, CKPT_OBJ_FILE, obj) {
 		sock = ckpt_saved_unix(ctx, obj);
 		if (!sock || READ_ONCE(sock->sk->sk_state) == TCP_LISTEN)
 			continue;
@@ -366,10 +365,9 @@ int checkpoint_unix_queues(struct ckpt_ctx *ctx)
 {
 	struct ckpt_unix_out out = { .ctx = ctx };
 	struct ckpt_obj *obj;
-	unsigned long i;
 	int ret = 0;
 
-	xa_for_each(&ctx->objs.list, i, obj) {
+	ckpt_for_each_obj(ctx, CKPT_OBJ_FILE, obj) {
 		if (!ckpt_saved_unix(ctx, obj))
 			continue;
 		/* It may be only on its way itself. */
