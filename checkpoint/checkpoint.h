@@ -11,6 +11,7 @@
 #include <linux/checkpoint.h>
 #include <linux/completion.h>
 #include <linux/fs.h>
+#include <linux/generic-radix-tree.h>
 #include <linux/hugetlb.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
@@ -721,6 +722,9 @@ struct ckpt_huge {
 	DECLARE_BITMAP(there, CKPT_HUGE_NR);
 };
 
+/* All types that this kernel knows are below. */
+#define CKPT_REC_TYPES_MAX	128
+
 /**
  * struct ckpt_restart - one restart
  * @ref: references: the coordinator's and one of each member
@@ -729,6 +733,8 @@ struct ckpt_huge {
  * @in: the image
  * @recs: all metadata records in order, by index
  * @nr_recs: their number
+ * @met: types of records that are there
+ * @huge_vmas: some VMA records are of huge pages from a pool
  * @nr_vmas: VMA records less what MM records have announced
  * @objs: objref to &struct ckpt_robj
  * @hdr: the HEADER record
@@ -779,8 +785,10 @@ struct ckpt_restart {
 	unsigned long flags;
 	struct ckpt_log log;
 	struct ckpt_in in;
-	struct xarray recs;
+	GENRADIX(struct ckpt_rec *) recs;
 	unsigned long nr_recs;
+	DECLARE_BITMAP(met, CKPT_REC_TYPES_MAX);
+	bool huge_vmas;
 	long nr_vmas;
 	struct xarray objs;
 	const struct ckpt_rec *hdr;
@@ -830,6 +838,7 @@ __printf(4, 5) int ckpt_bad(struct ckpt_restart *rs, const struct ckpt_rec *rec,
 			    int err, const char *fmt, ...);
 void *ckpt_obj_restore(struct ckpt_restart *rs, enum ckpt_obj_type type,
 		       u32 objref);
+const struct ckpt_rec *ckpt_rec_at(struct ckpt_restart *rs, unsigned long index);
 const struct ckpt_rec *ckpt_obj_rec(struct ckpt_restart *rs,
 				    enum ckpt_obj_type type, u32 objref);
 struct ckpt_member *ckpt_member(struct ckpt_restart *rs, u32 index);
@@ -861,6 +870,11 @@ static inline struct task_struct *ckpt_member_task(const struct ckpt_member *m)
 void ckpt_robj_free(struct ckpt_robj *obj);
 
 /* ---- restart_image.c: the metadata -------------------------------------- */
+
+typedef void ckpt_part_fn(struct ckpt_restart *rs, const struct ckpt_rec *part,
+			  struct file *file);
+
+void ckpt_part_each(struct ckpt_restart *rs, u32 type, ckpt_part_fn *fn);
 
 typedef int ckpt_late_fn(struct ckpt_restart *rs, const struct ckpt_rec *r);
 

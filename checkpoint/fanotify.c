@@ -324,17 +324,17 @@ struct file *restore_fanotify(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return ERR_PTR(ret);
 }
 
+static void ckpt_start_fanotify(struct ckpt_restart *rs, const struct ckpt_rec *part,
+				struct file *file)
+{
+	ckpt_fanotify_start(file);
+}
+
 /**
  * restore_fanotifies_start - let all fanotify groups tell
  * @rs: the restart, committed; the program does not run yet
  */
 void restore_fanotifies_start(struct ckpt_restart *rs)
 {
-	struct ckpt_robj *obj;
-	unsigned long i;
-
-	xa_for_each(&rs->objs, i, obj)
-		if (obj->part && obj->part->type == CKPT_REC_FANOTIFY &&
-		    obj->state == CKPT_ROBJ_READY && obj->ptr)
-			ckpt_fanotify_start(obj->ptr);
+	ckpt_part_each(rs, CKPT_REC_FANOTIFY, ckpt_start_fanotify);
 }

@@ -313,7 +313,10 @@ int ckpt_check_hugetlb(struct ckpt_restart *rs)
 	u32 shift;
 	int ret;
 
-	xa_for_each(&rs->recs, index, r) {
+	if (!rs->huge_vmas && !test_bit(CKPT_REC_HUGETLB, rs->met))
+		return 0;
+	for (index = 0; index < rs->nr_recs; index++) {
+		r = ckpt_rec_at(rs, index);
 		nr = ckpt_hugetlb_wants(r, &shift);
 		h = shift ? ckpt_hstate(shift) : NULL;
 		if (shift && !h)

@@ -8,6 +8,7 @@
 #include <linux/crc32c.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -86,7 +87,7 @@ struct ckpt_rec_info {
 	static_assert(sizeof(struct ckpt_rec_##low) % 8 == 0);
 CKPT_REC_TYPES(CKPT_REC_ASSERT)
 
-#define CKPT_REC_INFO(up, low, min, zero) {				\
+#define CKPT_REC_INFO(up, low, min, zero) [CKPT_REC_##up] = {		\
 	.type = CKPT_REC_##up,						\
 	.min_fixed = (min),						\
 	.fixed = sizeof(struct ckpt_rec_##low),				\
@@ -95,18 +96,19 @@ CKPT_REC_TYPES(CKPT_REC_ASSERT)
 },
 static const struct ckpt_rec_info ckpt_rec_infos[] = {
 	CKPT_REC_TYPES(CKPT_REC_INFO)
-	{ .type = CKPT_REC_PAD, .min_fixed = sizeof(struct ckpt_hdr),
-	  .fixed = sizeof(struct ckpt_hdr), .name = "PAD" },
+	[CKPT_REC_PAD] = {
+		.type = CKPT_REC_PAD, .min_fixed = sizeof(struct ckpt_hdr),
+		.fixed = sizeof(struct ckpt_hdr), .name = "PAD"
+	},
 };
+
+static_assert(ARRAY_SIZE(ckpt_rec_infos) <= CKPT_REC_TYPES_MAX);
 
 static const struct ckpt_rec_info *ckpt_rec_info(u32 type)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(ckpt_rec_infos); i++)
-		if (ckpt_rec_infos[i].type == type)
-			return &ckpt_rec_infos[i];
-	return NULL;
+	if (type >= ARRAY_SIZE(ckpt_rec_infos) || !ckpt_rec_infos[type].name)
+		return NULL;
+	return &ckpt_rec_infos[array_index_nospec(type, ARRAY_SIZE(ckpt_rec_infos))];
 }
 
 /**
@@ -278,6 +280,14 @@ static int ckpt_in_bytes(struct ckpt_in *in, void *buf, size_t len)
 	struct kvec vec = { .iov_base = buf, .iov_len = len };
 	struct iov_iter iter;
 
+	/* As most records are, of which there may be very many. */
+	if (len <= in->prefix_len) {
+		memcpy(buf, in->prefix, len);
+		in->prefix += len;
+		in->prefix_len -= len;
+		in->offset += len;
+		return 0;
+	}
 	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
 	return ckpt_in_iter(in, &iter);
 }

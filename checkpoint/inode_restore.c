@@ -420,6 +420,8 @@ int restore_inodes(struct ckpt_restart *rs)
 	unsigned long objref;
 	void *inode;
 
+	if (!test_bit(CKPT_REC_INODE, rs->met))
+		return 0;
 	xa_for_each(&rs->objs, objref, obj) {
 		if (obj->rec->type != CKPT_REC_INODE)
 			continue;

@@ -358,11 +358,5 @@ static void ckpt_start_inotify(struct ckpt_restart *rs, const struct ckpt_rec *r
  */
 void restore_inotifies_start(struct ckpt_restart *rs)
 {
-	struct ckpt_robj *obj;
-	unsigned long i;
-
-	xa_for_each(&rs->objs, i, obj)
-		if (obj->part && obj->part->type == CKPT_REC_INOTIFY &&
-		    obj->state == CKPT_ROBJ_READY && obj->ptr)
-			ckpt_start_inotify(rs, obj->part, obj->ptr);
+	ckpt_part_each(rs, CKPT_REC_INOTIFY, ckpt_start_inotify);
 }

@@ -262,7 +262,7 @@ int restore_inode_policies(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	int ret = 0;
 
 	while (!ret) {
-		policy = xa_load(&rs->recs, ++index);
+		policy = ckpt_rec_at(rs, ++index);
 		if (!policy || policy->type != CKPT_REC_MEMPOLICY)
 			break;
 		if (!ckpt_is_shmem(file) && (rs->flags & RESTART_FORCE_FILES))
@@ -441,7 +441,7 @@ int restore_inode_policies(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			   struct file *file)
 {
 	const struct ckpt_robj *obj = xa_load(&rs->objs, ckpt_rec_as(r, inode)->objref);
-	const struct ckpt_rec *policy = xa_load(&rs->recs, obj->index + 1);
+	const struct ckpt_rec *policy = ckpt_rec_at(rs, obj->index + 1);
 
 	if (!policy || policy->type != CKPT_REC_MEMPOLICY)
 		return 0;

@@ -324,37 +324,34 @@ struct file *ckpt_open_path(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			    int flags)
 {
 	const struct ckpt_rec_file *rec = ckpt_rec_as(r, file);
-	struct file *where, *file = NULL;
+	struct file *file;
+	struct path where;
 	int ret;
 
 	/* First the place alone: no ->open, no symbolic link at its end. */
-	where = file_open_root(&rs->root, r->var, O_PATH | O_NOFOLLOW, 0);
-	if (IS_ERR(where)) {
-		ret = PTR_ERR(where);
+	ret = vfs_path_lookup(rs->root.dentry, rs->root.mnt, r->var, 0, &where);
+	if (ret)
 		goto failed;
-	}
-	if (!ckpt_inode_fits(rec, file_inode(where))) {
+	if (!ckpt_inode_fits(rec, d_backing_inode(where.dentry)))
 		ret = ckpt_bad(rs, r, -ESTALE, "%s is of another type than when it was saved",
 			       (const char *)r->var);
-		goto out;
-	}
-	ret = ckpt_compare_facts(rs, r, &where->f_path);
-	if (ret)
-		goto out;
-	if (flags & O_PATH) {
-		file = get_file(where);
-		goto out;
+	else
+		ret = ckpt_compare_facts(rs, r, &where);
+	if (ret) {
+		path_put(&where);
+		return ERR_PTR(ret);
 	}
 	/* What was looked at is what is opened; permissions as by name. */
-	file = file_open_root(&where->f_path, "", flags, 0);
+	if (flags & O_PATH)
+		file = dentry_open(&where, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW),
+				   current_cred());
+	else
+		file = file_open_root(&where, "", flags, 0);
+	path_put(&where);
 	if (!IS_ERR(file))
-		goto out;
+		return file;
 	ret = PTR_ERR(file);
 failed:
-	ckpt_bad(rs, r, ret, "%s cannot be opened again (flags 0%o)",
-		 (const char *)r->var, flags);
-out:
-	if (!IS_ERR(where))
-		fput(where);
-	return ret ? ERR_PTR(ret) : file;
+	return ERR_PTR(ckpt_bad(rs, r, ret, "%s cannot be opened again (flags 0%o)",
+				(const char *)r->var, flags));
 }

@@ -337,11 +337,5 @@ static void ckpt_start_proc(struct ckpt_restart *rs, const struct ckpt_rec *part
  */
 void restore_procs_start(struct ckpt_restart *rs)
 {
-	struct ckpt_robj *obj;
-	unsigned long i;
-
-	xa_for_each(&rs->objs, i, obj)
-		if (obj->part && obj->part->type == CKPT_REC_PROC &&
-		    obj->state == CKPT_ROBJ_READY && obj->ptr)
-			ckpt_start_proc(rs, obj->part, obj->ptr);
+	ckpt_part_each(rs, CKPT_REC_PROC, ckpt_start_proc);
 }

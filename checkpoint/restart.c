@@ -58,7 +58,7 @@ struct ckpt_restart *ckpt_restart_alloc(unsigned long flags)
 		return NULL;
 	refcount_set(&rs->ref, 1);
 	rs->flags = flags;
-	xa_init_flags(&rs->recs, XA_FLAGS_ACCOUNT);
+	genradix_init(&rs->recs);
 	xa_init_flags(&rs->objs, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->members, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&rs->pipes, XA_FLAGS_ACCOUNT);
@@ -87,7 +87,6 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 {
 	struct ckpt_member *m;
 	struct ckpt_robj *obj;
-	struct ckpt_rec *r;
 	unsigned long i;
 	u32 n;
 
@@ -111,11 +110,11 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 		cond_resched();
 	}
 	xa_destroy(&rs->objs);
-	xa_for_each(&rs->recs, i, r) {
-		ckpt_rec_free(r);
+	for (i = 0; i < rs->nr_recs; i++) {
+		ckpt_rec_free(*genradix_ptr(&rs->recs, i));
 		cond_resched();
 	}
-	xa_destroy(&rs->recs);
+	genradix_free(&rs->recs);
 	restore_pidfds_done(rs);
 	restore_cow_done(rs);
 	xa_destroy(&rs->late);

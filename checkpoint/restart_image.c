@@ -61,6 +61,18 @@ static struct ckpt_robj *ckpt_robj(struct ckpt_restart *rs,
 }
 
 /**
+ * ckpt_rec_at - a record of the metadata
+ * @rs: the restart
+ * @index: its place, from 0
+ *
+ * Return: the record, or NULL behind the last one.
+ */
+const struct ckpt_rec *ckpt_rec_at(struct ckpt_restart *rs, unsigned long index)
+{
+	return index < rs->nr_recs ? *genradix_ptr(&rs->recs, index) : NULL;
+}
+
+/**
  * ckpt_obj_rec - record of an object
  * @rs: the restart
  * @type: what the object must be
@@ -325,6 +337,29 @@ int ckpt_late_each(struct ckpt_restart *rs, u32 type, ckpt_late_fn *fn)
 	return 0;
 }
 
+/**
+ * ckpt_part_each - do something with all open files that have a part of a type
+ * @rs: the restart
+ * @type: of the records
+ * @fn: what, with the record and the file, which is there
+ *
+ * Context: may sleep.
+ */
+void ckpt_part_each(struct ckpt_restart *rs, u32 type, ckpt_part_fn *fn)
+{
+	struct ckpt_robj *obj;
+	unsigned long i;
+
+	if (!test_bit(type, rs->met))
+		return;
+	xa_for_each(&rs->objs, i, obj) {
+		if (obj->part && obj->part->type == type &&
+		    obj->state == CKPT_ROBJ_READY && obj->ptr)
+			fn(rs, obj->part, obj->ptr);
+		cond_resched();
+	}
+}
+
 /* A file may have several. */
 static int ckpt_add_epoll(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
@@ -389,7 +424,7 @@ static int ckpt_add_policy(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	const struct ckpt_rec *prev;
 	u32 mm = rec->mm;
 
-	prev = rs->nr_recs > 1 ? xa_load(&rs->recs, rs->nr_recs - 2) : NULL;
+	prev = rs->nr_recs > 1 ? ckpt_rec_at(rs, rs->nr_recs - 2) : NULL;
 	if (rec->nr)
 		return prev && ckpt_follows_inode(prev, rec) ? 0 :
 		       ckpt_bad(rs, r, -EINVAL,
@@ -404,6 +439,7 @@ static int ckpt_add_policy(struct ckpt_restart *rs, const struct ckpt_rec *r)
 
 static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
+	__set_bit(r->type, rs->met);
 	switch (r->type) {
 	case CKPT_REC_HEADER:
 		return ckpt_set_once(rs, &rs->hdr, r);
@@ -460,6 +496,7 @@ static int ckpt_file_record(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ckpt_add_policy(rs, r);
 	case CKPT_REC_VMA:
 		rs->nr_vmas++;
+		rs->huge_vmas |= !!ckpt_rec_as(r, vma)->huge_shift;
 		return 0; /* found behind their MM record */
 	}
 	return ckpt_bad(rs, r, -EINVAL, "does not belong into the metadata");
@@ -523,7 +560,7 @@ static int ckpt_check_header(struct ckpt_restart *rs, const struct ckpt_rec *r)
  */
 int ckpt_read_meta(struct ckpt_restart *rs)
 {
-	struct ckpt_rec *r;
+	struct ckpt_rec *r, **slot;
 	int ret;
 
 	ret = ckpt_in_look_ahead(&rs->in, true);
@@ -533,12 +570,12 @@ int ckpt_read_meta(struct ckpt_restart *rs)
 		r = ckpt_in_record(&rs->in, &rs->log);
 		if (IS_ERR(r))
 			return PTR_ERR(r);
-		ret = xa_err(xa_store(&rs->recs, rs->nr_recs, r,
-				      GFP_KERNEL_ACCOUNT));
-		if (ret) {
+		slot = genradix_ptr_alloc(&rs->recs, rs->nr_recs, GFP_KERNEL_ACCOUNT);
+		if (!slot) {
 			ckpt_rec_free(r);
-			return ret;
+			return -ENOMEM;
 		}
+		*slot = r;
 		rs->nr_recs++;
 		if (r->type == CKPT_REC_META_END)
 			break;

@@ -152,22 +152,20 @@ struct file *restore_timerfd(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return file;
 }
 
+static void ckpt_start_timerfd(struct ckpt_restart *rs, const struct ckpt_rec *part,
+			       struct file *file)
+{
+	struct ckpt_timerfd state;
+
+	ckpt_timerfd_state(ckpt_rec_as(part, timerfd), &state);
+	ckpt_timerfd_start(file, &state);
+}
+
 /**
  * restore_timerfds_start - let all timers run
  * @rs: the restart, committed; the program does not run yet
  */
 void restore_timerfds_start(struct ckpt_restart *rs)
 {
-	struct ckpt_timerfd state;
-	struct ckpt_robj *obj;
-	unsigned long i;
-
-	xa_for_each(&rs->objs, i, obj) {
-		if (obj->state == CKPT_ROBJ_READY && obj->part &&
-		    obj->part->type == CKPT_REC_TIMERFD) {
-			ckpt_timerfd_state(ckpt_rec_as(obj->part, timerfd), &state);
-			ckpt_timerfd_start(obj->ptr, &state);
-		}
-		cond_resched();
-	}
+	ckpt_part_each(rs, CKPT_REC_TIMERFD, ckpt_start_timerfd);
 }

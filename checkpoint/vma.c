@@ -603,9 +603,9 @@ const struct ckpt_rec *ckpt_next_vma(struct ckpt_restart *rs,
 				     unsigned long *index,
 				     const struct ckpt_rec **policy)
 {
-	const struct ckpt_rec *r = xa_load(&rs->recs, (*index)++);
+	const struct ckpt_rec *r = ckpt_rec_at(rs, (*index)++);
 
-	*policy = xa_load(&rs->recs, *index);
+	*policy = ckpt_rec_at(rs, *index);
 	if (*policy && (*policy)->type == CKPT_REC_MEMPOLICY)
 		(*index)++;
 	else
