@@ -218,15 +218,20 @@ struct ckpt_obj {
 	long seen;
 };
 
+#define CKPT_OBJ_RECENT_BITS	5
+
 /**
  * struct ckpt_objhash - object to objref
  * @ht: by pointer
  * @of_type: &struct ckpt_obj of each type, in the order of their objrefs
+ * @recent: some that were asked for, by hash_ptr(), or NULL: what tasks have in
+ *	common they all refer to
  * @nr: highest objref
  */
 struct ckpt_objhash {
 	struct rhashtable ht;
 	struct list_head of_type[CKPT_OBJ_NR];
+	struct ckpt_obj *recent[1 << CKPT_OBJ_RECENT_BITS];
 	u32 nr;
 };
 
@@ -961,8 +966,8 @@ void ckpt_grab_tables(struct task_struct *t, struct files_struct **files,
 		      struct fs_struct **fs);
 void ckpt_drop_tables(struct files_struct *files, struct fs_struct *fs);
 void ckpt_check_files(struct ckpt_ctx *ctx, struct task_struct *t);
-void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
-		     const char *what, struct file *file);
+__printf(4, 5) void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
+				    struct file *file, const char *fmt, ...);
 void ckpt_check_fs(struct ckpt_ctx *ctx, struct task_struct *t);
 
 const struct ckpt_rec *ckpt_file_part(struct ckpt_restart *rs,

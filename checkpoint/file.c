@@ -416,25 +416,30 @@ static const char *ckpt_file_problem(struct ckpt_ctx *ctx,
  * ckpt_check_file - find what keeps a file from being saved
  * @ctx: the checkpoint
  * @t: a task that uses it
- * @what: how it uses it, as "fd 7"
  * @file: the file
+ * @fmt: how it uses it, as "fd 7"
  */
 void ckpt_check_file(struct ckpt_ctx *ctx, struct task_struct *t,
-		     const char *what, struct file *file)
+		     struct file *file, const char *fmt, ...)
 {
 	const struct ckpt_file_ops *kind = ckpt_file_kind(ctx, file);
+	struct va_format what = { .fmt = fmt };
 	const char *why;
+	va_list args;
 
 	why = kind ? ckpt_file_problem(ctx, t, file, kind) :
 		     ckpt_family_problem(ctx, file);
-	if (!kind && !why) {
-		ckpt_refuse(ctx, t, "%s -> %s: %ps cannot be saved yet", what,
-			    ckpt_log_path(&ctx->log, file_user_path(file)), file->f_op);
+	if (kind && !why)
 		return;
-	}
+	va_start(args, fmt);
+	what.va = &args;
 	if (why)
-		ckpt_refuse(ctx, t, "%s -> %s %s", what,
+		ckpt_refuse(ctx, t, "%pV -> %s %s", &what,
 			    ckpt_log_path(&ctx->log, file_user_path(file)), why);
+	else
+		ckpt_refuse(ctx, t, "%pV -> %s: %ps cannot be saved yet", &what,
+			    ckpt_log_path(&ctx->log, file_user_path(file)), file->f_op);
+	va_end(args);
 }
 
 /* ---- writing --------------------------------------------------------------- */

@@ -27,7 +27,6 @@ void ckpt_check_files(struct ckpt_ctx *ctx, struct task_struct *t)
 {
 	unsigned int fd = 0;
 	struct file *file;
-	char what[24];
 
 	for (;; fd++) {
 		rcu_read_lock();
@@ -35,8 +34,7 @@ void ckpt_check_files(struct ckpt_ctx *ctx, struct task_struct *t)
 		rcu_read_unlock();
 		if (!file)
 			return;
-		snprintf(what, sizeof(what), "fd %u", fd);
-		ckpt_check_file(ctx, t, what, file);
+		ckpt_check_file(ctx, t, file, "fd %u", fd);
 		fput(file);
 		cond_resched();
 	}

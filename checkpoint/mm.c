@@ -215,7 +215,6 @@ static void ckpt_check_mapped(struct ckpt_ctx *ctx, struct task_struct *t,
 			      struct mm_struct *mm)
 {
 	struct ckpt_mapped_some *some = ckpt_mapped_begin();
-	char what[64];
 	int i;
 
 	if (!some) {
@@ -225,9 +224,10 @@ static void ckpt_check_mapped(struct ckpt_ctx *ctx, struct task_struct *t,
 	/* Whoever was killed is told nothing. */
 	while (ckpt_mapped_next(mm, some) > 0) {
 		for (i = 0; i < some->nr; i++) {
-			snprintf(what, sizeof(what), "mapping %lx-%lx",
-				 some->list[i].start, some->list[i].end);
-			ckpt_check_file(ctx, t, what, some->list[i].file);
+			const struct ckpt_mapped *m = &some->list[i];
+
+			ckpt_check_file(ctx, t, m->file, "mapping %lx-%lx",
+					m->start, m->end);
 			if (ckpt_loop_step(0))
 				break;
 		}
@@ -265,7 +265,7 @@ void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t)
 			    ckpt_membarrier_left(mm));
 	exe = get_mm_exe_file(mm);
 	if (exe) {
-		ckpt_check_file(ctx, t, "the executable", exe);
+		ckpt_check_file(ctx, t, exe, "the executable");
 		fput(exe);
 	}
 

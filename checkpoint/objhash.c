@@ -3,6 +3,7 @@
  * Shared objects: each is written once and referred to by its objref.
  */
 #include <linux/err.h>
+#include <linux/hash.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
 
@@ -62,6 +63,7 @@ int ckpt_objhash_init(struct ckpt_objhash *hash)
 	unsigned int type;
 
 	hash->nr = 0;
+	memset(hash->recent, 0, sizeof(hash->recent));
 	for (type = 0; type < CKPT_OBJ_NR; type++)
 		INIT_LIST_HEAD(&hash->of_type[type]);
 	return rhashtable_init(&hash->ht, &ckpt_obj_params);
@@ -94,6 +96,20 @@ void ckpt_objhash_destroy(struct ckpt_objhash *hash)
 		}
 }
 
+static struct ckpt_obj **ckpt_obj_recent(struct ckpt_objhash *hash, const void *ptr)
+{
+	return &hash->recent[hash_ptr(ptr, CKPT_OBJ_RECENT_BITS)];
+}
+
+static void ckpt_obj_unhash(struct ckpt_objhash *hash, struct ckpt_obj *obj)
+{
+	struct ckpt_obj **recent = ckpt_obj_recent(hash, obj->ptr);
+
+	rhashtable_remove_fast(&hash->ht, &obj->node, ckpt_obj_params);
+	if (*recent == obj)
+		*recent = NULL;
+}
+
 /**
  * ckpt_obj_find - look up an object
  * @hash: the hash
@@ -103,7 +119,11 @@ void ckpt_objhash_destroy(struct ckpt_objhash *hash)
  */
 struct ckpt_obj *ckpt_obj_find(struct ckpt_objhash *hash, const void *ptr)
 {
-	return rhashtable_lookup_fast(&hash->ht, &ptr, ckpt_obj_params);
+	struct ckpt_obj **recent = ckpt_obj_recent(hash, ptr);
+
+	if (!*recent || (*recent)->ptr != ptr)
+		*recent = rhashtable_lookup_fast(&hash->ht, &ptr, ckpt_obj_params);
+	return *recent;
 }
 
 /**
@@ -201,6 +221,7 @@ struct ckpt_obj *ckpt_obj_get(struct ckpt_objhash *hash,
 		return ERR_PTR(ret);
 	}
 	list_add_tail(&obj->list, &hash->of_type[type]);
+	*ckpt_obj_recent(hash, ptr) = obj;
 	hash->nr++;
 	if (ops->grab)
 		ops->grab(ptr);
@@ -221,7 +242,7 @@ int ckpt_obj_replace(struct ckpt_objhash *hash, struct ckpt_obj *obj, void *ptr)
 {
 	const struct ckpt_obj_ops *ops = ckpt_obj_ops(obj->type);
 
-	rhashtable_remove_fast(&hash->ht, &obj->node, ckpt_obj_params);
+	ckpt_obj_unhash(hash, obj);
 	if (ops->grab)
 		ops->grab(ptr);
 	if (ops->drop)
@@ -237,7 +258,7 @@ int ckpt_obj_replace(struct ckpt_objhash *hash, struct ckpt_obj *obj, void *ptr)
  */
 void ckpt_obj_drop(struct ckpt_objhash *hash, struct ckpt_obj *obj)
 {
-	rhashtable_remove_fast(&hash->ht, &obj->node, ckpt_obj_params);
+	ckpt_obj_unhash(hash, obj);
 	list_del(&obj->list);
 	ckpt_obj_end(obj);
 }

@@ -42,17 +42,20 @@ static bool ckpt_is_sure(struct dentry *dentry)
 /*
  * Upwards from a path to @root: nothing is mounted over any of it, in whatever
  * namespace, and the dentries are what their names lead to. It spares a look-up
- * for almost all files.
+ * for almost all files, and their names if they cannot be too long.
  */
 static bool ckpt_path_is_sure(const struct path *path, const struct path *root)
 {
 	struct path at = *path;
 	struct dentry *parent;
+	size_t len = 1;
 	bool sure = true;
 
 	path_get(&at);
 	while (sure && !path_equal(&at, root)) {
-		sure = ckpt_is_sure(at.dentry);
+		/* However long each of the names is, or will have become. */
+		len += NAME_MAX + 1;
+		sure = len <= CKPT_PATH_MAX && ckpt_is_sure(at.dentry);
 		/* There it is the only one that is mounted. */
 		while (sure && at.dentry == at.mnt->mnt_root)
 			sure = follow_up(&at) && !path_equal(&at, root);
@@ -71,8 +74,6 @@ static bool ckpt_path_leads_back(const struct path *path,
 	struct path found;
 	bool same;
 
-	if (ckpt_path_is_sure(path, root))
-		return true;
 	if (vfs_path_lookup(root->dentry, root->mnt, name, 0, &found))
 		return false;
 	same = path_equal(&found, path);
@@ -97,6 +98,8 @@ const char *ckpt_path_problem(struct ckpt_ctx *ctx, const struct path *path,
 
 	if (d_unlinked(path->dentry))
 		return "was deleted; what was deleted cannot be saved yet";
+	if (ckpt_path_is_sure(path, root))
+		return NULL;
 	buf = kmalloc(CKPT_PATH_MAX, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return "cannot be looked at: out of memory";

@@ -142,8 +142,8 @@ static int ckpt_check_msg(void *arg, const struct ckpt_unix_msg *msg)
 	int i;
 
 	for (i = 0; msg->fp && i < msg->fp->count; i++)
-		ckpt_check_file(ctx, ctx->root_task,
-				"a descriptor on its way in a socket", msg->fp->fp[i]);
+		ckpt_check_file(ctx, ctx->root_task, msg->fp->fp[i],
+				"a descriptor on its way in a socket");
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-#define READ_AHEAD	(64U << 10)
+#define READ_AHEAD	(16U << 10)
 
 int source_open(struct source *src, int fd, bool exact)
 {
