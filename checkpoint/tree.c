@@ -435,16 +435,22 @@ void ckpt_put_tasks(struct ckpt_task *tasks, unsigned int nr)
 
 /* ---- records ---------------------------------------------------------------- */
 
-/* Is a session or group in use by others than the tree? */
+/*
+ * Is a session or group in use by others than the tree? Who is dead outside, and
+ * has not been waited for, does not part it from its leader.
+ */
 static bool ckpt_used_outside(struct ckpt_ctx *ctx, struct pid *pid,
 			      enum pid_type type)
 {
 	struct task_struct *p;
-	bool outside = false;
+	bool outside = false, led;
 
 	read_lock(&tasklist_lock);
+	p = pid_task(pid, PIDTYPE_TGID);
+	led = p && ckpt_task_index(ctx, p) >= 0;
 	do_each_pid_task(pid, type, p) {
-		if (ckpt_task_index(ctx, p) < 0)
+		if (ckpt_task_index(ctx, p) < 0 &&
+		    !(led && p->exit_state && thread_group_empty(p)))
 			outside = true;
 	} while_each_pid_task(pid, type, p);
 	read_unlock(&tasklist_lock);

@@ -103,6 +103,31 @@ static void ids(void)
 	MUST(waitpid(-1, NULL, 0) < 0 && errno == ECHILD);
 }
 
+/* Of the session of the root, but a child of whoever has started the root. */
+static void dead_outside(void)
+{
+	pid_t child, orphan;
+	int fd[2];
+
+	MUST(!pipe2(fd, O_CLOEXEC));
+	child = fork();
+	if (!child) {
+		child = getpid();
+		if (fork())
+			_exit(GOOD);
+		while (getppid() == child)
+			ckpt_sleep_ms(1);
+		orphan = getpid();
+		_exit(write(fd[1], &orphan, sizeof(orphan)) < 0);
+	}
+	collect(child, GOOD);
+	MUST(read(fd[0], &orphan, sizeof(orphan)) == sizeof(orphan));
+	MUST(ckpt_wait_state(orphan, 'Z'));
+	close(fd[0]);
+	close(fd[1]);
+	stay_the_same();
+}
+
 /* What a parent can still ask of a child that is dead. */
 static void zombies(void)
 {
@@ -825,6 +850,12 @@ TEST_F(late, is_not_gone_yet)
 		ASSERT_NE(other, pid);
 	EXPECT_EQ(1, ckpt_wait(other, 10000));
 	tree_ends_well(_metadata, &self->pid);
+}
+
+/* Whoever is dead keeps nobody from leading the session that both were in. */
+TEST_F(late, is_outside)
+{
+	comes_back(_metadata, &self->pid, dead_outside, 1, false);
 }
 
 PROGRAM_FIXTURE(vforks, begin_tree, end_tree);
