@@ -683,7 +683,6 @@ static int restore_new_mm(struct ckpt_member *m, struct ckpt_robj *obj)
 		ret = restore_exe(m, r);
 	if (ret)
 		return ret;
-	restore_mm_layout(r);
 #ifdef CONFIG_KSM
 	if (ckpt_rec_as(r, mm)->flags & CKPT_MM_KSM_ANY) {
 		mmap_write_lock(m->mm);
@@ -701,6 +700,9 @@ static int restore_new_mm(struct ckpt_member *m, struct ckpt_robj *obj)
 		ret = restore_poison(rs, ckpt_rec_as(r, mm)->objref);
 	if (!ret)
 		ret = restore_mm_future(rs, r);
+	/* Whoever reads /proc/PID/cmdline would fault pages in before. */
+	if (!ret)
+		restore_mm_layout(r);
 	return ret;
 }
 

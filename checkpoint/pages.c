@@ -702,6 +702,10 @@ static int ckpt_map_small(struct ckpt_restart *rs, const struct ckpt_rec *r,
 
 	if (!ret)
 		ret = ckpt_map_pages(vma, addr, end, pages);
+	if (ret == -EEXIST)
+		return ckpt_bad(rs, r, ret,
+				"page %lx is there already: has a debugger been at it? Try again",
+				addr);
 	return ret ? ckpt_bad(rs, r, ret, "page %lx cannot be mapped", addr) : 0;
 }
 

@@ -189,6 +189,47 @@ TEST_F(load, takes_little)
 	ends_well(_metadata, &self->pid);
 }
 
+/* Reads what everybody may read of a process, as ps(1) does. */
+static pid_t start_looking(pid_t at)
+{
+	char path[64], buf[PAGE];
+	pid_t pid = fork();
+	int fd;
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", at);
+	for (;;) {
+		fd = open(path, O_RDONLY);
+		if (fd < 0)
+			continue;
+		while (read(fd, buf, sizeof(buf)) > 0)
+			;
+		close(fd);
+	}
+}
+
+#define LOOKED_AT_MIB	16
+
+/* What is looked at is faulted in: it must not be where contents are to come. */
+TEST_F(load, is_looked_at)
+{
+	pid_t other;
+	int i;
+
+	nr = LOOKED_AT_MIB * MIB_PAGES;
+	self->pid = start_program(_metadata, &bulk);
+	other = start_looking(self->pid);
+	for (i = 0; i < 5; i++) {
+		ckpt_save_and_kill(_metadata, self->pid);
+		bring_back(_metadata, self->pid);
+	}
+	ends_well(_metadata, &self->pid);
+	EXPECT_EQ(0, kill(other, SIGKILL));
+	EXPECT_EQ(other, waitpid(other, NULL, 0));
+}
+
 /* ---- memory in common ----------------------------------------------------------- */
 
 #define SHARERS		4
