@@ -280,6 +280,50 @@ static void set_python(void)
 	DIE("python3");
 }
 
+/* An array of N MiB. */
+static void set_numpy(void)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "import sys, signal; sys.path.append('/usr/lib/python3/dist-packages')\n"
+		 "import numpy; a = numpy.arange(%lu << 17); signal.pause()", count);
+	fcntl(READY_FD, F_SETFD, FD_CLOEXEC);
+	execl("/usr/bin/python3", "python3", "-IS", "-c", text, NULL);
+	DIE("python3");
+}
+
+/* What talks to a server is no child of it, and ready is who closes the pipe. */
+static void talk_to_redis(void)
+{
+	char text[256];
+
+	if (fork()) {
+		fcntl(READY_FD, F_SETFD, FD_CLOEXEC);
+		wait(NULL);
+		return;
+	}
+	if (fork())
+		_exit(0);
+	snprintf(text, sizeof(text),
+		 "for i in $(seq 100); do redis-cli ping && break; sleep 0.1; done\n"
+		 "redis-cli debug populate %lu key 1000\n"
+		 "redis-cli config set port 0\n", count * 1000);
+	execl("/bin/sh", "sh", "-c", text, NULL);
+	DIE("sh");
+}
+
+/* A server with N thousand values of 1 kB, that listens no longer. */
+static void set_redis(void)
+{
+	if (chdir("/tmp"))
+		DIE("/tmp");
+	talk_to_redis();
+	execl("/usr/bin/redis-server", "redis-server", "--bind", "127.0.0.1",
+	      "--save", "", "--enable-debug-command", "yes", NULL);
+	DIE("redis-server");
+}
+
 /* A table of N thousand rows. The pipe has no end, so it waits for more. */
 static void set_sqlite(void)
 {
@@ -534,6 +578,8 @@ static const struct kind {
 	{ "timers", set_timers, time_set },
 	{ "signals", set_signals, NULL },
 	{ "python3", set_python, NULL },
+	{ "numpy", set_numpy, NULL },
+	{ "redis", set_redis, NULL },
 	{ "sqlite3", set_sqlite, NULL },
 	{ "gcc", set_gcc, NULL },
 };
