@@ -347,7 +347,7 @@ static void set_sqlite(void)
  */
 static void set_gcc(void)
 {
-	char jobs[16];
+	char jobs[16], object[32];
 	unsigned long i;
 	FILE *f;
 
@@ -356,8 +356,12 @@ static void set_gcc(void)
 		DIE("/tmp/build");
 	f = fopen("Makefile", "w");
 	fprintf(f, "all:");
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
 		fprintf(f, " %lu.o", i);
+		/* Of one who could not save it. */
+		snprintf(object, sizeof(object), "%lu.o", i);
+		unlink(object);
+	}
 	fprintf(f, "\n%%.o: ; gcc -pipe -O2 -c -o $@ work.c\n");
 	fclose(f);
 	f = fopen("work.c", "w");
