@@ -69,7 +69,7 @@ static struct ckpt_robj *ckpt_robj(struct ckpt_restart *rs,
  */
 const struct ckpt_rec *ckpt_rec_at(struct ckpt_restart *rs, unsigned long index)
 {
-	return index < rs->nr_recs ? *genradix_ptr(&rs->recs, index) : NULL;
+	return index < rs->nr_recs ? *genradix_ptr_inlined(&rs->recs, index) : NULL;
 }
 
 /**

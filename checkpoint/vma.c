@@ -307,6 +307,11 @@ static const struct {
 	{ CKPT_VMA_MERGEABLE,	MADV_MERGEABLE },
 };
 
+#define CKPT_VMA_ADVISED						\
+	(CKPT_VMA_SEQ_READ | CKPT_VMA_RAND_READ | CKPT_VMA_DONTCOPY |	\
+	 CKPT_VMA_WIPEONFORK | CKPT_VMA_DONTDUMP | CKPT_VMA_HUGEPAGE |	\
+	 CKPT_VMA_NOHUGEPAGE | CKPT_VMA_MERGEABLE)
+
 static int restore_vma_advice(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
@@ -580,14 +585,13 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		ret = restore_vma_apart(rs, r);
 	if (!ret)
 		ret = restore_vma_flags(rs, r);
-	if (!ret)
-		ret = restore_vma_advice(rs, r);
+	if (ret || !(rec->name_len || (rec->flags & CKPT_VMA_ADVISED)))
+		return ret;
+	ret = restore_vma_advice(rs, r);
 	if (!ret)
 		ret = restore_vma_name(rs, r);
 	/* Each of these may have merged it again. */
-	if (!ret)
-		ret = restore_vma_apart(rs, r);
-	return ret;
+	return ret ?: restore_vma_apart(rs, r);
 }
 
 /**
