@@ -97,7 +97,7 @@ cat >"$DIR/follow.sh" <<'EOF'
 		i=$((i + 1))
 		j=0
 		s=0
-		while [ $j -lt 60 ]; do
+		while [ $j -lt 200 ]; do
 			j=$((j + 1))
 			s=$(((s * 31 + j * i) % 1000003))
 		done
@@ -112,7 +112,7 @@ cat >"$DIR/threads.py" <<'EOF'
 import hashlib, os, queue, threading, time
 from concurrent.futures import ThreadPoolExecutor
 
-STEPS = 60 * int(os.environ["LONG"])
+STEPS = 200 * int(os.environ["LONG"])
 WORKERS = 4
 todo = queue.Queue(8)
 done = queue.Queue()
