@@ -727,17 +727,25 @@ struct ckpt_huge {
 	DECLARE_BITMAP(there, CKPT_HUGE_NR);
 };
 
+/**
+ * struct ckpt_rec_slot - one of many records in a row
+ * @rec: the record
+ */
+struct ckpt_rec_slot {
+	struct ckpt_rec *rec;
+};
+
 /* All types that this kernel knows are below. */
 #define CKPT_REC_TYPES_MAX	128
 
 /**
  * struct ckpt_restart - one restart
+ * @recs: all metadata records in order, by index
  * @ref: references: the coordinator's and one of each member
  * @flags: RESTART_*
  * @log: text for the caller
  * @in: the image
- * @recs: all metadata records in order, by index
- * @nr_recs: their number
+ * @nr_recs: number of @recs
  * @met: types of records that are there
  * @huge_vmas: some VMA records are of huge pages from a pool
  * @nr_vmas: VMA records less what MM records have announced
@@ -786,11 +794,12 @@ struct ckpt_huge {
  * @families: number to &struct ckpt_family, see cow.c
  */
 struct ckpt_restart {
+	GENRADIX(struct ckpt_rec_slot)
+		recs;
 	refcount_t ref;
 	unsigned long flags;
 	struct ckpt_log log;
 	struct ckpt_in in;
-	GENRADIX(struct ckpt_rec *) recs;
 	unsigned long nr_recs;
 	DECLARE_BITMAP(met, CKPT_REC_TYPES_MAX);
 	bool huge_vmas;

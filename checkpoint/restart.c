@@ -111,7 +111,7 @@ void ckpt_restart_put(struct ckpt_restart *rs)
 	}
 	xa_destroy(&rs->objs);
 	for (i = 0; i < rs->nr_recs; i++) {
-		ckpt_rec_free(*genradix_ptr(&rs->recs, i));
+		ckpt_rec_free(genradix_ptr(&rs->recs, i)->rec);
 		cond_resched();
 	}
 	genradix_free(&rs->recs);

@@ -69,7 +69,7 @@ static struct ckpt_robj *ckpt_robj(struct ckpt_restart *rs,
  */
 const struct ckpt_rec *ckpt_rec_at(struct ckpt_restart *rs, unsigned long index)
 {
-	return index < rs->nr_recs ? *genradix_ptr_inlined(&rs->recs, index) : NULL;
+	return index < rs->nr_recs ? genradix_ptr_inlined(&rs->recs, index)->rec : NULL;
 }
 
 /**
@@ -560,7 +560,8 @@ static int ckpt_check_header(struct ckpt_restart *rs, const struct ckpt_rec *r)
  */
 int ckpt_read_meta(struct ckpt_restart *rs)
 {
-	struct ckpt_rec *r, **slot;
+	struct ckpt_rec_slot *slot;
+	struct ckpt_rec *r;
 	int ret;
 
 	ret = ckpt_in_look_ahead(&rs->in, true);
@@ -575,7 +576,7 @@ int ckpt_read_meta(struct ckpt_restart *rs)
 			ckpt_rec_free(r);
 			return -ENOMEM;
 		}
-		*slot = r;
+		slot->rec = r;
 		rs->nr_recs++;
 		if (r->type == CKPT_REC_META_END)
 			break;
