@@ -29,12 +29,15 @@ cut -f1 "$dir/results" | grep -v "^#" | sort -u | while read -r kind; do
 		    "bound create" "bound write" "bound read"; do
 		read -r who figure <<<"$line"
 		points "$kind" "$who" "$figure" >"$tmp/$who-$figure"
+		style=linespoints
+		[ "$who" != bound ] || style="lines dashtype 2 linecolor 'black'"
 		[ "$(wc -l <"$tmp/$who-$figure")" -lt 2 ] ||
-			what+=("'$tmp/$who-$figure' with linespoints title '$line'")
+			what+=("'$tmp/$who-$figure' with $style title '$line'")
 	done
 	[ ${#what[@]} -gt 0 ] || continue
 	gnuplot <<-END
-	set terminal svg size 720,480
+	set terminal svg size 720,480 background 'white'
+	set grid
 	set output '$dir/$kind.svg'
 	set logscale xy
 	set key left top
