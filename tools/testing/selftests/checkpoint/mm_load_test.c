@@ -8,6 +8,7 @@
 #include "pressure.h"
 #include "tree_program.h"
 
+#include <glob.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -189,38 +190,94 @@ TEST_F(load, takes_little)
 	ends_well(_metadata, &self->pid);
 }
 
-/* Reads what everybody may read of a process, as ps(1) does. */
-static pid_t start_looking(pid_t at)
+static void look_at(const char *path)
 {
-	char path[64], buf[PAGE];
+	static char buf[16 << 10];
+	int fd, i;
+
+	if (readlink(path, buf, sizeof(buf)) >= 0)
+		return;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (i = 0; i < 100 && read(fd, buf, sizeof(buf)) > 0; i++)
+		;
+	close(fd);
+}
+
+/* What everybody may read, as ps(1) does. */
+static void look_at_cmdline(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	look_at(path);
+}
+
+/* All that is there for whom it is for; its memory is for a debugger. */
+static void look_at_all(pid_t pid)
+{
+	char pattern[64];
+	const char *name;
+	size_t i;
+	glob_t g;
+
+	snprintf(pattern, sizeof(pattern), "/proc/%d/{,fd/,map_files/}*", pid);
+	if (glob(pattern, GLOB_BRACE, NULL, &g))
+		return;
+	for (i = 0; i < g.gl_pathc; i++) {
+		name = strrchr(g.gl_pathv[i], '/') + 1;
+		if (strcmp(name, "mem") && strcmp(name, "pagemap"))
+			look_at(g.gl_pathv[i]);
+	}
+	globfree(&g);
+}
+
+static pid_t start_looking(void (*look)(pid_t pid), pid_t at)
+{
 	pid_t pid = fork();
-	int fd;
 
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", at);
-	for (;;) {
-		fd = open(path, O_RDONLY);
-		if (fd < 0)
-			continue;
-		while (read(fd, buf, sizeof(buf)) > 0)
-			;
-		close(fd);
-	}
+	for (;;)
+		look(at);
 }
 
 #define LOOKED_AT_MIB	16
 
+FIXTURE(looked_at)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(looked_at)
+{
+	void (*look)(pid_t pid);
+};
+
+FIXTURE_VARIANT_ADD(looked_at, cmdline) { .look = look_at_cmdline };
+FIXTURE_VARIANT_ADD(looked_at, all) { .look = look_at_all };
+
+FIXTURE_SETUP(looked_at)
+{
+	begin(_metadata);
+}
+
+FIXTURE_TEARDOWN(looked_at)
+{
+	end(self->pid);
+}
+
 /* What is looked at is faulted in: it must not be where contents are to come. */
-TEST_F(load, is_looked_at)
+TEST_F(looked_at, comes_back)
 {
 	pid_t other;
 	int i;
 
 	nr = LOOKED_AT_MIB * MIB_PAGES;
 	self->pid = start_program(_metadata, &bulk);
-	other = start_looking(self->pid);
+	other = start_looking(variant->look, self->pid);
 	for (i = 0; i < 5; i++) {
 		ckpt_save_and_kill(_metadata, self->pid);
 		bring_back(_metadata, self->pid);
