@@ -307,16 +307,12 @@ static const struct {
 	{ CKPT_VMA_MERGEABLE,	MADV_MERGEABLE },
 };
 
-#define CKPT_VMA_ADVISED						\
-	(CKPT_VMA_SEQ_READ | CKPT_VMA_RAND_READ | CKPT_VMA_DONTCOPY |	\
-	 CKPT_VMA_WIPEONFORK | CKPT_VMA_DONTDUMP | CKPT_VMA_HUGEPAGE |	\
-	 CKPT_VMA_NOHUGEPAGE | CKPT_VMA_MERGEABLE)
-
+/* Returns 1 if there was any. */
 static int restore_vma_advice(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_vma *rec = ckpt_rec_as(r, vma);
+	int ret, any = 0;
 	unsigned int i;
-	int ret;
 
 	for (i = 0; i < ARRAY_SIZE(ckpt_advices); i++) {
 		if (!(rec->flags & ckpt_advices[i].saved))
@@ -326,8 +322,9 @@ static int restore_vma_advice(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		if (ret)
 			return ckpt_bad(rs, r, ret, "madvise(%d) on %llx-%llx failed",
 					ckpt_advices[i].advice, rec->start, rec->end);
+		any = 1;
 	}
-	return 0;
+	return any;
 }
 
 static int restore_vma_name(struct ckpt_restart *rs, const struct ckpt_rec *r)
@@ -585,13 +582,12 @@ static int restore_vma(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		ret = restore_vma_apart(rs, r);
 	if (!ret)
 		ret = restore_vma_flags(rs, r);
-	if (ret || !(rec->name_len || (rec->flags & CKPT_VMA_ADVISED)))
-		return ret;
-	ret = restore_vma_advice(rs, r);
 	if (!ret)
-		ret = restore_vma_name(rs, r);
+		ret = restore_vma_advice(rs, r);
+	if (ret >= 0 && rec->name_len)
+		ret = restore_vma_name(rs, r) ?: 1;
 	/* Each of these may have merged it again. */
-	return ret ?: restore_vma_apart(rs, r);
+	return ret > 0 ? restore_vma_apart(rs, r) : ret;
 }
 
 /**
