@@ -200,6 +200,7 @@ const char *ckpt_obj_name(enum ckpt_obj_type type);
  * @has_fd: of an open file: a descriptor refers to it, not only mappings; or a
  *	shared mapping, if its inode is in the image; likewise of that inode
  * @readable: of an inode: an open file of the tree can read it
+ * @shared: of an inode: somebody outside may write to it
  * @external: of an open file: it is not part of the tree, by the caller's word:
  *	index in ckpt_ctx.externals, plus one
  * @seen: references that the tree holds, found by the collect pass
@@ -214,6 +215,7 @@ struct ckpt_obj {
 	bool checked;
 	bool has_fd;
 	bool readable;
+	bool shared;
 	u32 external;
 	long seen;
 };
@@ -1084,8 +1086,21 @@ int checkpoint_inode_contents(struct ckpt_ctx *ctx, struct file *file,
 			      u32 objref, u64 size);
 int checkpoint_inodes_payload(struct ckpt_ctx *ctx);
 void checkpoint_inodes_done(struct ckpt_ctx *ctx);
+struct ckpt_sink;
+int restore_inode_tail_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			     const struct ckpt_page_run *run, struct page **pages,
+			     const struct ckpt_sink *sink);
 int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			   struct file *file);
+
+/* ---- shmem.c --------------------------------------------------------------- */
+
+struct folio *ckpt_shmem_folio(struct inode *inode, pgoff_t index);
+int restore_shmem_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		      struct page **pages, const struct ckpt_sink *sink);
+int restore_shmem_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		      const struct ckpt_page_run *run, struct page **pages,
+		      const struct ckpt_sink *sink);
 
 /* ---- relink.c ------------------------------------------------------------- */
 
@@ -1405,15 +1420,19 @@ int restore_mm(struct ckpt_member *m);
  * struct ckpt_sink - an object that gets payload
  * @objref: its number in the image
  * @end: first page behind it
+ * @get: finds the pages of a record, which are part of the object already, with
+ *	a reference to each; or NULL: they are new ones
  * @put: takes over the contents of a run of pages, which are verified; where it
  *	keeps a page it sets its entry to NULL
- * @file: for @put
+ * @file: for @get and @put
  * @has_cow: it is an address space: COW records may stand among its PAGES, and
  *	some of these may be about huge pages
  */
 struct ckpt_sink {
 	u32 objref;
 	u64 end;
+	int (*get)(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		   struct page **pages, const struct ckpt_sink *sink);
 	int (*put)(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		   const struct ckpt_page_run *run, struct page **pages,
 		   const struct ckpt_sink *sink);
@@ -1431,6 +1450,9 @@ void restore_mm_dumpable(struct ckpt_member *m);
 
 void ckpt_memory_broken(struct ckpt_ctx *ctx, unsigned long addr);
 bool ckpt_page_is_zero(struct page *page);
+bool ckpt_page_tail_is_zero(struct page *page, unsigned int from);
+int ckpt_page_copy(struct page **page);
+int ckpt_pages_copy_pinned(struct page **pages, unsigned int nr);
 int ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
 pmd_t *ckpt_pmd_alloc(struct mm_struct *mm, unsigned long addr);
 int ckpt_map_pages(struct vm_area_struct *vma, unsigned long addr,

@@ -327,6 +327,27 @@ static int ckpt_check_leaks_of(struct ckpt_ctx *ctx, enum ckpt_obj_type type,
 	return 0;
 }
 
+/* Which inodes may somebody outside write to, by an open file or a mapping? */
+static int ckpt_mark_shared_inodes(struct ckpt_ctx *ctx)
+{
+	struct ckpt_obj *obj, *inode;
+	int ret = 0;
+
+	ckpt_for_each_obj(ctx, CKPT_OBJ_INODE, obj)
+		obj->shared = ckpt_held_outside(ctx, obj) > 0;
+	if (list_empty(&ctx->objs.of_type[CKPT_OBJ_INODE]))
+		return 0;
+	ckpt_for_each_obj(ctx, CKPT_OBJ_FILE, obj) {
+		inode = ckpt_obj_find_typed(ctx, ckpt_file_inode(obj->ptr), CKPT_OBJ_INODE);
+		if (inode && (obj->external || ckpt_held_outside(ctx, obj) > 0))
+			inode->shared = true;
+		ret = ckpt_loop_step(0);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
 /**
  * ckpt_check_leaks - refuse objects that somebody outside of the tree shares
  * @ctx: the checkpoint, after ckpt_collect()
@@ -342,7 +363,7 @@ int ckpt_check_leaks(struct ckpt_ctx *ctx)
 	for (type = 0; type < CKPT_OBJ_NR && !ret; type++)
 		if (ckpt_obj_ops(type)->users)
 			ret = ckpt_check_leaks_of(ctx, type, &tries);
-	return ret;
+	return ret ?: ckpt_mark_shared_inodes(ctx);
 }
 
 /**

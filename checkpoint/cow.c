@@ -869,10 +869,8 @@ static int ckpt_copy_page(struct ckpt_share *s)
 	ret = anon_vma_prepare(s->to) ?: ckpt_pages_alloc(&page, 1);
 	if (!ret && copy_mc_user_highpage(page, s->page, s->addr, s->to))
 		ret = -EHWPOISON;
-	if (!ret) {
-		__folio_mark_uptodate(page_folio(page));
+	if (!ret)
 		ret = ckpt_map_pages(s->to, s->addr, s->addr + PAGE_SIZE, &page);
-	}
 	if (page)
 		put_page(page);
 	put_page(s->page);

@@ -2,10 +2,11 @@
 /*
  * Contents of files that no path leads to, see inode.c.
  *
- * They are read and written through files of their own, as by read() and
- * write(), whatever the file system: holes stay holes, pages that are in no
- * mapping and pages in swap are contents like others. What is read is a copy, so
- * that nobody changes it between checksum and output.
+ * Shared memory is its pages: they go to the output as they are, and are filled
+ * from the input, see shmem.c. Other files are read and written as by read() and
+ * write(), whatever the file system. Holes stay holes, pages that are in no mapping
+ * and pages in swap are contents like others. What somebody outside may write to
+ * is copied, so that nobody changes it between checksum and output.
  */
 #include <linux/bvec.h>
 #include <linux/file.h>
@@ -26,11 +27,24 @@
  * struct ckpt_reader - who reads an inode
  * @file: a file of our own
  * @size: how much of it is in the image
+ * @as_is: its pages are written, not what is read of it
  */
 struct ckpt_reader {
 	struct file *file;
 	u64 size;
+	bool as_is;
 };
+
+/* Is what is written to the image the memory itself? */
+static bool ckpt_inode_as_is(struct ckpt_ctx *ctx, struct file *file)
+{
+	struct ckpt_obj *obj;
+
+	if (!IS_ENABLED(CONFIG_SHMEM) || !ckpt_is_shmem(file))
+		return false;
+	obj = ckpt_obj_find_typed(ctx, ckpt_file_inode(file), CKPT_OBJ_INODE);
+	return obj && !obj->shared;
+}
 
 /**
  * checkpoint_inode_contents - have the contents of an inode written later on
@@ -51,6 +65,7 @@ int checkpoint_inode_contents(struct ckpt_ctx *ctx, struct file *file,
 	if (!reader)
 		return -ENOMEM;
 	reader->size = size;
+	reader->as_is = ckpt_inode_as_is(ctx, file);
 	/* Nobody is told of it, neither by the time of access nor by events. */
 	reader->file = dentry_open(file_user_path(file),
 				   O_RDONLY | O_NOATIME | O_LARGEFILE |
@@ -75,30 +90,104 @@ out_free:
  * @file: that reads it
  * @objref: of the inode
  * @size: its size
+ * @as_is: @pages are its own, each under a reference; else ours, used again and again
  * @nr_pages: entries of @pages that are filled
  * @nr_runs: entries in @runs
- * @pages: pages of our own, used again and again
+ * @pages: their contents are written
  * @runs: where their contents belong
  */
 struct ckpt_inode_batch {
 	struct file *file;
 	u32 objref;
 	loff_t size;
+	bool as_is;
 	unsigned int nr_pages;
 	unsigned int nr_runs;
 	struct page *pages[CKPT_INODE_BATCH];
 	struct ckpt_page_run runs[CKPT_INODE_BATCH];
 };
 
+static void ckpt_inode_put_pages(struct ckpt_inode_batch *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < CKPT_INODE_BATCH && b->pages[i]; i++) {
+		put_page(b->pages[i]);
+		b->pages[i] = NULL;
+	}
+}
+
 static int ckpt_inode_flush(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b)
 {
 	int ret = 0;
 
-	if (b->nr_pages)
+	if (b->as_is)
+		ret = ckpt_pages_copy_pinned(b->pages, b->nr_pages);
+	if (b->nr_pages && !ret)
 		ret = ckpt_out_pages(&ctx->out, b->objref, b->runs, b->nr_runs,
 				     b->pages, b->nr_pages);
+	if (b->as_is)
+		ckpt_inode_put_pages(b);
 	b->nr_pages = 0;
 	b->nr_runs = 0;
+	return ret;
+}
+
+/* What lies behind the end of the file is no contents of it. */
+static int ckpt_inode_cut(struct ckpt_inode_batch *b, struct page **last)
+{
+	unsigned int from = offset_in_page(b->size);
+	int ret;
+
+	if (ckpt_page_tail_is_zero(*last, from))
+		return 0;
+	ret = ckpt_page_copy(last);
+	if (!ret)
+		memzero_page(*last, from, PAGE_SIZE - from);
+	return ret;
+}
+
+/* Pages of a folio, from page @at of the file on, but not from @end on. */
+static unsigned int ckpt_inode_add_folio(struct ckpt_inode_batch *b,
+					 struct folio *folio, pgoff_t at, pgoff_t end)
+{
+	unsigned int i, nr = min3(end - at, folio_next_index(folio) - at,
+				  CKPT_INODE_BATCH - (pgoff_t)b->nr_pages);
+	struct ckpt_page_run *last = &b->runs[b->nr_runs - 1];
+
+	if (b->nr_runs && last->start + last->nr == at)
+		last->nr += nr;
+	else
+		b->runs[b->nr_runs++] = (struct ckpt_page_run) { at, nr };
+	folio_ref_add(folio, nr);
+	for (i = 0; i < nr; i++)
+		b->pages[b->nr_pages++] = folio_file_page(folio, at + i);
+	return nr;
+}
+
+static int ckpt_inode_add_as_is(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
+				loff_t pos, loff_t end_pos)
+{
+	pgoff_t at = pos >> PAGE_SHIFT, end = DIV_ROUND_UP(end_pos, PAGE_SIZE);
+	struct folio *folio;
+	int ret = 0;
+
+	while (at < end && !ret) {
+		folio = ckpt_shmem_folio(file_inode(b->file), at);
+		if (IS_ERR(folio))
+			return PTR_ERR(folio);
+		if (!folio) {
+			at++;
+			continue;
+		}
+		at += ckpt_inode_add_folio(b, folio, at, end);
+		folio_put(folio);
+		if (at > b->size >> PAGE_SHIFT && offset_in_page(b->size))
+			ret = ckpt_inode_cut(b, &b->pages[b->nr_pages - 1]);
+		if (!ret && b->nr_pages == CKPT_INODE_BATCH)
+			ret = ckpt_inode_flush(ctx, b);
+		ret = ckpt_loop_step(ret);
+	}
 	return ret;
 }
 
@@ -136,6 +225,8 @@ static int ckpt_inode_read(struct ckpt_inode_batch *b, loff_t pos, size_t len)
 static int ckpt_inode_add(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
 			  loff_t pos, loff_t end)
 {
+	if (b->as_is)
+		return ckpt_inode_add_as_is(ctx, b, pos, end);
 	while (pos < end) {
 		unsigned int room = CKPT_INODE_BATCH - b->nr_pages;
 		size_t len = min_t(loff_t, end - pos, (loff_t)room << PAGE_SHIFT);
@@ -204,7 +295,6 @@ int checkpoint_inodes_payload(struct ckpt_ctx *ctx)
 	struct ckpt_inode_batch *b;
 	struct ckpt_reader *reader;
 	unsigned long objref;
-	unsigned int i;
 	int ret = 0;
 
 	if (xa_empty(&ctx->inodes))
@@ -216,13 +306,15 @@ int checkpoint_inodes_payload(struct ckpt_ctx *ctx)
 		b->file = reader->file;
 		b->objref = objref;
 		b->size = reader->size;
+		if (reader->as_is)
+			ckpt_inode_put_pages(b);
+		b->as_is = reader->as_is;
 		ret = ckpt_inode_contents(ctx, b);
 		ret = ckpt_loop_step(ret);
 		if (ret)
 			break;
 	}
-	for (i = 0; i < CKPT_INODE_BATCH && b->pages[i]; i++)
-		__free_page(b->pages[i]);
+	ckpt_inode_put_pages(b);
 	kvfree(b);
 	return ret;
 }
@@ -245,14 +337,26 @@ void checkpoint_inodes_done(struct ckpt_ctx *ctx)
 
 /* ---- restoring -------------------------------------------------------------- */
 
-/* What no read() would see. */
-static bool ckpt_page_tail_clear(struct page *page, unsigned int from)
+/**
+ * restore_inode_tail_check - is there nothing that no read() would see?
+ * @rs: the restart
+ * @r: PAGES record
+ * @run: a run of it, checked
+ * @pages: the contents
+ * @sink: its file has its size
+ *
+ * Return: 0 or -EINVAL, with the reason logged.
+ */
+int restore_inode_tail_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			     const struct ckpt_page_run *run, struct page **pages,
+			     const struct ckpt_sink *sink)
 {
-	void *addr = kmap_local_page(page);
-	bool clear = !memchr_inv(addr + from, 0, PAGE_SIZE - from);
+	loff_t size = i_size_read(file_inode(sink->file));
 
-	kunmap_local(addr);
-	return clear;
+	if (!offset_in_page(size) || run->start + run->nr <= size >> PAGE_SHIFT ||
+	    ckpt_page_tail_is_zero(pages[run->nr - 1], offset_in_page(size)))
+		return 0;
+	return ckpt_bad(rs, r, -EINVAL, "contents behind the end of the file");
 }
 
 static int restore_inode_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
@@ -266,10 +370,11 @@ static int restore_inode_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	struct iov_iter iter;
 	unsigned int nr_bv;
 	ssize_t n = 0;
+	int ret;
 
-	if (offset_in_page(len) &&
-	    !ckpt_page_tail_clear(pages[run->nr - 1], offset_in_page(len)))
-		return ckpt_bad(rs, r, -EINVAL, "contents behind the end of the file");
+	ret = restore_inode_tail_check(rs, r, run, pages, sink);
+	if (ret)
+		return ret;
 	bv = ckpt_pages_bvec(pages, run->nr, &nr_bv);
 	if (!bv)
 		return -ENOMEM;
@@ -301,10 +406,13 @@ int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
 {
 	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
 	const struct ckpt_rec *hugetlb = ckpt_hugetlb_part(rs, rec->objref);
+	bool shmem = IS_ENABLED(CONFIG_SHMEM) && ckpt_is_shmem(file);
 	const struct ckpt_sink sink = {
 		.objref = rec->objref,
 		.end = DIV_ROUND_UP(rec->size, PAGE_SIZE),
-		.put = hugetlb ? restore_hugetlb_run : restore_inode_run,
+		.get = shmem ? restore_shmem_get : NULL,
+		.put = shmem ? restore_shmem_run :
+		       hugetlb ? restore_hugetlb_run : restore_inode_run,
 		.file = file,
 	};
 	const struct ckpt_robj *obj = xa_load(&rs->objs, rec->objref);

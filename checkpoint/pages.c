@@ -125,6 +125,22 @@ bool ckpt_page_is_zero(struct page *page)
 }
 
 /**
+ * ckpt_page_tail_is_zero - is there nothing behind the end of a file?
+ * @page: its last page
+ * @from: where the file ends in it, not 0
+ *
+ * Return: true if the rest is zero.
+ */
+bool ckpt_page_tail_is_zero(struct page *page, unsigned int from)
+{
+	void *addr = kmap_local_page(page);
+	bool zero = !memchr_inv(addr + from, 0, PAGE_SIZE - from);
+
+	kunmap_local(addr);
+	return zero;
+}
+
+/**
  * ckpt_vma_keeps_zeros - are pages of zeros written, too?
  * @vma: a mapping
  *
@@ -460,27 +476,44 @@ int ckpt_fault_in(struct mm_struct *mm, unsigned long addr)
 	return 0;
 }
 
-/*
+/**
+ * ckpt_page_copy - have a copy instead of a page
+ * @page: in and out, under a reference
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ckpt_page_copy(struct page **page)
+{
+	struct page *copy = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
+
+	if (!copy)
+		return -ENOMEM;
+	copy_highpage(copy, *page);
+	put_page(*page);
+	*page = copy;
+	return 0;
+}
+
+/**
+ * ckpt_pages_copy_pinned - have copies of pages that may change
+ * @pages: those that are to be written; a copy stands in the place of each that is
+ *	pinned
+ * @nr: their number
+ *
  * A page that is pinned may change while it is written, by a device or by
  * another process. A copy does not, so that checksum and bytes agree.
+ *
+ * Return: 0 or -ENOMEM.
  */
-static int ckpt_batch_copy_pinned(struct ckpt_batch *b)
+int ckpt_pages_copy_pinned(struct page **pages, unsigned int nr)
 {
 	unsigned int i;
+	int ret = 0;
 
-	for (i = 0; i < b->nr_pages; i++) {
-		struct page *copy;
-
-		if (!folio_maybe_dma_pinned(page_folio(b->pages[i])))
-			continue;
-		copy = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
-		if (!copy)
-			return -ENOMEM;
-		copy_highpage(copy, b->pages[i]);
-		put_page(b->pages[i]);
-		b->pages[i] = copy;
-	}
-	return 0;
+	for (i = 0; i < nr && !ret; i++)
+		if (folio_maybe_dma_pinned(page_folio(pages[i])))
+			ret = ckpt_page_copy(&pages[i]);
+	return ret;
 }
 
 /* Leaves what was not written with another address space. */
@@ -524,7 +557,7 @@ static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 
 	ret = ckpt_batch_cow(ctx, b, objref);
 	if (b->nr_pages && !ret)
-		ret = ckpt_batch_copy_pinned(b);
+		ret = ckpt_pages_copy_pinned(b->pages, b->nr_pages);
 	ctx->out.page_flags = b->area ? CKPT_PAGES_HUGE :
 					b->order << CKPT_PAGES_ORDER_SHIFT;
 	if (b->nr_pages && !ret)
@@ -639,6 +672,7 @@ static int ckpt_map_folio(struct vm_area_struct *vma, unsigned long addr,
 	for (i = 0; i < nr; i++)
 		if (!pte_none(ptep_get(pte + i)))
 			return -EEXIST;
+	__folio_mark_uptodate(folio);
 	folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
 	folio_add_lru_vma(folio, vma);
 	for (i = 0; i < nr; i++, pte++, addr += PAGE_SIZE) {
@@ -649,7 +683,7 @@ static int ckpt_map_folio(struct vm_area_struct *vma, unsigned long addr,
 }
 
 /**
- * ckpt_map_pages - map new pages
+ * ckpt_map_pages - map new pages that have their contents
  * @vma: a private mapping, with an anon_vma, its mmap_lock held
  * @addr: address of the first page
  * @end: end of the last; they lie in one pmd
@@ -819,6 +853,22 @@ int ckpt_pages_alloc(struct page **pages, unsigned int nr)
 	return 0;
 }
 
+/* Where the contents are read to. */
+static int ckpt_pages_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			  const struct ckpt_sink *sink, struct page **pages)
+{
+	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
+	unsigned int nr = rec->data_len >> PAGE_SHIFT;
+	int ret;
+
+	if (sink->get)
+		return sink->get(rs, r, pages, sink);
+	if (ckpt_pages_order(rec))
+		restore_folios(rec, r->var, pages);
+	ret = ckpt_pages_alloc(pages, nr);
+	return ret ? ckpt_bad(rs, r, ret, "out of memory for %u pages", nr) : 0;
+}
+
 static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			 const struct ckpt_sink *sink, u64 *last,
 			 struct page **pages)
@@ -835,14 +885,10 @@ static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	huge = restore_huge_pages(rs, r, pages);
 	if (huge < 0)
 		return huge;
-	if (ckpt_pages_order(rec))
-		restore_folios(rec, runs, pages);
 	if (!huge)
-		ret = ckpt_pages_alloc(pages, nr);
-	if (ret) {
-		ckpt_bad(rs, r, ret, "out of memory for %u pages", nr);
+		ret = ckpt_pages_get(rs, r, sink, pages);
+	if (ret)
 		goto out;
-	}
 	ret = ckpt_in_skip_to_page(&rs->in);
 	if (!ret)
 		ret = ckpt_in_pages(&rs->in, pages, nr);
@@ -859,8 +905,6 @@ static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	/* Mapped when it is complete. */
 	if (huge)
 		goto out;
-	for (i = 0; i < nr; i++)
-		__folio_mark_uptodate(page_folio(pages[i]));
 	for (i = 0; i < rec->nr_runs && !ret; i++) {
 		ret = sink->put(rs, r, &runs[i], pages + at, sink);
 		at += runs[i].nr;

@@ -1351,20 +1351,63 @@ static void shmem_huge_verify(void)
 	MUST(mm_is_zero(mem + HUGE, HUGE / PAGE));
 }
 
+/*
+ * Every 37th page, one at a time. What is around them in a huge page comes from memory
+ * that is full of something else.
+ */
+#define SHMEM_SPARSE	37
+
+static void shmem_sparse_make(void)
+{
+	size_t i;
+
+	mem = mmap(NULL, 4 * HUGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(mem != MAP_FAILED);
+	for (i = 0; i < 4 * HUGE / PAGE; i += SHMEM_SPARSE)
+		mm_put(mem + i * PAGE, 1);
+	MUST(!shmem_huge_kib());
+	mem2 = mm_anon(16 * HUGE / PAGE);
+	mm_put(mem2, 16 * HUGE / PAGE);
+	MUST(!munmap(mem2, 16 * HUGE));
+}
+
+static void shmem_sparse_verify(void)
+{
+	size_t i;
+
+	for (i = 0; i < 4 * HUGE / PAGE; i++)
+		MUST(i % SHMEM_SPARSE ? mm_is_zero(mem + i * PAGE, 1) :
+					mm_is_put(mem + i * PAGE, 1));
+	/* Not necessarily mapped as such. */
+	MUST(mm_value("/proc/meminfo", "ShmemHugePages:") == 4 * HUGE / 1024);
+}
+
 FIXTURE(shmem_huge)
 {
 	char enabled[96];
 	pid_t pid;
 };
 
+FIXTURE_VARIANT(shmem_huge)
+{
+	struct mm_case c;
+	const char *setting;
+};
+
+FIXTURE_VARIANT_ADD(shmem_huge, before) {
+	.c = { shmem_huge_make, shmem_huge_verify }, .setting = "always",
+};
+
+FIXTURE_VARIANT_ADD(shmem_huge, after) {
+	.c = { shmem_sparse_make, shmem_sparse_verify }, .setting = "never",
+};
+
 FIXTURE_SETUP(shmem_huge)
 {
-	static const struct mm_case c = { shmem_huge_make, shmem_huge_verify };
-
 	if (ckpt_read_text(SHMEM_ENABLED, self->enabled, sizeof(self->enabled)) <= 0)
 		SKIP(return, "no huge pages of shared memory");
-	ASSERT_TRUE(ckpt_write_text(SHMEM_ENABLED, "always"));
-	self->pid = mm_start(_metadata, &c);
+	ASSERT_TRUE(ckpt_write_text(SHMEM_ENABLED, variant->setting));
+	self->pid = mm_start(_metadata, &variant->c);
 }
 
 FIXTURE_TEARDOWN(shmem_huge)
@@ -1379,6 +1422,7 @@ FIXTURE_TEARDOWN(shmem_huge)
 TEST_F(shmem_huge, comes_back)
 {
 	ckpt_save_and_kill(_metadata, self->pid);
+	ASSERT_TRUE(ckpt_write_text(SHMEM_ENABLED, "always"));
 	mm_bring_back(_metadata, self->pid);
 	mm_ends_well(_metadata, &self->pid);
 }

@@ -4,6 +4,7 @@
  * Contents, holes, seals, names, and who has them in common.
  */
 #define _FILE_OFFSET_BITS 64
+#include <sys/prctl.h>
 #include "tree_program.h"
 #include "maps.h"
 #include "pressure.h"
@@ -488,6 +489,27 @@ static void check_shared_memfd(void)
 	MUST(!memcmp(mem, "aftere", 6));
 }
 
+/* What a mapping shows behind the end of a file is no part of it. */
+static void set_odd(void)
+{
+	fd = memfd_create("odd", 0);
+	MUST(fd >= 0 && !ftruncate(fd, PAGE + 100));
+	mem = map(2 * PAGE, RW, MAP_SHARED, fd, 0);
+	put(mem, 0);
+	put(mem + PAGE, PAGE);
+}
+
+static void check_odd(void)
+{
+	unsigned char buf[2 * PAGE];
+	int i;
+
+	MUST(size_of(fd) == PAGE + 100);
+	MUST(pread(fd, buf, sizeof(buf), 0) == PAGE + 100);
+	for (i = 0; i < PAGE + 100; i++)
+		MUST(mem[i] == pattern(i) && buf[i] == mem[i]);
+}
+
 /* ---- in the test ---------------------------------------------------------------- */
 
 PROGRAM_FIXTURE(shm, begin_tree, end_tree);
@@ -521,6 +543,7 @@ PROGRAM(future);
 PROGRAM(noexec);
 PROGRAM(script);
 PROGRAM(shared_memfd);
+PROGRAM(odd);
 
 TEST_F(shm, comes_back)
 {
@@ -638,6 +661,53 @@ TEST_F(outside, shares_memory)
 	ckpt_check(self->pid, 0);
 	EXPECT_FALSE(ckpt_log_says(words));
 	ends_well(_metadata, &self->pid);
+}
+
+#define CHANGING	1024
+
+/* It was something, and is nobody else's now. */
+static void check_parted(void)
+{
+	static unsigned char copy[CHANGING * PAGE];
+	size_t i;
+
+	memcpy(copy, mem, sizeof(copy));
+	for (i = 0; i < CHANGING * PAGE; i += PAGE)
+		MUST(copy[i + 1] == 1);
+	usleep(10000);
+	MUST(CKPT_LIVE || !memcmp(copy, mem, sizeof(copy)));
+}
+
+/* Somebody outside writes to it all the time: what is in the image agrees with itself. */
+TEST_F(outside, writes_to_memory)
+{
+	static const struct program p = { nothing, check_parted };
+	size_t i;
+	pid_t writer;
+
+	fd = memfd_create("changing", MFD_CLOEXEC);
+	ASSERT_EQ(0, ftruncate(fd, CHANGING * PAGE));
+	mem = mmap(NULL, CHANGING * PAGE, RW, MAP_SHARED, fd, 0);
+	ASSERT_TRUE(mem != MAP_FAILED);
+	close(fd);
+	for (i = 0; i < CHANGING * PAGE; i++)
+		mem[i] = 1;
+	writer = fork();
+	ASSERT_LE(0, writer);
+	if (!writer)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (!writer)
+		for (i = 0; i < CHANGING * PAGE; i += 64)
+			*(volatile unsigned char *)(mem + i) += 1;
+	self->pid = start_program(_metadata, &p);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG,
+			       CHECKPOINT_SUBTREE | CHECKPOINT_KILL));
+	ASSERT_EQ(self->pid, waitpid(self->pid, NULL, 0));
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+	kill(writer, SIGKILL);
+	waitpid(writer, NULL, 0);
+	munmap(mem, CHANGING * PAGE);
 }
 
 /* By an open file of our own. */
