@@ -1423,7 +1423,7 @@ int restore_mm(struct ckpt_member *m);
  * @get: finds the pages of a record, which are part of the object already, with
  *	a reference to each; or NULL: they are new ones
  * @put: takes over the contents of a run of pages, which are verified; where it
- *	keeps a page it sets its entry to NULL
+ *	keeps a page it sets its entry to NULL; or NULL: nothing is left to do
  * @file: for @get and @put
  * @has_cow: it is an address space: COW records may stand among its PAGES, and
  *	some of these may be about huge pages
@@ -1579,9 +1579,8 @@ struct file *restore_empty_hugetlb(const struct ckpt_rec *r,
 				   const struct ckpt_rec *part);
 int restore_hugetlb_reserve(struct ckpt_restart *rs, const struct ckpt_rec *part,
 			    struct file *file);
-int restore_hugetlb_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			const struct ckpt_page_run *run, struct page **pages,
-			const struct ckpt_sink *sink);
+int restore_hugetlb_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			struct page **pages, const struct ckpt_sink *sink);
 int restore_hugetlb_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			      struct file *file);
 int restore_hugetlb_vma_failed(struct ckpt_restart *rs, const struct ckpt_rec *r);

@@ -429,8 +429,11 @@ int restore_hugetlb_reserve(struct ckpt_restart *rs, const struct ckpt_rec *part
 	return 0;
 }
 
-/* Page @idx of a file, made if need be, as hugetlbfs_fallocate() does. */
-static struct folio *ckpt_hugetlb_page(struct file *file, pgoff_t idx)
+/*
+ * Page @idx of a file, made if need be, as hugetlbfs_fallocate() does. With @fill all
+ * of it is going to be filled.
+ */
+static struct folio *ckpt_hugetlb_page(struct file *file, pgoff_t idx, bool fill)
 {
 	struct inode *inode = file_inode(file);
 	struct address_space *mapping = inode->i_mapping;
@@ -453,7 +456,8 @@ static struct folio *ckpt_hugetlb_page(struct file *file, pgoff_t idx)
 	folio = alloc_hugetlb_folio(&vma, addr, false);
 	if (IS_ERR(folio))
 		goto out;
-	folio_zero_user(folio, addr);
+	if (!fill)
+		folio_zero_user(folio, addr);
 	__folio_mark_uptodate(folio);
 	ret = hugetlb_add_to_page_cache(folio, mapping, idx);
 	if (ret) {
@@ -469,45 +473,52 @@ out:
 	return folio;
 }
 
-static void ckpt_hugetlb_copy(struct folio *folio, unsigned long at,
-			      struct page **pages, unsigned long nr)
+static int restore_hugetlb_get_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
+				   const struct ckpt_page_run *run, struct page **pages,
+				   struct file *file)
 {
-	unsigned long i;
-
-	for (i = 0; i < nr; i++)
-		copy_highpage(folio_page(folio, at + i), pages[i]);
-}
-
-/**
- * restore_hugetlb_run - put contents into a file
- * @rs: the restart
- * @r: PAGES record
- * @run: a run of it, checked
- * @pages: the contents, verified
- * @sink: its file is of huge pages
- *
- * Return: 0 or a negative errno, with the reason logged.
- */
-int restore_hugetlb_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			const struct ckpt_page_run *run, struct page **pages,
-			const struct ckpt_sink *sink)
-{
-	struct hstate *h = hstate_file(sink->file);
-	u64 at = run->start, end = run->start + run->nr, next;
+	struct hstate *h = hstate_file(file);
+	u64 at = run->start, end = run->start + run->nr, next, i;
 	unsigned long per = pages_per_huge_page(h);
 	struct folio *folio;
 
 	for (; at < end; at = next) {
 		next = min(round_down(at, per) + per, end);
-		folio = ckpt_hugetlb_page(sink->file, at >> huge_page_order(h));
+		folio = ckpt_hugetlb_page(file, at >> huge_page_order(h), next - at == per);
 		if (IS_ERR(folio))
 			return ckpt_hugetlb_no_page(rs, r, h, PTR_ERR(folio),
 						    at << PAGE_SHIFT);
-		ckpt_hugetlb_copy(folio, at % per, pages, next - at);
+		folio_ref_add(folio, next - at);
+		for (i = at; i < next; i++)
+			*pages++ = folio_page(folio, i % per);
 		folio_put(folio);
-		pages += next - at;
 	}
 	return 0;
+}
+
+/**
+ * restore_hugetlb_get - have the pages of a file that a record fills
+ * @rs: the restart
+ * @r: PAGES record, checked
+ * @pages: out, each with a reference, also on error
+ * @sink: its file is of huge pages, and nobody else has it yet
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno, with the reason logged.
+ */
+int restore_hugetlb_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			struct page **pages, const struct ckpt_sink *sink)
+{
+	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
+	const struct ckpt_page_run *runs = r->var;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < rec->nr_runs && !ret; i++) {
+		ret = restore_hugetlb_get_run(rs, r, &runs[i], pages, sink->file);
+		pages += runs[i].nr;
+	}
+	return ret;
 }
 
 /* ---- restoring: mappings ---------------------------------------------------------- */
@@ -562,6 +573,15 @@ int restore_hugetlb_vma_failed(struct ckpt_restart *rs, const struct ckpt_rec *r
 
 	return ckpt_hugetlb_short(rs, r, ckpt_hstate(rec->huge_shift),
 				  (rec->end - rec->start) >> rec->huge_shift);
+}
+
+static void ckpt_hugetlb_copy(struct folio *folio, unsigned long at,
+			      struct page **pages, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		copy_highpage(folio_page(folio, at + i), pages[i]);
 }
 
 /* Two faults: the first may find a page of the file, which is not to be changed. */

@@ -3,7 +3,7 @@
  * Contents of files that no path leads to, see inode.c.
  *
  * Shared memory is its pages: they go to the output as they are, and are filled
- * from the input, see shmem.c. Other files are read and written as by read() and
+ * from the input, see shmem.c and hugetlb.c. Other files are read and written as by read() and
  * write(), whatever the file system. Holes stay holes, pages that are in no mapping
  * and pages in swap are contents like others. What somebody outside may write to
  * is copied, so that nobody changes it between checksum and output.
@@ -13,6 +13,7 @@
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -35,12 +36,18 @@ struct ckpt_reader {
 	bool as_is;
 };
 
+static bool ckpt_folio_is_broken(const struct folio *folio)
+{
+	return folio_test_hwpoison(folio) ||
+	       (folio_test_large(folio) && folio_test_has_hwpoisoned(folio));
+}
+
 /* Is what is written to the image the memory itself? */
 static bool ckpt_inode_as_is(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct ckpt_obj *obj;
 
-	if (!IS_ENABLED(CONFIG_SHMEM) || !ckpt_is_shmem(file))
+	if (!ckpt_is_hugetlb(file) && !(IS_ENABLED(CONFIG_SHMEM) && ckpt_is_shmem(file)))
 		return false;
 	obj = ckpt_obj_find_typed(ctx, ckpt_file_inode(file), CKPT_OBJ_INODE);
 	return obj && !obj->shared;
@@ -147,6 +154,24 @@ static int ckpt_inode_cut(struct ckpt_inode_batch *b, struct page **last)
 	return ret;
 }
 
+/* Page @index in a folio with a reference, NULL where there is none, or an ERR_PTR(). */
+static struct folio *ckpt_inode_folio(struct file *file, pgoff_t index)
+{
+	struct folio *folio;
+
+	if (ckpt_is_hugetlb(file)) {
+		folio = filemap_get_folio(file->f_mapping, index);
+		if (folio == ERR_PTR(-ENOENT))
+			return NULL;
+	} else {
+		folio = ckpt_shmem_folio(file_inode(file), index);
+	}
+	if (IS_ERR_OR_NULL(folio) || !ckpt_folio_is_broken(folio))
+		return folio;
+	folio_put(folio);
+	return ERR_PTR(-EIO);
+}
+
 /* Pages of a folio, from page @at of the file on, but not from @end on. */
 static unsigned int ckpt_inode_add_folio(struct ckpt_inode_batch *b,
 					 struct folio *folio, pgoff_t at, pgoff_t end)
@@ -165,20 +190,21 @@ static unsigned int ckpt_inode_add_folio(struct ckpt_inode_batch *b,
 	return nr;
 }
 
+/* From @pos on, which is set to where the next hole was met. */
 static int ckpt_inode_add_as_is(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
-				loff_t pos, loff_t end_pos)
+				loff_t *pos)
 {
-	pgoff_t at = pos >> PAGE_SHIFT, end = DIV_ROUND_UP(end_pos, PAGE_SIZE);
+	pgoff_t at = *pos >> PAGE_SHIFT, end = DIV_ROUND_UP(b->size, PAGE_SIZE);
 	struct folio *folio;
 	int ret = 0;
 
 	while (at < end && !ret) {
-		folio = ckpt_shmem_folio(file_inode(b->file), at);
+		folio = ckpt_inode_folio(b->file, at);
 		if (IS_ERR(folio))
 			return PTR_ERR(folio);
 		if (!folio) {
 			at++;
-			continue;
+			break;
 		}
 		at += ckpt_inode_add_folio(b, folio, at, end);
 		folio_put(folio);
@@ -188,6 +214,7 @@ static int ckpt_inode_add_as_is(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b
 			ret = ckpt_inode_flush(ctx, b);
 		ret = ckpt_loop_step(ret);
 	}
+	*pos = (loff_t)at << PAGE_SHIFT;
 	return ret;
 }
 
@@ -222,20 +249,19 @@ static int ckpt_inode_read(struct ckpt_inode_batch *b, loff_t pos, size_t len)
 	return n < 0 ? n : 0;
 }
 
-static int ckpt_inode_add(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
-			  loff_t pos, loff_t end)
+/* From @pos to @end, to which @pos is set. */
+static int ckpt_inode_add_copies(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
+				 loff_t *pos, loff_t end)
 {
-	if (b->as_is)
-		return ckpt_inode_add_as_is(ctx, b, pos, end);
-	while (pos < end) {
+	while (*pos < end) {
 		unsigned int room = CKPT_INODE_BATCH - b->nr_pages;
-		size_t len = min_t(loff_t, end - pos, (loff_t)room << PAGE_SHIFT);
-		int ret = ckpt_inode_read(b, pos, len);
+		size_t len = min_t(loff_t, end - *pos, (loff_t)room << PAGE_SHIFT);
+		int ret = ckpt_inode_read(b, *pos, len);
 
 		if (ret)
 			return ret;
 		b->runs[b->nr_runs++] = (struct ckpt_page_run) {
-			pos >> PAGE_SHIFT, DIV_ROUND_UP(len, PAGE_SIZE)
+			*pos >> PAGE_SHIFT, DIV_ROUND_UP(len, PAGE_SIZE)
 		};
 		b->nr_pages += DIV_ROUND_UP(len, PAGE_SIZE);
 		if (b->nr_pages == CKPT_INODE_BATCH)
@@ -243,18 +269,20 @@ static int ckpt_inode_add(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
 		ret = ckpt_loop_step(ret);
 		if (ret)
 			return ret;
-		pos += len;
+		*pos += len;
 	}
 	return 0;
 }
 
-/* Where contents begin, from @pos on, or an error. */
+/* Where contents begin, from @pos on, or an error; and where there are none, if known. */
 static loff_t ckpt_inode_data(struct ckpt_inode_batch *b, loff_t pos, loff_t *end)
 {
 	if (ckpt_is_hugetlb(b->file))
 		return ckpt_hugetlb_data(b->file, pos, end);
 	pos = vfs_llseek(b->file, pos, SEEK_DATA);
-	if (pos >= 0 && pos < b->size)
+	if (b->as_is)
+		*end = b->size;
+	else if (pos >= 0 && pos < b->size)
 		*end = vfs_llseek(b->file, pos, SEEK_HOLE);
 	return pos;
 }
@@ -277,8 +305,8 @@ static int ckpt_inode_contents(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b)
 		/* Behind its end by now. */
 		if (end <= pos)
 			break;
-		ret = ckpt_inode_add(ctx, b, pos, end);
-		pos = end;
+		ret = b->as_is ? ckpt_inode_add_as_is(ctx, b, &pos) :
+				 ckpt_inode_add_copies(ctx, b, &pos, end);
 	}
 	return ret ?: ckpt_inode_flush(ctx, b);
 }
@@ -410,9 +438,8 @@ int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	const struct ckpt_sink sink = {
 		.objref = rec->objref,
 		.end = DIV_ROUND_UP(rec->size, PAGE_SIZE),
-		.get = shmem ? restore_shmem_get : NULL,
-		.put = shmem ? restore_shmem_run :
-		       hugetlb ? restore_hugetlb_run : restore_inode_run,
+		.get = shmem ? restore_shmem_get : hugetlb ? restore_hugetlb_get : NULL,
+		.put = shmem ? restore_shmem_run : hugetlb ? NULL : restore_inode_run,
 		.file = file,
 	};
 	const struct ckpt_robj *obj = xa_load(&rs->objs, rec->objref);

@@ -903,7 +903,7 @@ static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		goto out;
 	}
 	/* Mapped when it is complete. */
-	if (huge)
+	if (huge || !sink->put)
 		goto out;
 	for (i = 0; i < rec->nr_runs && !ret; i++) {
 		ret = sink->put(rs, r, &runs[i], pages + at, sink);

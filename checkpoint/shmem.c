@@ -12,12 +12,6 @@
 
 /* ---- saving ---------------------------------------------------------------- */
 
-static bool ckpt_folio_broken(struct folio *folio)
-{
-	return folio_test_hwpoison(folio) ||
-	       (folio_test_large(folio) && folio_test_has_hwpoisoned(folio));
-}
-
 /**
  * ckpt_shmem_folio - find memory, in swap if need be
  * @inode: of shared memory
@@ -38,10 +32,7 @@ struct folio *ckpt_shmem_folio(struct inode *inode, pgoff_t index)
 	if (ret || !folio)
 		return ERR_PTR(ret);
 	folio_unlock(folio);
-	if (!ckpt_folio_broken(folio))
-		return folio;
-	folio_put(folio);
-	return ERR_PTR(-EIO);
+	return folio;
 }
 
 /* ---- restoring ------------------------------------------------------------- */
