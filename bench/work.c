@@ -40,6 +40,7 @@ static const char *what;
 static unsigned long count;
 static char *memory;
 static size_t memory_len;
+static int sharing = MAP_PRIVATE;
 
 static void bound(const char *name, double us)
 {
@@ -60,7 +61,7 @@ static void dirty(char *p, size_t len)
 static void get_memory(size_t len, int advice)
 {
 	char *p = mmap(NULL, len + 2 * MIB, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		       sharing | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		DIE("mmap of %zu bytes", len);
@@ -77,6 +78,13 @@ static void set_idle(void)
 static void set_small_pages(void)
 {
 	get_memory(count * MIB, MADV_NOHUGEPAGE);
+}
+
+/* Shared memory, as it would be between processes. */
+static void set_shared_pages(void)
+{
+	sharing = MAP_SHARED;
+	set_small_pages();
 }
 
 static void set_huge_pages(void)
@@ -425,7 +433,7 @@ static void time_write(void)
 	lseek(fd, 0, SEEK_SET);
 	start = now_us();
 	p = mmap(NULL, memory_len, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		 sharing | MAP_ANONYMOUS, -1, 0);
 	madvise(p, memory_len, strcmp(what, "anon-thp") ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
 	for (at = 0; at < memory_len; at += READ_PIECE)
 		if (read(fd, p + at, READ_PIECE) != READ_PIECE)
@@ -569,6 +577,7 @@ static const struct kind {
 	{ "idle", set_idle, time_fork },
 	{ "anon-4k", set_small_pages, time_write },
 	{ "anon-thp", set_huge_pages, time_write },
+	{ "shared", set_shared_pages, time_write },
 	{ "processes", set_processes, time_processes },
 	{ "processes-256k", set_large_processes, time_processes },
 	{ "processes-cow", set_cow, time_processes },
