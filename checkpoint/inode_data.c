@@ -155,7 +155,8 @@ static int ckpt_inode_cut(struct ckpt_inode_batch *b, struct page **last)
 }
 
 /* Page @index in a folio with a reference, NULL where there is none, or an ERR_PTR(). */
-static struct folio *ckpt_inode_folio(struct file *file, pgoff_t index)
+static struct folio *ckpt_inode_folio(struct ckpt_ctx *ctx, struct file *file,
+				      pgoff_t index)
 {
 	struct folio *folio;
 
@@ -169,6 +170,9 @@ static struct folio *ckpt_inode_folio(struct file *file, pgoff_t index)
 	if (IS_ERR_OR_NULL(folio) || !ckpt_folio_is_broken(folio))
 		return folio;
 	folio_put(folio);
+	ckpt_refuse(ctx, ctx->root_task, "%s at %llu: the memory is broken (hardware error)",
+		    ckpt_log_path(&ctx->log, file_user_path(file)),
+		    (u64)index << PAGE_SHIFT);
 	return ERR_PTR(-EIO);
 }
 
@@ -199,7 +203,7 @@ static int ckpt_inode_add_as_is(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b
 	int ret = 0;
 
 	while (at < end && !ret) {
-		folio = ckpt_inode_folio(b->file, at);
+		folio = ckpt_inode_folio(ctx, b->file, at);
 		if (IS_ERR(folio))
 			return PTR_ERR(folio);
 		if (!folio) {

@@ -1730,6 +1730,91 @@ TEST_F(poison, goes_on)
 	mm_ends_well(_metadata, &self->pid);
 }
 
+/* ---- hardware errors ------------------------------------------------------- */
+
+static void on_error(int sig)
+{
+}
+
+/* Page 3 of eight is lost; who uses it is told so at once. */
+static void broken_make(void)
+{
+	struct sigaction sa = { .sa_handler = on_error };
+
+	mm_put(mem, 8);
+	MUST(!sigaction(SIGBUS, &sa, NULL));
+	errno = 0;
+	if (madvise(mem + 3 * PAGE, PAGE, MADV_HWPOISON)) {
+		MUST(errno == EINVAL);
+		skip_program("no recovery from hardware errors");
+	}
+	sa.sa_handler = SIG_DFL;
+	MUST(!sigaction(SIGBUS, &sa, NULL));
+}
+
+static void broken_private_make(void)
+{
+	mem = mm_anon(8);
+	broken_make();
+}
+
+static void broken_shared_make(void)
+{
+	mem = mmap(NULL, 8 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(mem != MAP_FAILED);
+	broken_make();
+}
+
+static void broken_verify(void)
+{
+	MUST(mm_is_put(mem, 3) && mm_is_put(mem + 4 * PAGE, 4));
+	MUST(mm_fault(mem + 3 * PAGE, false) == SIGBUS);
+}
+
+FIXTURE(broken)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(broken)
+{
+	struct mm_case c;
+	const char *words;
+};
+
+FIXTURE_VARIANT_ADD(broken, private) {
+	.c = { broken_private_make, broken_verify }, .words = "address",
+};
+
+FIXTURE_VARIANT_ADD(broken, shared) {
+	.c = { broken_shared_make, broken_verify }, .words = "/dev/zero (deleted) at 12288",
+};
+
+FIXTURE_SETUP(broken)
+{
+	self->pid = mm_start(_metadata, &variant->c);
+	if (why_skipped())
+		SKIP(return, "%s", why_skipped());
+}
+
+FIXTURE_TEARDOWN(broken)
+{
+	mm_tidy(self->pid);
+}
+
+TEST_F(broken, is_refused)
+{
+	const char *const words[] = {
+		variant->words, "the memory is broken (hardware error)", NULL
+	};
+
+	EXPECT_EQ(-EIO, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
+	EXPECT_TRUE(ckpt_log_says(words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	mm_ends_well(_metadata, &self->pid);
+}
+
 /* ---- what refuses -------------------------------------------------------- */
 
 FIXTURE(refused)
