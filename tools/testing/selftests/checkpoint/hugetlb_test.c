@@ -11,6 +11,7 @@
 #define _FILE_OFFSET_BITS 64
 #include "tree_program.h"
 #include "maps.h"
+#include "look.h"
 #include "poison.h"
 
 #include <sys/shm.h>
@@ -626,6 +627,11 @@ TEST_F(hugetlb, comes_back)
 	is_as_before(_metadata, self->pid, &s);
 	ends_well(_metadata, &self->pid);
 	EXPECT_TRUE(pool_is(&s.empty));
+}
+
+TEST_F(hugetlb, looks_the_same)
+{
+	program_looks_the_same(_metadata, &self->pid, &variant->program);
 }
 
 TEST_F(hugetlb, goes_on)

@@ -46,7 +46,7 @@ struct own_page {
 struct pic_sums {
 	uint64_t from, to;
 	bool file;	/* or what the kernel maps everywhere */
-	bool shared;
+	bool shared;	/* or of hugetlb, which smaps counts otherwise */
 	long rss, anonymous, huge, private_dirty, shared_dirty;
 };
 
@@ -266,6 +266,8 @@ static inline void pic_keep_sums(struct picture *p, const char *smaps)
 		for (i = 0; s && i < ARRAY_SIZE(lines); i++)
 			if (sscanf(line, lines[i].format, &kib) == 1)
 				*(long *)((char *)s + lines[i].at) = kib;
+		if (s && sscanf(line, "KernelPageSize: %ld kB", &kib) == 1)
+			s->shared |= kib * 1024 > (long)PAGE;
 		if (isupper(*line) ||
 		    sscanf(line, "%lx-%lx %4s %*s %*s %lu", &from, &to, prot,
 			   &inode) != 4)
@@ -313,9 +315,14 @@ static inline bool pic_add_own(struct picture *p, int pagemap, int mem,
 		n = to - from < sizeof(buf) ? to - from : sizeof(buf);
 		/* Before it is read: that brings it back from swap. */
 		if (pread(pagemap, bits, n / PAGE * 8, from / PAGE * 8) !=
-		    (ssize_t)(n / PAGE * 8) ||
-		    pread(mem, buf, n, from) != (ssize_t)n)
+		    (ssize_t)(n / PAGE * 8))
 			return false;
+		if (pread(mem, buf, n, from) != (ssize_t)n) {
+			if (errno != EIO)
+				return false;
+			/* Declared broken: there is nothing to be compared. */
+			continue;
+		}
 		for (i = 0; i < n; i += PAGE) {
 			own = &p->own[p->nr_own++];
 			own->addr = from + i;

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include "tree_program.h"
 #include "maps.h"
+#include "look.h"
 #include "pressure.h"
 
 #define RW		(PROT_READ | PROT_WRITE)
@@ -548,6 +549,11 @@ PROGRAM(odd);
 TEST_F(shm, comes_back)
 {
 	program_comes_back(_metadata, &self->pid, &variant->program);
+}
+
+TEST_F(shm, looks_the_same)
+{
+	program_looks_the_same(_metadata, &self->pid, &variant->program);
 }
 
 TEST_F(shm, goes_on)
