@@ -108,7 +108,7 @@ END
 
 make_project $((20 * LONG))
 # shellcheck disable=SC2046
-program "make -j4" $((20 * LONG)) made.any-order make -j4 \
+program "make -j4" $((15 + 5 * LONG)) made.any-order make -j4 \
 	$(make --help | sed -n 's/.*\(--jobserver-style=\).*/\1fifo/p') \
 	-f "$DIR/src/Makefile"
 program "bash with a FIFO of tokens" $((5 * LONG)) steps.any-order \

@@ -64,7 +64,7 @@ filter()
 }
 set -e
 round=0
-while [ $round -lt $((20 * LONG)) ]; do
+while [ $round -lt $((40 * LONG)) ]; do
 	for j in 1 2 3; do
 		numbers $((round * 100)) $((round * 100 + j * 20)) | filter |
 			awk -v j=$j '{ s += $2 } END { print j, s }' >job.$j &
