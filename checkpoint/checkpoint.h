@@ -897,6 +897,7 @@ typedef int ckpt_late_fn(struct ckpt_restart *rs, const struct ckpt_rec *r);
 int ckpt_late_each(struct ckpt_restart *rs, u32 type, ckpt_late_fn *fn);
 int ckpt_read_meta(struct ckpt_restart *rs);
 int ckpt_check_image(struct ckpt_restart *rs);
+bool ckpt_same_boot(struct ckpt_restart *rs);
 int ckpt_check_records(struct ckpt_member *m);
 
 /* ---- restart.c: a task, restart_tree.c: many ----------------------------- */
@@ -1182,6 +1183,7 @@ void restore_epolls_start(struct ckpt_restart *rs);
 
 int ckpt_pid_task(struct ckpt_ctx *ctx, struct pid *pid);
 struct pid *ckpt_dead_pid(struct ckpt_restart *rs, u64 id, pid_t nr);
+struct pid *ckpt_outside_pid(struct ckpt_restart *rs, u64 id, pid_t nr);
 bool ckpt_is_pidfd(struct ckpt_ctx *ctx, struct file *file);
 const char *ckpt_pidfd_problem(struct ckpt_ctx *ctx, struct file *file);
 int checkpoint_pidfd(struct ckpt_ctx *ctx, struct file *file, u32 objref);
@@ -1373,6 +1375,7 @@ struct ckpt_var_in {
 int ckpt_watched_begin(struct ckpt_ctx *ctx, struct ckpt_watched_path *p);
 void ckpt_watched_end(struct ckpt_watched_path *p);
 const char *ckpt_watched_inode(struct ckpt_watched_path *p, struct inode *inode);
+const char *ckpt_watched_path(struct ckpt_watched_path *p, const struct path *path);
 const char *ckpt_watched_mount(struct ckpt_watched_path *p, const struct vfsmount *mnt,
 			       const struct super_block *sb);
 void ckpt_watched_why(struct ckpt_ctx *ctx, const struct inode *inode);

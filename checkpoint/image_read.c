@@ -48,7 +48,7 @@
 	x(FOWNER, fowner, 48, none)				\
 	x(PROC, proc, 32, none)					\
 	x(INOTIFY, inotify, 40, none)				\
-	x(FANOTIFY, fanotify, 48, zeros)			\
+	x(FANOTIFY, fanotify, 48, none)				\
 	x(EXTERNAL, external, 32, none)				\
 	x(RELINK, relink, 24, none)				\
 	x(HUGETLB, hugetlb, 32, zeros)				\

@@ -124,7 +124,7 @@ struct pid *ckpt_dead_pid(struct ckpt_restart *rs, u64 id, pid_t nr)
 	pid = alloc_pid(ns, &nr, !!nr);
 	if (IS_ERR(pid) && nr) {
 		ckpt_log(&rs->log,
-			 "note: a socket will tell of another pid than %d, of a process that is no more",
+			 "note: another pid than %d will be told of a process that is no more",
 			 nr);
 		pid = alloc_pid(ns, NULL, 0);
 	}
@@ -138,6 +138,33 @@ struct pid *ckpt_dead_pid(struct ckpt_restart *rs, u64 id, pid_t nr)
 		return ERR_PTR(ret);
 	}
 	return get_pid(pid);
+}
+
+/**
+ * ckpt_outside_pid - the pid of a process that was outside, or is no more
+ * @rs: the restart
+ * @id: of the process
+ * @nr: the number that it had
+ *
+ * Return: the pid with a reference: that of the process if it is still there, else
+ * one of nobody; NULL if the number is somebody else's now; or an ERR_PTR().
+ */
+struct pid *ckpt_outside_pid(struct ckpt_restart *rs, u64 id, pid_t nr)
+{
+	struct task_struct *root = ckpt_member_task(ckpt_member(rs, 0));
+	struct pid *pid = NULL;
+
+	if (!xa_load(&rs->dead, id)) {
+		rcu_read_lock();
+		pid = get_pid(find_pid_ns(nr, task_active_pid_ns(root)));
+		rcu_read_unlock();
+	}
+	if (!pid)
+		return ckpt_dead_pid(rs, id, nr);
+	if (pid->ino == id && ckpt_same_boot(rs))
+		return pid;
+	put_pid(pid);
+	return NULL;
 }
 
 static struct pid *ckpt_pidfd_pid(struct ckpt_restart *rs,

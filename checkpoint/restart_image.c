@@ -726,20 +726,32 @@ static int ckpt_check_tree(struct ckpt_restart *rs)
 	return 0;
 }
 
+/**
+ * ckpt_same_boot - was it saved since this machine was booted?
+ * @rs: the restart
+ *
+ * Return: true if it was.
+ */
+bool ckpt_same_boot(struct ckpt_restart *rs)
+{
+	u8 boot[CKPT_UUID_LEN];
+
+	random_get_boot_id(boot);
+	return !memcmp(boot, ckpt_rec_as(rs->hdr, header)->boot_id, sizeof(boot));
+}
+
 /* The clocks that the program sees must not jump unless it was asked for. */
 static int ckpt_check_clocks(struct ckpt_restart *rs)
 {
 	const struct ckpt_rec_header *h = ckpt_rec_as(rs->hdr, header);
 	s64 offset = 0, now, ahead;
-	u8 boot[CKPT_UUID_LEN];
 
 	if (rs->flags & RESTART_TIME_HOST)
 		return 0;
 #ifdef CONFIG_TIME_NS
 	offset = timespec64_to_ns(&current->nsproxy->time_ns->offsets.monotonic);
 #endif
-	random_get_boot_id(boot);
-	if (!memcmp(boot, h->boot_id, sizeof(boot))) {
+	if (ckpt_same_boot(rs)) {
 		if (offset == h->timens_monotonic_ns)
 			return 0;
 		return ckpt_bad(rs, rs->hdr, -EINVAL,

@@ -251,7 +251,7 @@ void ckpt_save_sock(const struct socket *sock, struct ckpt_sock *out)
  * ckpt_save_sock_pid - a process that a socket knows
  * @ctx: the checkpoint
  * @pid: the process, or NULL
- * @out: out
+ * @out: out; of one that is outside only its number and id
  *
  * Return: false if it is outside of the tree.
  */
@@ -265,8 +265,10 @@ bool ckpt_save_sock_pid(struct ckpt_ctx *ctx, struct pid *pid,
 		return true;
 	index = ckpt_pid_task(ctx, pid);
 	out->pid = pid_nr_ns(pid, ns_of_pid(ctx->root_pid));
-	if (index == -ENOENT || !out->pid)
+	if (index == -ENOENT || !out->pid) {
+		out->id = pid->ino;
 		return false;
+	}
 	if (index >= 0) {
 		out->kind = CKPT_SOCK_PID_TASK;
 		out->task = index;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is watched, by inotifies and fanotifies: by which path it is found again,
- * and the lists that stand behind their records.
+ * What is watched, by inotifies and fanotifies, and what their events are of: by
+ * which path it is found again; and the lists that stand behind their records.
  */
 #include <linux/dcache.h>
 #include <linux/fs.h>
@@ -64,6 +64,31 @@ const char *ckpt_watched_inode(struct ckpt_watched_path *p, struct inode *inode)
 		iterate_mounts(ckpt_try_mount, p, p->mounts);
 	dput(p->dentry);
 	return p->name;
+}
+
+/**
+ * ckpt_watched_path - a path that leads to a file
+ * @p: the search
+ * @path: the file; where no path leads to it by that mount, another will do
+ *
+ * Context: may sleep.
+ * Return: the path, until the next search, or NULL.
+ */
+const char *ckpt_watched_path(struct ckpt_watched_path *p, const struct path *path)
+{
+	struct path *top = &p->ctx->root, found;
+	char *name;
+	bool same;
+
+	name = __d_path(path, top, p->buf, CKPT_PATH_MAX);
+	if (!IS_ERR_OR_NULL(name) &&
+	    !vfs_path_lookup(top->dentry, top->mnt, name, 0, &found)) {
+		same = path_equal(&found, path);
+		path_put(&found);
+		if (same)
+			return name;
+	}
+	return ckpt_watched_inode(p, d_backing_inode(path->dentry));
 }
 
 /**

@@ -7,14 +7,15 @@
 #define _LINUX_CHECKPOINT_FDS_H
 
 #include <linux/err.h>
+#include <linux/path.h>
 #include <linux/signal_types.h>
 #include <linux/types.h>
 
 struct dentry;
 struct file;
+struct fsnotify_group;
 struct inode;
 struct mm_struct;
-struct path;
 struct pid;
 struct sighand_struct;
 
@@ -163,6 +164,52 @@ struct ckpt_fan_mark {
 	u32 ignore_mask;
 };
 
+/**
+ * struct ckpt_fan_fh - a file handle
+ * @buf: its bytes
+ * @len: their number, 0: there is none
+ * @type: its type
+ */
+struct ckpt_fan_fh {
+	const void *buf;
+	u8 len;
+	u8 type;
+};
+
+/**
+ * struct ckpt_fan_event - what a fanotify group has still to tell
+ * @kind: CKPT_FANOTIFY_*
+ * @mask: FAN_*
+ * @pid: who did it, or NULL
+ * @path: of CKPT_FANOTIFY_PATH
+ * @fsid: of the handles
+ * @object: the file
+ * @dir: the directory that has @name
+ * @dir2: the directory that has @name2
+ * @name: not ended by a NUL
+ * @name2: likewise
+ * @name_len: its length
+ * @name2_len: likewise
+ * @error: of CKPT_FANOTIFY_ERROR
+ * @err_count: likewise
+ */
+struct ckpt_fan_event {
+	u32 kind;
+	u32 mask;
+	struct pid *pid;
+	struct path path;
+	__kernel_fsid_t fsid;
+	struct ckpt_fan_fh object;
+	struct ckpt_fan_fh dir;
+	struct ckpt_fan_fh dir2;
+	const char *name;
+	const char *name2;
+	u16 name_len;
+	u16 name2_len;
+	s32 error;
+	u32 err_count;
+};
+
 bool ckpt_inotify_get(struct file *file, u32 *next_wd);
 int ckpt_inotify_watches(struct file *file, struct ckpt_watch **watches, u32 *nr);
 void ckpt_inotify_events(struct file *file,
@@ -180,6 +227,10 @@ struct file *ckpt_fanotify_make(const struct ckpt_fanotify *state);
 int ckpt_fanotify_add(struct file *file, const struct path *path,
 		      const struct ckpt_fan_mark *m);
 void ckpt_fanotify_start(struct file *file);
+int ckpt_fanotify_events(struct file *file, struct ckpt_fan_event **events, u32 *nr);
+bool ckpt_fanotify_has_fsid(struct file *file, const __kernel_fsid_t *fsid);
+int ckpt_fanotify_queue(struct file *file, const struct ckpt_fan_event *e);
+int ckpt_fanotify_insert(struct fsnotify_group *group, const struct ckpt_fan_event *e);
 #else
 static inline bool ckpt_fanotify_get(struct file *file, struct ckpt_fanotify *state)
 {
@@ -205,6 +256,22 @@ static inline int ckpt_fanotify_add(struct file *file, const struct path *path,
 
 static inline void ckpt_fanotify_start(struct file *file)
 {
+}
+
+static inline int ckpt_fanotify_events(struct file *file, struct ckpt_fan_event **events,
+				       u32 *nr)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline bool ckpt_fanotify_has_fsid(struct file *file, const __kernel_fsid_t *fsid)
+{
+	return false;
+}
+
+static inline int ckpt_fanotify_queue(struct file *file, const struct ckpt_fan_event *e)
+{
+	return -EOPNOTSUPP;
 }
 #endif
 bool ckpt_proc_get(struct file *file, struct ckpt_proc *state);

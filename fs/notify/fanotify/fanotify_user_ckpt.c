@@ -6,6 +6,7 @@
 #ifdef CONFIG_CHECKPOINT
 
 #include <linux/checkpoint_fds.h>
+#include <uapi/linux/checkpoint_image.h>
 
 /**
  * ckpt_fanotify_get - look at a fanotify group
@@ -93,6 +94,9 @@ struct file *ckpt_fanotify_make(const struct ckpt_fanotify *state)
 	struct fsnotify_group *group;
 	struct file *file;
 
+	if (state->unpriv && ((state->flags & FANOTIFY_ADMIN_INIT_FLAGS) ||
+			      !(state->flags & FANOTIFY_FID_BITS)))
+		return ERR_PTR(-EINVAL);
 	file = ckpt_take_fd(__do_sys_fanotify_init(state->flags, state->event_f_flags));
 	if (IS_ERR(file))
 		return file;
@@ -198,6 +202,52 @@ int ckpt_fanotify_add(struct file *file, const struct path *path,
 				m->flags & FAN_MARK_EVICTABLE, fsid);
 	return ret ?: fanotify_add_mark(group, obj, obj_type, m->ignore_mask,
 					m->flags | ignore, fsid);
+}
+
+/**
+ * ckpt_fanotify_has_fsid - does a fanotify group watch something in a file system?
+ * @file: the group
+ * @fsid: the file system
+ *
+ * Context: may sleep.
+ * Return: true if it does.
+ */
+bool ckpt_fanotify_has_fsid(struct file *file, const __kernel_fsid_t *fsid)
+{
+	struct fsnotify_group *group = file->private_data;
+	__kernel_fsid_t id = *fsid;
+	struct fsnotify_mark *mark;
+	bool found = false;
+
+	fsnotify_group_lock(group);
+	list_for_each_entry(mark, &group->marks_list, g_list)
+		found |= fanotify_fsid_equal(&FANOTIFY_MARK(mark)->fsid, &id);
+	fsnotify_group_unlock(group);
+	return found;
+}
+
+/**
+ * ckpt_fanotify_queue - let a fanotify group tell an event
+ * @file: the group, of ckpt_fanotify_make()
+ * @e: the event, nothing of which was checked
+ *
+ * Context: may sleep.
+ * Return: 0; -EINVAL if the group could not have such an event; -EEXIST if it tells
+ * twice that there were too many; -ENOSPC if there are more than there may be; or
+ * -ENOMEM.
+ */
+int ckpt_fanotify_queue(struct file *file, const struct ckpt_fan_event *e)
+{
+	struct fsnotify_group *group = file->private_data;
+	int ret = 0;
+
+	/* The mark that it came by may be no more. */
+	if (e->kind == CKPT_FANOTIFY_ERROR) {
+		fsnotify_group_lock(group);
+		ret = fanotify_group_init_error_pool(group);
+		fsnotify_group_unlock(group);
+	}
+	return ret ?: ckpt_fanotify_insert(group, e);
 }
 
 /**

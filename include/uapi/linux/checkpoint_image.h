@@ -1083,6 +1083,28 @@ struct ckpt_rec_inotify {
 	__u32 watch_len;
 };
 
+/* ckpt_sock_pid.kind */
+#define CKPT_SOCK_PID_NONE	0U
+#define CKPT_SOCK_PID_TASK	1U	/* a process of the tree */
+#define CKPT_SOCK_PID_DEAD	2U	/* one that is no more */
+#define CKPT_SOCK_PID_OUTSIDE	3U	/* one outside of the tree; of an event only */
+
+/**
+ * struct ckpt_sock_pid - a process that a socket or an event knows
+ * @kind: CKPT_SOCK_PID_*
+ * @task: index of a process of the tree; of an event perhaps of a thread
+ * @pid: number that it had in the pid namespace of the root
+ * @__reserved: zero
+ * @id: with CKPT_SOCK_PID_DEAD, OUTSIDE: the same where the same process is meant
+ */
+struct ckpt_sock_pid {
+	__u32 kind;
+	__u32 task;
+	__u32 pid;
+	__u32 __reserved;
+	__u64 id;
+};
+
 /**
  * struct ckpt_fanotify_mark - what a fanotify group watches; the path follows
  * @flags: FAN_MARK_INODE, FAN_MARK_MOUNT or FAN_MARK_FILESYSTEM, and
@@ -1105,6 +1127,60 @@ struct ckpt_fanotify_mark {
 	__u64 ino;
 };
 
+/* ckpt_fanotify_event.kind */
+#define CKPT_FANOTIFY_PATH	1U	/* of a file that is told by a descriptor */
+#define CKPT_FANOTIFY_FID	2U	/* told by one file handle */
+#define CKPT_FANOTIFY_NAME	3U	/* by handles of directories, and names */
+#define CKPT_FANOTIFY_OVERFLOW	4U	/* there were more than could wait */
+#define CKPT_FANOTIFY_ERROR	5U	/* of a file system */
+
+/**
+ * struct ckpt_fanotify_event - what a fanotify group has still to tell
+ * @kind: CKPT_FANOTIFY_*
+ * @mask: FAN_*
+ * @pid: who did it
+ * @ino: with CKPT_FANOTIFY_PATH: inode number of the file
+ * @mode: likewise its st_mode; 0: what is found by the path is not compared
+ * @generation: likewise, 0 where the file system has none
+ * @fsid: of the handles
+ * @path_len: bytes of path with its NUL
+ * @name_len: bytes of name without a NUL
+ * @name2_len: the same of the name that it has been given
+ * @error: with CKPT_FANOTIFY_ERROR: errno
+ * @err_count: likewise, how many there were
+ * @fh_type: type of the handle of the file
+ * @fh_len: its bytes, 0: there is none
+ * @dir_type: the same of the directory that has @name_len
+ * @dir_len: likewise
+ * @dir2_type: the same of the directory that has @name2_len
+ * @dir2_len: likewise
+ * @__reserved: zero
+ *
+ * Behind it stand the path, the handles of the file and of both directories, and
+ * both names, each filled up to a multiple of 8.
+ */
+struct ckpt_fanotify_event {
+	__u32 kind;
+	__u32 mask;
+	struct ckpt_sock_pid pid;
+	__u64 ino;
+	__u32 mode;
+	__u32 generation;
+	__u32 fsid[2];
+	__u32 path_len;
+	__u16 name_len;
+	__u16 name2_len;
+	__s32 error;
+	__u32 err_count;
+	__u8 fh_type;
+	__u8 fh_len;
+	__u8 dir_type;
+	__u8 dir_len;
+	__u8 dir2_type;
+	__u8 dir2_len;
+	__u16 __reserved;
+};
+
 /* ckpt_rec_fanotify.flags */
 #define CKPT_FANOTIFY_UNPRIV	(1U << 0)	/* made without CAP_SYS_ADMIN */
 
@@ -1118,7 +1194,7 @@ struct ckpt_fanotify_mark {
  * @nr_marks: number of &struct ckpt_fanotify_mark that follow
  * @mark_len: length of one without its path
  * @var_len: bytes of all
- * @__reserved: zero
+ * @nr_events: number of &struct ckpt_fanotify_event behind them, oldest first
  */
 struct ckpt_rec_fanotify {
 	struct ckpt_hdr h;
@@ -1129,7 +1205,7 @@ struct ckpt_rec_fanotify {
 	__u32 nr_marks;
 	__u32 mark_len;
 	__u32 var_len;
-	__u32 __reserved;
+	__u32 nr_events;
 };
 
 /* ckpt_rec_pidfd.flags */
@@ -1213,27 +1289,6 @@ struct ckpt_sock {
 	__u32 __reserved;
 	__s64 rcvtimeo_sec;
 	__s64 sndtimeo_sec;
-};
-
-/* ckpt_sock_pid.kind */
-#define CKPT_SOCK_PID_NONE	0U
-#define CKPT_SOCK_PID_TASK	1U	/* a process of the tree */
-#define CKPT_SOCK_PID_DEAD	2U	/* one that is no more */
-
-/**
- * struct ckpt_sock_pid - a process that a socket knows
- * @kind: CKPT_SOCK_PID_*
- * @task: index of a process of the tree
- * @pid: number that it had in the pid namespace of the root
- * @__reserved: zero
- * @id: with CKPT_SOCK_PID_DEAD: the same where the same process is meant
- */
-struct ckpt_sock_pid {
-	__u32 kind;
-	__u32 task;
-	__u32 pid;
-	__u32 __reserved;
-	__u64 id;
 };
 
 #define CKPT_UNIX_CONNECTED	(1U << 0)	/* as socketpair() leaves it */

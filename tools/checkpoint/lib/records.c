@@ -66,7 +66,7 @@ static const struct rec_type types[] = {
 	REC(FOWNER, fowner, fd),
 	REC(PROC, proc, mount_len),
 	REC(INOTIFY, inotify, watch_len, COUNT(inotify, var_len, 1)),
-	REC(FANOTIFY, fanotify, __reserved, COUNT(fanotify, var_len, 1)),
+	REC(FANOTIFY, fanotify, nr_events, COUNT(fanotify, var_len, 1)),
 	REC(EXTERNAL, external, key_len, COUNT(external, key_len, 1)),
 	REC(NSFILE, nsfile, __reserved),
 	REC(RELINK, relink, path_len, COUNT(relink, path_len, 1)),

@@ -104,7 +104,14 @@ static void open_fds(void)
 	inotify_add_watch(i, "/tmp/watched", IN_ATTRIB);
 	chmod("/tmp/watched", 0700);
 	i = fanotify_init(FAN_CLASS_NOTIF, O_RDONLY);
-	fanotify_mark(i, FAN_MARK_ADD, FAN_MODIFY | FAN_ONDIR, 0, "/tmp/watched");
+	fanotify_mark(i, FAN_MARK_ADD, FAN_OPEN | FAN_ONDIR, 0, "/tmp/watched");
+	close(open("/tmp/watched", O_RDONLY));
+	i = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_DFID_NAME | FAN_REPORT_FID, O_RDONLY);
+	fanotify_mark(i, FAN_MARK_ADD, FAN_RENAME | FAN_ATTRIB | FAN_ONDIR, 0, "/tmp/watched");
+	close(open("/tmp/watched/a", O_RDONLY | O_CREAT, 0600));
+	rename("/tmp/watched/a", "/tmp/watched/b");
+	unlink("/tmp/watched/b");
+	chmod("/tmp/watched", 0755);
 	open("/proc/self/stat", O_RDONLY);
 	open("/proc/version", O_RDONLY);
 	open("/proc/self/ns/uts", O_RDONLY);
@@ -1243,11 +1250,12 @@ TEST_F(image, hostile_fanotify)
 {
 	uint32_t null = AS(file, &recs[self->devnull])->objref;
 	struct rec *r = find(CKPT_REC_FANOTIFY, 0);
-	const size_t path = sizeof(struct ckpt_fanotify_mark);
+	const size_t path = sizeof(struct ckpt_fanotify_mark), event = path + 16;
 
 	ASSERT_NE(NULL, r);
 	ASSERT_EQ(1, AS(fanotify, r)->nr_marks);
-	ASSERT_EQ(path + 16, AS(fanotify, r)->var_len);
+	ASSERT_EQ(1, AS(fanotify, r)->nr_events);
+	ASSERT_EQ(event + sizeof(struct ckpt_fanotify_event) + 16, AS(fanotify, r)->var_len);
 
 #define MARK(f, value, err)						\
 	VAR(r, "mark." #f, offsetof(struct ckpt_fanotify_mark, f), 4, value, err)
@@ -1267,7 +1275,12 @@ TEST_F(image, hostile_fanotify)
 	FIELD(r, fanotify, mark_len, 0xfffffff8, EOPNOTSUPP);
 	FIELD(r, fanotify, var_len, 0, EINVAL);
 	FIELD(r, fanotify, var_len, 0xfffffff8, EINVAL);
-	FIELD(r, fanotify, __reserved, 1, EPROTONOSUPPORT);
+	FIELD(r, fanotify, nr_events, 0, EINVAL);
+	FIELD(r, fanotify, nr_events, 2, EINVAL);
+	FIELD(r, fanotify, nr_events, 0xffffffff, EINVAL);
+	/* An unprivileged group is told of no files, nor one that is told of handles. */
+	FIELD(r, fanotify, flags, CKPT_FANOTIFY_UNPRIV, EINVAL);
+	FIELD(r, fanotify, init_flags, FAN_REPORT_FID, EINVAL);
 	MARK(flags, FAN_MARK_ADD, EINVAL);
 	MARK(flags, FAN_MARK_IGNORED_MASK, EINVAL);
 	MARK(flags, FAN_MARK_MOUNT | FAN_MARK_FILESYSTEM, EINVAL);
@@ -1287,6 +1300,98 @@ TEST_F(image, hostile_fanotify)
 	MARK(mode, S_IFREG, ESTALE);
 	VAR(r, "path", path, 1, 'x', EINVAL);
 	VAR(r, "path", path + 5, 1, 'x', ENOENT);
+
+#define FAN_EVENT(at, f, value, err)					\
+	VAR(r, "event." #f, (at) + offsetof(struct ckpt_fanotify_event, f),	\
+	    sizeof(((struct ckpt_fanotify_event *)0)->f), value, err)
+
+	FAN_EVENT(event, kind, 0, EINVAL);
+	FAN_EVENT(event, kind, CKPT_FANOTIFY_FID, EINVAL);
+	FAN_EVENT(event, kind, CKPT_FANOTIFY_NAME, EINVAL);
+	FAN_EVENT(event, kind, CKPT_FANOTIFY_OVERFLOW, EINVAL);
+	FAN_EVENT(event, kind, CKPT_FANOTIFY_ERROR, EINVAL);
+	FAN_EVENT(event, kind, CKPT_FANOTIFY_ERROR + 1, EINVAL);
+	FAN_EVENT(event, mask, 0, EINVAL);
+	FAN_EVENT(event, mask, FAN_ONDIR, EINVAL);
+	FAN_EVENT(event, mask, FAN_OPEN | FAN_ONDIR, EINVAL);
+	FAN_EVENT(event, mask, FAN_OPEN | FAN_OPEN_PERM, EINVAL);
+	FAN_EVENT(event, mask, FAN_OPEN | FAN_Q_OVERFLOW, EINVAL);
+	FAN_EVENT(event, mask, FAN_OPEN | FAN_FS_ERROR, EINVAL);
+	FAN_EVENT(event, mask, FAN_CREATE, EINVAL);
+	FAN_EVENT(event, pid.kind, 9, EOPNOTSUPP);
+	FAN_EVENT(event, pid.task, 1, EINVAL);
+	FAN_EVENT(event, pid.__reserved, 1, EINVAL);
+	FAN_EVENT(event, mode, S_IFREG, ESTALE);
+	FAN_EVENT(event, fsid, 1, EINVAL);
+	FAN_EVENT(event, path_len, 0, EINVAL);
+	FAN_EVENT(event, path_len, 5, EINVAL);
+	FAN_EVENT(event, path_len, 0xffffffff, EINVAL);
+	FAN_EVENT(event, name_len, 1, EINVAL);
+	FAN_EVENT(event, name2_len, 0xffff, EINVAL);
+	FAN_EVENT(event, error, 1, EINVAL);
+	FAN_EVENT(event, err_count, 1, EINVAL);
+	FAN_EVENT(event, fh_type, 1, EINVAL);
+	FAN_EVENT(event, fh_len, 8, EINVAL);
+	FAN_EVENT(event, dir_len, 0xff, EINVAL);
+	FAN_EVENT(event, dir2_len, 4, EINVAL);
+	FAN_EVENT(event, __reserved, 1, EINVAL);
+	VAR(r, "event.path", event + sizeof(struct ckpt_fanotify_event), 1, 'x', EINVAL);
+	VAR(r, "event.path", event + sizeof(struct ckpt_fanotify_event) + 5, 1, 'x', ENOENT);
+	EXPECT_CASES();
+}
+
+/* A rename from "a" to "b", and a change of the directory. */
+TEST_F(image, hostile_handles)
+{
+	const size_t event = sizeof(struct ckpt_fanotify_mark) + 16;
+	const size_t fh = 16, name = event + sizeof(struct ckpt_fanotify_event) + 2 * fh;
+	const size_t next = name + 16;
+	struct rec *r = find(CKPT_REC_FANOTIFY, 1);
+
+	ASSERT_NE(NULL, r);
+	ASSERT_EQ(2, AS(fanotify, r)->nr_events);
+	ASSERT_EQ(next + sizeof(struct ckpt_fanotify_event) + fh, AS(fanotify, r)->var_len);
+
+	/* It told of names, and of files. */
+	FIELD(r, fanotify, init_flags, 0, EINVAL);
+	FIELD(r, fanotify, init_flags, FAN_REPORT_FID, EINVAL);
+	FIELD(r, fanotify, init_flags, FAN_REPORT_DIR_FID, EINVAL);
+	FAN_EVENT(event, kind, CKPT_FANOTIFY_PATH, EINVAL);
+	FAN_EVENT(event, kind, CKPT_FANOTIFY_FID, EINVAL);
+	FAN_EVENT(event, kind, CKPT_FANOTIFY_ERROR, EINVAL);
+	FAN_EVENT(event, kind, CKPT_FANOTIFY_OVERFLOW, EINVAL);
+	FAN_EVENT(event, mask, FAN_MOVED_FROM, EINVAL);
+	FAN_EVENT(event, mask, FAN_RENAME | FAN_Q_OVERFLOW, EINVAL);
+	FAN_EVENT(event, mask, FAN_RENAME | FAN_FS_ERROR, EINVAL);
+	FAN_EVENT(event, mask, FAN_RENAME | FAN_ACCESS_PERM, EINVAL);
+	FAN_EVENT(event, mask, 0x80000000 | FAN_RENAME, EINVAL);
+	FAN_EVENT(event, ino, 1, EINVAL);
+	FAN_EVENT(event, mode, S_IFREG, EINVAL);
+	FAN_EVENT(event, path_len, 1, EINVAL);
+	/* A name that is too long or not there is missed by read(). */
+	FAN_EVENT(event, name_len, 0, EINVAL);
+	FAN_EVENT(event, name_len, 2, EINVAL);
+	FAN_EVENT(event, name_len, 4096, EINVAL);
+	FAN_EVENT(event, name2_len, 0, EINVAL);
+	FAN_EVENT(event, name2_len, 0xffff, EINVAL);
+	FAN_EVENT(event, error, 5, EINVAL);
+	FAN_EVENT(event, dir_type, 0, EINVAL);
+	FAN_EVENT(event, dir_type, 0xff, EINVAL);
+	FAN_EVENT(event, dir_len, 0, EINVAL);
+	FAN_EVENT(event, dir_len, 9, EINVAL);
+	FAN_EVENT(event, dir_len, 132, EINVAL);
+	FAN_EVENT(event, dir2_type, 0xff, EINVAL);
+	FAN_EVENT(event, dir2_len, 0xff, EINVAL);
+	VAR(r, "event.name", name, 1, '/', EINVAL);
+	VAR(r, "event.name", name, 1, 0, EINVAL);
+	VAR(r, "event.name2", name + 8, 1, '/', EINVAL);
+	FAN_EVENT(next, kind, CKPT_FANOTIFY_ERROR, EINVAL);
+	FAN_EVENT(next, mask, FAN_RENAME, EINVAL);
+	FAN_EVENT(next, mask, FAN_FS_ERROR, EINVAL);
+	FAN_EVENT(next, fh_type, 0xff, EINVAL);
+	FAN_EVENT(next, fh_len, 0, EINVAL);
+	FAN_EVENT(next, fh_len, 10, EINVAL);
+	FAN_EVENT(next, fh_len, 0xfc, EINVAL);
 	EXPECT_CASES();
 }
 
