@@ -109,18 +109,6 @@ static void without_refusals(void)
 
 /* ---- in the test -------------------------------------------------------------- */
 
-static void check_begin(struct __test_metadata *_metadata)
-{
-	begin_tree(_metadata);
-	ASSERT_TRUE(mount_files("tmpfs"));
-}
-
-static void check_end(pid_t pid)
-{
-	end_tree(pid);
-	umount_files();
-}
-
 /* Returns the exit status. */
 static int run_check(pid_t pid)
 {
@@ -169,7 +157,7 @@ static pid_t child_of(pid_t pid, int n)
 	return sscanf(text, "%d %d", &pids[0], &pids[1]) > n ? pids[n] : -1;
 }
 
-PROGRAM_FIXTURE(check, check_begin, check_end);
+PROGRAM_FIXTURE(check, begin_tree_files, end_tree_files);
 
 TEST_F(check, says_all)
 {

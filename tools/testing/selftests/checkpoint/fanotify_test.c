@@ -770,20 +770,12 @@ static void members(void)
 
 static void fanotify_begin(struct __test_metadata *_metadata)
 {
-	begin_tree(_metadata);
-	ASSERT_TRUE(mount_files("tmpfs"));
+	begin_tree_files(_metadata);
 	ASSERT_TRUE(fill(A) && fill(B));
 	ASSERT_EQ(0, mkdir(SUB, 0755));
 }
 
-static void fanotify_end(pid_t pid)
-{
-	end_tree(pid);
-	umount2(MOUNTED, MNT_DETACH);
-	umount_files();
-}
-
-PROGRAM_FIXTURE(fanotify, fanotify_begin, fanotify_end);
+PROGRAM_FIXTURE(fanotify, fanotify_begin, end_tree_files);
 
 FIXTURE_VARIANT(fanotify)
 {
@@ -834,7 +826,7 @@ TEST_F(fanotify, goes_on)
 	program_goes_on(_metadata, &self->pid, &variant->program);
 }
 
-PROGRAM_FIXTURE(tree, fanotify_begin, fanotify_end);
+PROGRAM_FIXTURE(tree, fanotify_begin, end_tree_files);
 
 TEST_F(tree, reader)
 {
@@ -865,8 +857,8 @@ static void disk_begin(struct __test_metadata *_metadata)
 	ASSERT_TRUE(mount_loop());
 }
 
-PROGRAM_FIXTURE(overlay, overlay_begin, fanotify_end);
-PROGRAM_FIXTURE(disk, disk_begin, fanotify_end);
+PROGRAM_FIXTURE(overlay, overlay_begin, end_tree_files);
+PROGRAM_FIXTURE(disk, disk_begin, end_tree_files);
 
 TEST_F(overlay, fid)
 {
@@ -891,7 +883,7 @@ TEST_F(disk, error)
 
 /* ---- what refuses -------------------------------------------------------------- */
 
-PROGRAM_FIXTURE(refused, fanotify_begin, fanotify_end);
+PROGRAM_FIXTURE(refused, fanotify_begin, end_tree_files);
 
 FIXTURE_VARIANT(refused)
 {
@@ -969,7 +961,7 @@ TEST_F(refused, by_name)
 
 /* ---- what a restart refuses ------------------------------------------------------ */
 
-PROGRAM_FIXTURE(restart, fanotify_begin, fanotify_end);
+PROGRAM_FIXTURE(restart, fanotify_begin, end_tree_files);
 
 static void save_it(struct __test_metadata *_metadata, pid_t *pid,
 		    void (*set)(void), void (*check)(void))
@@ -1192,7 +1184,7 @@ static void save_when_other_looked(struct __test_metadata *_metadata, pid_t *pid
 	ckpt_save_and_kill(_metadata, *pid);
 }
 
-PROGRAM_FIXTURE(outside, fanotify_begin, fanotify_end);
+PROGRAM_FIXTURE(outside, fanotify_begin, end_tree_files);
 
 TEST_F(outside, there)
 {

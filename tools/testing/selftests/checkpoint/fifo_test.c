@@ -183,19 +183,7 @@ static void check_reader_gone(void)
 
 /* ---- in the test ---------------------------------------------------------------- */
 
-static void fifo_begin(struct __test_metadata *_metadata)
-{
-	begin_tree(_metadata);
-	ASSERT_TRUE(mount_files("tmpfs"));
-}
-
-static void fifo_end(pid_t pid)
-{
-	end_tree(pid);
-	umount_files();
-}
-
-PROGRAM_FIXTURE(fifo, fifo_begin, fifo_end);
+PROGRAM_FIXTURE(fifo, begin_tree_files, end_tree_files);
 
 FIXTURE_VARIANT(fifo)
 {
@@ -231,7 +219,7 @@ TEST_F(fifo, goes_on)
 
 static const struct program contents = { set_contents, check_contents };
 
-PROGRAM_FIXTURE(refused, fifo_begin, fifo_end);
+PROGRAM_FIXTURE(refused, begin_tree_files, end_tree_files);
 
 TEST_F(refused, end_outside)
 {
@@ -327,12 +315,12 @@ FIXTURE_VARIANT_ADD(changed, not_empty)
 
 FIXTURE_SETUP(changed)
 {
-	fifo_begin(_metadata);
+	begin_tree_files(_metadata);
 }
 
 FIXTURE_TEARDOWN(changed)
 {
-	fifo_end(self->pid);
+	end_tree_files(self->pid);
 }
 
 /* Refused by name; once the FIFO is there again all is well. */

@@ -318,18 +318,11 @@ static void owned_by_thread(void)
 
 static void fowner_begin(struct __test_metadata *_metadata)
 {
-	begin_tree(_metadata);
-	ASSERT_TRUE(mount_files("tmpfs"));
+	begin_tree_files(_metadata);
 	ASSERT_TRUE(fill(A) && fill(B));
 }
 
-static void fowner_end(pid_t pid)
-{
-	end_tree(pid);
-	umount_files();
-}
-
-PROGRAM_FIXTURE(fowner, fowner_begin, fowner_end);
+PROGRAM_FIXTURE(fowner, fowner_begin, end_tree_files);
 
 FIXTURE_VARIANT(fowner)
 {
@@ -359,7 +352,7 @@ TEST_F(fowner, goes_on)
 	program_goes_on(_metadata, &self->pid, &variant->program);
 }
 
-PROGRAM_FIXTURE(trees, fowner_begin, fowner_end);
+PROGRAM_FIXTURE(trees, fowner_begin, end_tree_files);
 
 FIXTURE_VARIANT(trees)
 {
@@ -439,7 +432,7 @@ static void undo_close(void)
 	close(10);
 }
 
-PROGRAM_FIXTURE(refused, fowner_begin, fowner_end);
+PROGRAM_FIXTURE(refused, fowner_begin, end_tree_files);
 
 FIXTURE_VARIANT(refused)
 {
@@ -470,7 +463,7 @@ TEST_F(refused, by_name)
 /* Somebody has opened the file: a lease says that nobody has. */
 static const struct program lease = { set_lease_write, check_lease_write };
 
-PROGRAM_FIXTURE(lease, fowner_begin, fowner_end);
+PROGRAM_FIXTURE(lease, fowner_begin, end_tree_files);
 
 #define NOT_TO_BE_HAD	"record LOCKS: " A ": the lease for writing cannot be had: "
 

@@ -210,19 +210,12 @@ static void reader(void)
 
 static void inotify_begin(struct __test_metadata *_metadata)
 {
-	begin_tree(_metadata);
-	ASSERT_TRUE(mount_files("tmpfs"));
+	begin_tree_files(_metadata);
 	ASSERT_TRUE(fill(A) && fill(B));
 	ASSERT_EQ(0, mkdir(SUB, 0755));
 }
 
-static void inotify_end(pid_t pid)
-{
-	end_tree(pid);
-	umount_files();
-}
-
-PROGRAM_FIXTURE(inotify, inotify_begin, inotify_end);
+PROGRAM_FIXTURE(inotify, inotify_begin, end_tree_files);
 
 FIXTURE_VARIANT(inotify)
 {
@@ -250,7 +243,7 @@ TEST_F(inotify, goes_on)
 	program_goes_on(_metadata, &self->pid, &variant->program);
 }
 
-PROGRAM_FIXTURE(tree, inotify_begin, inotify_end);
+PROGRAM_FIXTURE(tree, inotify_begin, end_tree_files);
 
 TEST_F(tree, reader)
 {
@@ -271,8 +264,8 @@ static void set_deleted(void)
 
 static const struct program watches = { set_watches, check_watches };
 
-PROGRAM_FIXTURE(refused, inotify_begin, inotify_end);
-PROGRAM_FIXTURE(inotify_note, inotify_begin, inotify_end);
+PROGRAM_FIXTURE(refused, inotify_begin, end_tree_files);
+PROGRAM_FIXTURE(inotify_note, inotify_begin, end_tree_files);
 
 TEST_F(refused, gone)
 {

@@ -329,18 +329,11 @@ static void waiters(void)
 
 static void locks_begin(struct __test_metadata *_metadata)
 {
-	begin_tree(_metadata);
-	ASSERT_TRUE(mount_files("tmpfs"));
+	begin_tree_files(_metadata);
 	ASSERT_TRUE(fill(A) && fill(B));
 }
 
-static void locks_end(pid_t pid)
-{
-	end_tree(pid);
-	umount_files();
-}
-
-PROGRAM_FIXTURE(locks, locks_begin, locks_end);
+PROGRAM_FIXTURE(locks, locks_begin, end_tree_files);
 
 FIXTURE_VARIANT(locks)
 {
@@ -370,7 +363,7 @@ TEST_F(locks, go_on)
 	program_goes_on(_metadata, &self->pid, &variant->program);
 }
 
-PROGRAM_FIXTURE(trees, locks_begin, locks_end);
+PROGRAM_FIXTURE(trees, locks_begin, end_tree_files);
 
 FIXTURE_VARIANT(trees)
 {
@@ -418,7 +411,7 @@ static void wait_for_others(void)
 	collect(other, GOOD);
 }
 
-PROGRAM_FIXTURE(others, locks_begin, locks_end);
+PROGRAM_FIXTURE(others, locks_begin, end_tree_files);
 
 FIXTURE_VARIANT(others)
 {
@@ -462,7 +455,7 @@ TEST_F(others, are_waited_for)
 
 static const struct program both = { set_both, check_both };
 
-PROGRAM_FIXTURE(conflict, locks_begin, locks_end);
+PROGRAM_FIXTURE(conflict, locks_begin, end_tree_files);
 
 FIXTURE_VARIANT(conflict)
 {
@@ -528,7 +521,7 @@ TEST_F(conflict, refused)
 }
 
 /* Two cannot have one lock. */
-PROGRAM_FIXTURE(beside, locks_begin, locks_end);
+PROGRAM_FIXTURE(beside, locks_begin, end_tree_files);
 
 FIXTURE_VARIANT(beside)
 {
@@ -560,7 +553,7 @@ TEST_F(beside, the_original)
 
 /* ---- files that the restarter gives ----------------------------------------------- */
 
-PROGRAM_FIXTURE(inherit, locks_begin, locks_end);
+PROGRAM_FIXTURE(inherit, locks_begin, end_tree_files);
 
 static void check_inherited(void)
 {

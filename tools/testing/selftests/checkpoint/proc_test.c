@@ -549,19 +549,7 @@ static void namespaces_of_container(void)
 
 /* ---- in the test ----------------------------------------------------------------- */
 
-static void proc_begin(struct __test_metadata *_metadata)
-{
-	begin_tree(_metadata);
-	ASSERT_TRUE(mount_files("tmpfs"));
-}
-
-static void proc_end(pid_t pid)
-{
-	end_tree(pid);
-	umount_files();
-}
-
-PROGRAM_FIXTURE(proc, proc_begin, proc_end);
+PROGRAM_FIXTURE(proc, begin_tree_files, end_tree_files);
 
 FIXTURE_VARIANT(proc)
 {
@@ -609,7 +597,7 @@ TEST_F(proc, with_another_pid)
 	ends_well(_metadata, &self->pid);
 }
 
-PROGRAM_FIXTURE(tree, proc_begin, proc_end);
+PROGRAM_FIXTURE(tree, begin_tree_files, end_tree_files);
 
 TEST_F(tree, of_others)
 {
@@ -755,7 +743,7 @@ static void undo(void)
 	close(10);
 }
 
-PROGRAM_FIXTURE(refused, proc_begin, proc_end);
+PROGRAM_FIXTURE(refused, begin_tree_files, end_tree_files);
 
 FIXTURE_VARIANT(refused)
 {
@@ -790,7 +778,7 @@ TEST_F(refused, by_name)
 	is_refused(_metadata, &self->pid, &variant->program, line);
 }
 
-PROGRAM_FIXTURE(proc_cwd, proc_begin, proc_end);
+PROGRAM_FIXTURE(proc_cwd, begin_tree_files, end_tree_files);
 
 static void go_outside(void)
 {

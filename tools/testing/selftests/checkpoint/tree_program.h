@@ -97,6 +97,19 @@ static inline void end_tree(pid_t pid)
 		;
 }
 
+/* With a file system of its own. */
+static inline void begin_tree_files(struct __test_metadata *_metadata)
+{
+	begin_tree(_metadata);
+	ASSERT_TRUE(mount_files("tmpfs"));
+}
+
+static inline void end_tree_files(pid_t pid)
+{
+	end_tree(pid);
+	umount_files();
+}
+
 /* The children of this process are born in the pid namespace of @pid. */
 static inline int enter_pidns(pid_t pid)
 {
