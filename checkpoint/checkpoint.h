@@ -1074,6 +1074,8 @@ void *restore_inode(struct ckpt_restart *rs, const struct ckpt_rec *r);
 int restore_inodes(struct ckpt_restart *rs);
 struct file *restore_inode_file(struct ckpt_restart *rs,
 				const struct ckpt_rec *r);
+struct file *restore_inode_fifo(struct ckpt_restart *rs, const struct ckpt_rec *r,
+				int flags);
 bool restore_inode_keeps(struct ckpt_restart *rs, const struct ckpt_rec_vma *rec,
 			 struct file *file);
 bool restore_inode_unseal(struct ckpt_restart *rs, const struct ckpt_rec_vma *rec,
@@ -1223,8 +1225,12 @@ void restore_unix_done(struct ckpt_restart *rs);
 
 bool ckpt_is_pipe(struct ckpt_ctx *ctx, struct file *file);
 bool ckpt_is_fifo(struct ckpt_ctx *ctx, struct file *file);
+bool ckpt_is_deleted_fifo(struct ckpt_ctx *ctx, struct file *file);
+void *ckpt_pipe_of(struct inode *inode);
+struct inode *ckpt_pipe_inode(const void *ptr);
 bool ckpt_fifo_unpaired(struct file *file);
 const char *ckpt_pipe_problem(struct ckpt_ctx *ctx, struct file *file);
+const char *ckpt_deleted_fifo_problem(struct ckpt_ctx *ctx, struct file *file);
 int ckpt_collect_pipe(struct ckpt_ctx *ctx, struct file *file);
 struct file *restore_pipe_end(struct ckpt_restart *rs, const struct ckpt_rec *r);
 struct file *restore_fifo_end(struct ckpt_restart *rs, const struct ckpt_rec *r);

@@ -174,6 +174,7 @@ static bool ckpt_task_holds(struct task_struct *p, const struct ckpt_obj *obj)
 	case CKPT_OBJ_FILE:
 		return ckpt_task_fd_of(p, obj->ptr, NULL) >= 0;
 	case CKPT_OBJ_PIPE:
+		return ckpt_task_fd_of(p, NULL, ckpt_pipe_inode(obj->ptr)) >= 0;
 	case CKPT_OBJ_INODE:
 		return ckpt_task_fd_of(p, NULL, obj->ptr) >= 0;
 	case CKPT_OBJ_FILES:
@@ -241,13 +242,14 @@ void ckpt_file_holder(struct ckpt_ctx *ctx, struct file *file, char *who,
 /* A pipe is named as /proc shows it, which is its key for CHECKPOINT_EXTERNAL. */
 static void ckpt_refuse_pipe(struct ckpt_ctx *ctx, const struct ckpt_obj *obj, const char *who)
 {
+	const struct inode *inode = ckpt_pipe_inode(obj->ptr);
 	struct ckpt_obj *end;
 	unsigned int t;
 	int fd = -1;
 
 	for (t = 0; t < ctx->nr_tasks; t++) {
 		rcu_read_lock();
-		fd = ckpt_task_fd_of(ctx->tasks[t].t, NULL, obj->ptr);
+		fd = ckpt_task_fd_of(ctx->tasks[t].t, NULL, inode);
 		rcu_read_unlock();
 		if (fd >= 0)
 			break;
@@ -255,7 +257,7 @@ static void ckpt_refuse_pipe(struct ckpt_ctx *ctx, const struct ckpt_obj *obj, c
 	ckpt_for_each_obj(ctx, CKPT_OBJ_FILE, end) {
 		const char *name;
 
-		if (file_inode(end->ptr) != obj->ptr)
+		if (file_inode(end->ptr) != inode)
 			continue;
 		name = ckpt_log_path(&ctx->log, file_user_path(end->ptr));
 		if (fd >= 0)

@@ -225,6 +225,11 @@ static const struct ckpt_file_ops ckpt_file_kinds[] = {
 		.problem	= ckpt_pipe_problem,
 		.restore	= restore_pipe_end,
 	}, {
+		.kind		= CKPT_FILE_FIFO_INODE,
+		.match		= ckpt_is_deleted_fifo,
+		.problem	= ckpt_deleted_fifo_problem,
+		.restore	= restore_fifo_end,
+	}, {
 		.kind		= CKPT_FILE_FIFO,
 		.by_path	= true,
 		.match		= ckpt_is_fifo,
@@ -348,13 +353,21 @@ static const struct ckpt_file_ops *ckpt_file_kind(struct ckpt_ctx *ctx,
 /* With a PIPE record behind it. */
 static bool ckpt_kind_of_pipe(u32 kind)
 {
-	return kind == CKPT_FILE_PIPE || kind == CKPT_FILE_FIFO;
+	return kind == CKPT_FILE_PIPE || kind == CKPT_FILE_FIFO ||
+	       kind == CKPT_FILE_FIFO_INODE;
 }
 
 /* With an INODE record before it. */
 static bool ckpt_kind_of_inode(u32 kind)
 {
-	return kind == CKPT_FILE_INODE || kind == CKPT_FILE_INODE_MADE;
+	return kind == CKPT_FILE_INODE || kind == CKPT_FILE_INODE_MADE ||
+	       kind == CKPT_FILE_FIFO_INODE;
+}
+
+/* It may have a reader that has not met a writer yet. */
+static bool ckpt_kind_of_fifo(u32 kind)
+{
+	return kind == CKPT_FILE_FIFO || kind == CKPT_FILE_FIFO_INODE;
 }
 
 /* How files of an image are made; NULL for what this kernel does not know. */
@@ -457,8 +470,8 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 	if (!kind)
 		return -EOPNOTSUPP;
 	if (ckpt_kind_of_pipe(kind->kind))
-		pipe = ckpt_obj_checkpoint(ctx, CKPT_OBJ_PIPE, file_inode(file),
-					   &ret);
+		pipe = ckpt_obj_checkpoint(ctx, CKPT_OBJ_PIPE,
+					   ckpt_pipe_of(file_inode(file)), &ret);
 	if (ckpt_kind_of_inode(kind->kind))
 		inode = checkpoint_inode(ctx, file, &ret);
 
@@ -482,7 +495,7 @@ static int checkpoint_file(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 		rec->f_flags &= ~CKPT_O_BACKING;
 	if (file->f_mode & FMODE_CREATED)
 		rec->flags |= CKPT_FILE_F_CREATED;
-	if (kind->kind == CKPT_FILE_FIFO && ckpt_fifo_unpaired(file))
+	if (ckpt_kind_of_fifo(kind->kind) && ckpt_fifo_unpaired(file))
 		rec->flags |= CKPT_FILE_F_UNPAIRED;
 	rec->pos = file->f_pos;
 	rec->cred = cred;
@@ -549,7 +562,7 @@ static int restore_file_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	if (rec->flags & ~CKPT_FILE_F_ALL)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown file flags 0x%x", rec->flags);
 	if ((rec->flags & CKPT_FILE_F_UNPAIRED) &&
-	    (rec->kind != CKPT_FILE_FIFO || (rec->f_flags & O_ACCMODE) != O_RDONLY))
+	    (!ckpt_kind_of_fifo(rec->kind) || (rec->f_flags & O_ACCMODE) != O_RDONLY))
 		return ckpt_bad(rs, r, -EINVAL, "only a reader of a FIFO waits for a writer");
 	if ((rec->flags & CKPT_FILE_F_PATH_ONLY) &&
 	    rec->kind != CKPT_FILE_DIR && rec->kind != CKPT_FILE_INODE &&
@@ -676,14 +689,15 @@ static void *restore_file(struct ckpt_restart *rs, const struct ckpt_rec *r)
 static int ckpt_collect_file(struct ckpt_ctx *ctx, void *ptr)
 {
 	const struct ckpt_file_ops *kind;
+	int ret = 0;
 
 	ckpt_collect_external(ctx, ptr);
 	kind = ckpt_file_kind(ctx, ptr);
 	if (kind && ckpt_kind_of_pipe(kind->kind))
-		return ckpt_collect_pipe(ctx, ptr);
-	if (kind && ckpt_kind_of_inode(kind->kind))
-		return ckpt_collect_inode(ctx, ptr);
-	return 0;
+		ret = ckpt_collect_pipe(ctx, ptr);
+	if (!ret && kind && ckpt_kind_of_inode(kind->kind))
+		ret = ckpt_collect_inode(ctx, ptr);
+	return ret;
 }
 
 static long ckpt_file_users(void *ptr)

@@ -2,7 +2,8 @@
 /*
  * Files that no path leads to: shared anonymous memory, memfd_create(), what was
  * deleted while somebody had it, O_TMPFILE. Their contents are in the image.
- * Deleted directories have none. For the way back see inode_restore.c.
+ * Deleted directories have none, those of a FIFO are its pipe, see pipe.c. For the
+ * way back see inode_restore.c.
  */
 #include <linux/checkpoint_fds.h>
 #include <linux/dcache.h>
@@ -49,7 +50,7 @@ static u32 ckpt_shmem_kind(struct file *file)
  * ckpt_file_path - the path that leads to an open file
  * @file: the file
  * @path: out, with references: the one that it was opened by, or another name
- *	of a regular file that was deleted under that one
+ *	of what was deleted under that one
  *
  * Only names that the kernel has in memory are found.
  */
@@ -60,7 +61,7 @@ void ckpt_file_path(struct file *file, struct path *path)
 
 	*path = *file_user_path(file);
 	path_get(path);
-	if (!S_ISREG(inode->i_mode) || !inode->i_nlink ||
+	if (S_ISDIR(inode->i_mode) || !inode->i_nlink ||
 	    !d_unlinked(path->dentry))
 		return;
 	alias = d_find_alias(inode);
@@ -90,7 +91,8 @@ static u32 ckpt_inode_kind(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct inode *inode = ckpt_file_inode(file);
 
-	if (!S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode))
+	if (!S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode) &&
+	    !S_ISFIFO(inode->i_mode))
 		return 0;
 	if (ckpt_is_hugetlb(file))
 		return ckpt_hugetlb_kind(file);
@@ -142,8 +144,8 @@ static bool ckpt_inode_readable(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct ckpt_obj *obj = ckpt_obj_find(&ctx->objs, ckpt_file_inode(file));
 
-	/* What is there to be read of a deleted directory? */
-	return S_ISDIR(ckpt_file_inode(file)->i_mode) ||
+	/* A deleted directory is empty, and who has its ends may read a FIFO. */
+	return !S_ISREG(ckpt_file_inode(file)->i_mode) ||
 	       (obj && obj->readable) || ckpt_file_reads(file) ||
 	       !file_permission(file, MAY_READ);
 }
@@ -177,6 +179,7 @@ static const char *ckpt_unlinked_problem(struct ckpt_ctx *ctx, struct file *file
 	const struct path *path = file_user_path(file);
 	struct inode *inode = ckpt_file_inode(file);
 	bool is_dir = S_ISDIR(inode->i_mode);
+	bool is_reg = S_ISREG(inode->i_mode);
 	const char *why = NULL;
 	struct path dir;
 
@@ -184,7 +187,7 @@ static const char *ckpt_unlinked_problem(struct ckpt_ctx *ctx, struct file *file
 		return "was deleted, and so was the directory that it was in";
 	ckpt_inode_dir(path, &dir);
 	/* First: where a server has the file, its link count may be out of date. */
-	if (!is_dir && !d_inode(dir.dentry)->i_op->tmpfile)
+	if (is_reg && !d_inode(dir.dentry)->i_op->tmpfile)
 		why = "was deleted, and its file system makes no files without a name (O_TMPFILE)";
 	else if (!is_dir && inode->i_nlink)
 		why = "was deleted under this name and has another that is not known";
@@ -363,7 +366,7 @@ static int ckpt_inode_facts(struct ckpt_ctx *ctx, struct file *file,
 		return ret;
 	if (rec->kind == CKPT_INODE_MEMFD)
 		rec->seals = *ckpt_inode_seals(file);
-	rec->size = S_ISDIR(st.mode) ? 0 : st.size;
+	rec->size = S_ISREG(st.mode) ? st.size : 0;
 	rec->mode = st.mode;
 	rec->uid = from_kuid_munged(current_user_ns(), st.uid);
 	rec->gid = from_kgid_munged(current_user_ns(), st.gid);
@@ -435,7 +438,7 @@ static int checkpoint_new_inode(struct ckpt_ctx *ctx, struct file *file,
 	rec->objref = objref;
 	rec->cred = cred;
 	ret = ckpt_inode_facts(ctx, file, rec);
-	if (ret || S_ISDIR(rec->mode))
+	if (ret || !S_ISREG(ckpt_file_inode(file)->i_mode))
 		goto out;
 	if (ckpt_is_shmem(file))
 		ret = checkpoint_inode_policies(ctx, ckpt_file_inode(file), objref);

@@ -54,10 +54,22 @@ static int restore_inode_name_check(struct ckpt_restart *rs,
 	return ok ? 0 : ckpt_bad(rs, r, -EINVAL, "the path is malformed");
 }
 
+/* Only what was deleted may have no contents of its own. */
+static bool restore_inode_mode_ok(const struct ckpt_rec_inode *rec)
+{
+	if (rec->mode & ~(S_IFMT | S_IALLUGO))
+		return false;
+	if (S_ISREG(rec->mode))
+		return true;
+	return (S_ISDIR(rec->mode) || S_ISFIFO(rec->mode)) &&
+	       rec->kind == CKPT_INODE_UNLINKED && !rec->size;
+}
+
 static int restore_inode_check(struct ckpt_restart *rs, const struct ckpt_rec *r)
 {
 	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
 	const struct ckpt_rec *hugetlb = ckpt_hugetlb_part(rs, rec->objref);
+	const struct ckpt_robj *obj = xa_load(&rs->objs, rec->objref);
 	int ret;
 
 	ret = restore_inode_name_check(rs, r);
@@ -73,15 +85,18 @@ static int restore_inode_check(struct ckpt_restart *rs, const struct ckpt_rec *r
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown seals 0x%x", rec->seals);
 	if (rec->seals && rec->kind != CKPT_INODE_MEMFD)
 		return ckpt_bad(rs, r, -EINVAL, "seals 0x%x of kind %u", rec->seals, rec->kind);
+	/* The restarter may not be allowed to have them, but there they are. */
+	if (rec->cred && IS_ERR(ckpt_obj_rec(rs, CKPT_OBJ_CRED, rec->cred)))
+		return -EINVAL;
 	if (rec->size > MAX_LFS_FILESIZE)
 		return ckpt_bad(rs, r, -EINVAL, "size %llu", rec->size);
 	if (rec->kind == CKPT_INODE_ANON)
 		return 0;
-	if ((!S_ISREG(rec->mode) &&
-	     (!S_ISDIR(rec->mode) || rec->kind != CKPT_INODE_UNLINKED || rec->size)) ||
-	    (rec->mode & ~(S_IFMT | S_IALLUGO)))
+	if (!restore_inode_mode_ok(rec))
 		return ckpt_bad(rs, r, -EINVAL, "mode 0%o of kind %u, %llu bytes",
 				rec->mode, rec->kind, rec->size);
+	if (obj->part && !S_ISREG(rec->mode))
+		return ckpt_bad(rs, obj->part, -EINVAL, "belongs to what has no contents");
 	if (rec->uid == (u32)-1 || rec->gid == (u32)-1 ||
 	    rec->atime_nsec >= NSEC_PER_SEC || rec->mtime_nsec >= NSEC_PER_SEC)
 		return ckpt_bad(rs, r, -EINVAL, "owner %u:%u, times %u, %u",
@@ -143,8 +158,26 @@ static int ckpt_dir_fits(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	return 0;
 }
 
-/* A directory cannot be made without a name: it has one for a moment. */
-static struct file *ckpt_make_dir(const struct path *dir, const char *name)
+static int ckpt_make_node(const struct path *dir, struct dentry *dentry, umode_t mode)
+{
+	struct mnt_idmap *idmap = mnt_idmap(dir->mnt);
+	struct inode *inode = d_inode(dir->dentry);
+	int ret;
+
+	/* What is made here could not be removed. */
+	if (IS_APPEND(inode))
+		return -EPERM;
+	if (S_ISDIR(mode)) {
+		ret = security_path_mkdir(dir, dentry, mode & 0777);
+		return ret ?: vfs_mkdir(idmap, inode, dentry, mode & 0777);
+	}
+	ret = security_path_mknod(dir, dentry, mode, 0);
+	return ret ?: vfs_mknod(idmap, inode, dentry, mode, 0);
+}
+
+/* A directory or FIFO cannot be made without a name: it has one for a moment. */
+static struct file *ckpt_make_nameless(const struct path *dir, const char *name,
+				       umode_t mode)
 {
 	struct inode *inode = d_inode(dir->dentry);
 	struct mnt_idmap *idmap = mnt_idmap(dir->mnt);
@@ -163,13 +196,14 @@ static struct file *ckpt_make_dir(const struct path *dir, const char *name)
 	if (d_is_positive(path.dentry))
 		ret = -EEXIST;
 	if (!ret)
-		ret = security_path_mkdir(dir, path.dentry, 0700);
-	if (!ret)
-		ret = vfs_mkdir(idmap, inode, path.dentry, 0700);
+		ret = ckpt_make_node(dir, path.dentry, mode);
 	if (ret)
 		goto out_put;
-	file = dentry_open(&path, O_RDONLY | O_LARGEFILE, current_cred());
-	ret = vfs_rmdir(idmap, inode, path.dentry);
+	/* What keeps a FIFO is none of its ends. */
+	file = dentry_open(&path, S_ISDIR(mode) ? O_RDONLY | O_LARGEFILE : O_PATH,
+			   current_cred());
+	ret = S_ISDIR(mode) ? vfs_rmdir(idmap, inode, path.dentry) :
+			      vfs_unlink(idmap, inode, path.dentry, NULL);
 	if (ret && !IS_ERR(file))
 		__fput_sync(file);
 out_put:
@@ -188,14 +222,19 @@ static struct file *restore_nameless(struct ckpt_restart *rs,
 	int flags = O_TMPFILE | O_RDWR | O_LARGEFILE;
 	char name[32];
 
-	if (S_ISDIR(rec->mode)) {
+	if (!S_ISREG(rec->mode)) {
 		snprintf(name, sizeof(name), ".ckpt-%d-%u", task_pid_nr(current),
 			 rec->objref);
-		return ckpt_make_dir(dir, name);
+		return ckpt_make_nameless(dir, name, (rec->mode & S_IFMT) | 0700);
 	}
 	if (!(rec->flags & CKPT_INODE_LINKABLE))
 		flags |= O_EXCL;
 	return file_open_root(dir, "", flags, 0600);
+}
+
+static const char *ckpt_type_name(umode_t mode)
+{
+	return S_ISDIR(mode) ? "directory" : S_ISFIFO(mode) ? "FIFO" : "file";
 }
 
 /* By the rights that the program had; owner and mode come later. */
@@ -225,8 +264,7 @@ static struct file *restore_unlinked(struct ckpt_restart *rs,
 		if (ret)
 			ckpt_bad(rs, r, ret,
 				 "%s was deleted; a %s without a name cannot be made in %s",
-				 (const char *)r->var,
-				 S_ISDIR(rec->mode) ? "directory" : "file", path);
+				 (const char *)r->var, ckpt_type_name(rec->mode), path);
 	}
 	revert_creds(saved);
 	if (!IS_ERR(dir))
@@ -349,10 +387,10 @@ static int restore_inode_state(struct ckpt_restart *rs, const struct ckpt_rec *r
 			       struct file **file)
 {
 	const struct ckpt_rec_inode *rec = ckpt_rec_as(r, inode);
-	bool is_dir = S_ISDIR(rec->mode);
+	bool is_reg = S_ISREG(file_inode(*file)->i_mode);
 	int ret = 0;
 
-	if (!is_dir)
+	if (is_reg)
 		ret = restore_inode_policies(rs, r, *file) ?:
 		      restore_inode_contents(rs, r, *file);
 	if (ret || rec->kind == CKPT_INODE_ANON)
@@ -364,7 +402,7 @@ static int restore_inode_state(struct ckpt_restart *rs, const struct ckpt_rec *r
 		ret = restore_inode_times(rs, r, *file);
 	if (!ret && rec->kind == CKPT_INODE_MEMFD)
 		ret = restore_inode_seals(rs, r, *file);
-	if (!ret && rec->kind == CKPT_INODE_UNLINKED && !is_dir)
+	if (!ret && rec->kind == CKPT_INODE_UNLINKED && is_reg)
 		ret = restore_inode_keeper(file);
 	return ret;
 }
@@ -448,8 +486,8 @@ struct file *restore_inode_file(struct ckpt_restart *rs,
 	int flags = rec->f_flags & ~(__O_TMPFILE | O_DIRECTORY | O_NOFOLLOW);
 	struct file *keeper, *file;
 	const struct ckpt_rec *of;
+	bool is_dir, is_fifo;
 	void *inode;
-	bool is_dir;
 
 	inode = ckpt_obj_restore(rs, CKPT_OBJ_INODE, rec->inode);
 	if (IS_ERR(inode))
@@ -460,7 +498,10 @@ struct file *restore_inode_file(struct ckpt_restart *rs,
 		flags = O_PATH;
 	/* A location is a directory, and no directory is written to. */
 	is_dir = S_ISDIR(file_inode(keeper)->i_mode);
+	/* An end of a FIFO is of another kind. */
+	is_fifo = S_ISFIFO(file_inode(keeper)->i_mode);
 	if ((!is_dir && (rec->flags & CKPT_FILE_F_PATH_ONLY)) ||
+	    (is_fifo && !(flags & O_PATH)) ||
 	    (is_dir && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY))
 		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "%s is opened as it cannot be (flags 0%o)",
 					(const char *)of->var, rec->f_flags));
@@ -479,6 +520,37 @@ struct file *restore_inode_file(struct ckpt_restart *rs,
 	if (IS_ERR(file))
 		ckpt_bad(rs, r, PTR_ERR(file), "%s cannot be opened again (flags 0%o)",
 			 (const char *)of->var, rec->f_flags);
+	return file;
+}
+
+/**
+ * restore_inode_fifo - open a FIFO that no path leads to
+ * @rs: the restart
+ * @r: the FILE record of an end
+ * @flags: O_*; with O_NONBLOCK
+ *
+ * Return: the file, or an ERR_PTR().
+ */
+struct file *restore_inode_fifo(struct ckpt_restart *rs, const struct ckpt_rec *r,
+				int flags)
+{
+	u32 objref = ckpt_rec_as(r, file)->inode;
+	struct file *keeper, *file;
+	const char *name;
+	void *inode;
+
+	inode = ckpt_obj_restore(rs, CKPT_OBJ_INODE, objref);
+	if (IS_ERR(inode))
+		return inode;
+	keeper = xa_load(&rs->inodes, objref);
+	name = ckpt_obj_rec(rs, CKPT_OBJ_INODE, objref)->var;
+	if (!S_ISFIFO(file_inode(keeper)->i_mode))
+		return ERR_PTR(ckpt_bad(rs, r, -EINVAL, "%s is no FIFO", name));
+	flags &= ~(__O_TMPFILE | O_DIRECTORY | O_NOFOLLOW);
+	file = dentry_open(&keeper->f_path, flags, current_cred());
+	if (IS_ERR(file))
+		ckpt_bad(rs, r, PTR_ERR(file), "%s cannot be opened again (flags 0%o)",
+			 name, flags);
 	return file;
 }
 

@@ -4,7 +4,8 @@
  * pipe may have any number.
  *
  * Until a restart is done each is kept by a file of its own. A FIFO is opened by
- * its path, with a reader and a writer there, so that no open() waits.
+ * its path, with a reader and a writer there, so that no open() waits. One that was
+ * deleted is an inode of the image, too, see inode.c.
  */
 #include <linux/fcntl.h>
 #include <linux/file.h>
@@ -44,6 +45,42 @@ bool ckpt_is_fifo(struct ckpt_ctx *ctx, struct file *file)
 	return S_ISFIFO(file_inode(file)->i_mode) &&
 	       file_inode(file)->i_sb->s_magic != PIPEFS_MAGIC &&
 	       get_pipe_info(file, false);
+}
+
+/**
+ * ckpt_is_deleted_fifo - is the file an end of a FIFO that no path leads to?
+ * @ctx: the checkpoint
+ * @file: the file
+ *
+ * Return: true if it is.
+ */
+bool ckpt_is_deleted_fifo(struct ckpt_ctx *ctx, struct file *file)
+{
+	return ckpt_is_fifo(ctx, file) && ckpt_is_inode(ctx, file);
+}
+
+/**
+ * ckpt_pipe_of - what a pipe is known by in the object hash
+ * @inode: of one of its ends
+ *
+ * The inode itself may be an object of its own there.
+ *
+ * Return: the object.
+ */
+void *ckpt_pipe_of(struct inode *inode)
+{
+	return &inode->i_data;
+}
+
+/**
+ * ckpt_pipe_inode - the inode of a pipe
+ * @ptr: the object
+ *
+ * Return: the inode of its ends.
+ */
+struct inode *ckpt_pipe_inode(const void *ptr)
+{
+	return ((const struct address_space *)ptr)->host;
 }
 
 /**
@@ -111,6 +148,18 @@ const char *ckpt_pipe_problem(struct ckpt_ctx *ctx, struct file *file)
 	       "holds more data than can be saved yet" : NULL;
 }
 
+/**
+ * ckpt_deleted_fifo_problem - what of a FIFO without a path cannot be saved
+ * @ctx: the checkpoint
+ * @file: one of its ends
+ *
+ * Return: the reason, to follow the name of the FIFO, or NULL.
+ */
+const char *ckpt_deleted_fifo_problem(struct ckpt_ctx *ctx, struct file *file)
+{
+	return ckpt_pipe_problem(ctx, file) ?: ckpt_inode_problem(ctx, file);
+}
+
 /* ---- saving --------------------------------------------------------------- */
 
 /* Reads what the pipe holds, and leaves it there. */
@@ -138,8 +187,7 @@ static int ckpt_pipe_peek(struct pipe_inode_info *pipe,
 
 static int checkpoint_pipe(struct ckpt_ctx *ctx, void *ptr, u32 objref)
 {
-	struct inode *inode = ptr;
-	struct pipe_inode_info *pipe = inode->i_pipe;
+	struct pipe_inode_info *pipe = ckpt_pipe_inode(ptr)->i_pipe;
 	struct ckpt_rec_pipe *rec;
 	struct ckpt_pipe_buf *bufs;
 	unsigned int nr;
@@ -175,7 +223,7 @@ int ckpt_collect_pipe(struct ckpt_ctx *ctx, struct file *file)
 {
 	int err = 0;
 
-	ckpt_obj_collect(ctx, CKPT_OBJ_PIPE, file_inode(file),
+	ckpt_obj_collect(ctx, CKPT_OBJ_PIPE, ckpt_pipe_of(file_inode(file)),
 			 !!(file->f_mode & FMODE_READ) +
 			 !!(file->f_mode & FMODE_WRITE), &err);
 	return err;
@@ -183,7 +231,7 @@ int ckpt_collect_pipe(struct ckpt_ctx *ctx, struct file *file)
 
 static long ckpt_pipe_users(void *ptr)
 {
-	struct pipe_inode_info *pipe = ((struct inode *)ptr)->i_pipe;
+	struct pipe_inode_info *pipe = ckpt_pipe_inode(ptr)->i_pipe;
 
 	/* The hash has a reference, but it is no end. */
 	return READ_ONCE(pipe->readers) + READ_ONCE(pipe->writers) + 1;
@@ -191,12 +239,12 @@ static long ckpt_pipe_users(void *ptr)
 
 static void ckpt_pipe_grab(void *ptr)
 {
-	ihold(ptr);
+	ihold(ckpt_pipe_inode(ptr));
 }
 
 static void ckpt_pipe_drop(void *ptr)
 {
-	iput(ptr);
+	iput(ckpt_pipe_inode(ptr));
 }
 
 /* ---- restoring -------------------------------------------------------------- */
@@ -295,7 +343,7 @@ static void *restore_pipe(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		return ERR_PTR(ret);
 	}
 	ihold(file_inode(ends[1]));
-	return file_inode(ends[1]);
+	return ckpt_pipe_of(file_inode(ends[1]));
 }
 
 /**
@@ -327,20 +375,50 @@ struct file *restore_pipe_end(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	return file;
 }
 
+static const char *ckpt_fifo_name(struct ckpt_restart *rs, const struct ckpt_rec *r)
+{
+	u32 inode = ckpt_rec_as(r, file)->inode;
+
+	return (inode ? ckpt_obj_rec(rs, CKPT_OBJ_INODE, inode) : r)->var;
+}
+
+/* By its path, or what has none. */
+static struct file *ckpt_open_fifo_as(struct ckpt_restart *rs,
+				      const struct ckpt_rec *r, int flags)
+{
+	flags |= O_NONBLOCK | O_NOFOLLOW | O_LARGEFILE;
+	return ckpt_rec_as(r, file)->inode ? restore_inode_fifo(rs, r, flags) :
+					     ckpt_open_path(rs, r, flags);
+}
+
 /* A file that reads and writes; where that is not permitted one that reads. */
 static struct file *ckpt_open_fifo(struct ckpt_restart *rs,
 				   const struct ckpt_rec *r, bool writes)
 {
-	const int flags = O_NONBLOCK | O_NOFOLLOW | O_LARGEFILE;
 	size_t mark = rs->log.len;
 	struct file *file;
 
-	file = ckpt_open_path(rs, r, O_RDWR | flags);
+	file = ckpt_open_fifo_as(rs, r, O_RDWR);
 	if (file != ERR_PTR(-EACCES) || writes)
 		return file;
 	/* No failure yet. */
 	rs->log.len = mark;
-	return ckpt_open_path(rs, r, O_RDONLY | flags);
+	return ckpt_open_fifo_as(rs, r, O_RDONLY);
+}
+
+/* One that was made for the image keeps its times, which are those of the image. */
+static int restore_fifo_state(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			      struct file *file, bool is_new)
+{
+	struct inode *inode = file_inode(file);
+	int ret;
+
+	if (!is_new || IS_NOCMTIME(inode))
+		return restore_pipe_state(rs, r, file);
+	inode_set_flags(inode, S_NOCMTIME, S_NOCMTIME);
+	ret = restore_pipe_state(rs, r, file);
+	inode_set_flags(inode, 0, S_NOCMTIME);
+	return ret;
 }
 
 static struct file *restore_fifo(struct ckpt_restart *rs,
@@ -362,9 +440,9 @@ static struct file *restore_fifo(struct ckpt_restart *rs,
 	/* What others have put there is not to be mixed with what is ours. */
 	if (!ckpt_pipe_empty(file))
 		ret = ckpt_bad(rs, r, -EBUSY, "the FIFO %s holds data of others",
-			       (const char *)r->var);
+			       ckpt_fifo_name(rs, r));
 	if (!ret)
-		ret = restore_pipe_state(rs, state, file);
+		ret = restore_fifo_state(rs, state, file, ckpt_rec_as(r, file)->inode);
 	if (ret) {
 		fput(file);
 		return ERR_PTR(ret);
@@ -389,8 +467,7 @@ struct file *restore_fifo_end(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		fifo = restore_fifo(rs, r);
 	if (IS_ERR(fifo))
 		return fifo;
-	file = ckpt_open_path(rs, r, O_NONBLOCK | O_NOFOLLOW | O_LARGEFILE |
-			      (rec->f_flags & ~O_DIRECT));
+	file = ckpt_open_fifo_as(rs, r, rec->f_flags & ~O_DIRECT);
 	if (IS_ERR(file))
 		return file;
 	pipe = file->private_data;
@@ -398,7 +475,7 @@ struct file *restore_fifo_end(struct ckpt_restart *rs, const struct ckpt_rec *r)
 		fput(file);
 		return ERR_PTR(ckpt_bad(rs, r, -EINVAL,
 					"%s is not the FIFO that its other end is of",
-					(const char *)r->var));
+					ckpt_fifo_name(rs, r)));
 	}
 	mutex_lock(&pipe->mutex);
 	file->f_flags |= rec->f_flags & O_DIRECT;

@@ -358,8 +358,7 @@ static int restore_relink_check(struct ckpt_restart *rs, const struct ckpt_rec *
 	const struct ckpt_rec_relink *rec = ckpt_rec_as(part, relink);
 	const char *path = part->var;
 
-	if (ckpt_rec_as(r, inode)->kind != CKPT_INODE_UNLINKED ||
-	    S_ISDIR(ckpt_rec_as(r, inode)->mode))
+	if (ckpt_rec_as(r, inode)->kind != CKPT_INODE_UNLINKED)
 		return ckpt_bad(rs, part, -EINVAL, "belongs to what never had a name");
 	if (rec->path_len > CKPT_PATH_MAX || rec->path_len > part->var_len ||
 	    !rec->path_len || path[0] != '/' ||

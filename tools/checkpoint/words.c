@@ -32,6 +32,7 @@ const char *file_kind_name(__u32 kind)
 		[CKPT_FILE_EXTERNAL] = "external",
 		[CKPT_FILE_NS] = "namespace",
 		[CKPT_FILE_FANOTIFY] = "fanotify",
+		[CKPT_FILE_FIFO_INODE] = "FIFO",
 	};
 
 	return kind < ARRAY_SIZE(names) && names[kind] ? names[kind] : "unknown";

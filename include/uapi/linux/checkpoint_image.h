@@ -558,6 +558,7 @@ enum ckpt_file_kind {
 	CKPT_FILE_EXTERNAL = 25, /* see &struct ckpt_rec_external */
 	CKPT_FILE_NS	= 26,	/* see &struct ckpt_rec_nsfile */
 	CKPT_FILE_FANOTIFY = 27, /* see &struct ckpt_rec_fanotify */
+	CKPT_FILE_FIFO_INODE = 28, /* end of a FIFO that was deleted */
 };
 
 /* ckpt_rec_file.flags */
@@ -598,9 +599,10 @@ enum ckpt_file_kind {
  * @path_len: bytes of path with its NUL; the path as seen from the root
  *	directory of the root task
  * @fs_uuid: of the file system, zeros where it has none
- * @pipe: objref of the PIPE record with CKPT_FILE_PIPE and CKPT_FILE_FIFO, else 0
- * @inode: objref of the INODE record with CKPT_FILE_INODE and
- *	CKPT_FILE_INODE_MADE, else 0
+ * @pipe: objref of the PIPE record with CKPT_FILE_PIPE, CKPT_FILE_FIFO and
+ *	CKPT_FILE_FIFO_INODE, else 0
+ * @inode: objref of the INODE record with CKPT_FILE_INODE, CKPT_FILE_INODE_MADE
+ *	and CKPT_FILE_FIFO_INODE, else 0
  * @advice: CKPT_ADVICE_* of a regular file
  * @write_hint: RWH_WRITE_LIFE_* of its inode, likewise
  */
@@ -668,7 +670,7 @@ struct ckpt_xattr {
  * @seals: F_SEAL_* of a CKPT_INODE_MEMFD
  * @size: st_size; what of it is no hole is payload
  * @mode: st_mode, of a regular file; of a CKPT_INODE_UNLINKED also of a
- *	directory, which has no contents
+ *	directory or FIFO, whose size is 0
  * @uid: owner, as the user namespace of the caller shows it
  * @gid: group, likewise
  * @cred: objref of credentials that it was opened with

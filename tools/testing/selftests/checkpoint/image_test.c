@@ -190,7 +190,7 @@ static void open_sockets(void)
 
 #define FIFO	"/tmp/image.fifo"
 
-/* Two packets, and bytes. */
+/* Two packets, and bytes; a FIFO with a name, and one that was deleted. */
 static void open_pipes(void)
 {
 	int p[2], f;
@@ -200,7 +200,10 @@ static void open_pipes(void)
 	    mkfifo(FIFO, 0600))
 		_exit(44);
 	f = open(FIFO, O_RDWR);
-	if (write(f, "xyz", 3) != 3)
+	if (write(f, "xyz", 3) != 3 || mkfifo(FIFO ".gone", 0600))
+		_exit(44);
+	f = open(FIFO ".gone", O_RDWR);
+	if (write(f, "uvw", 3) != 3 || unlink(FIFO ".gone"))
 		_exit(44);
 }
 
@@ -1062,6 +1065,20 @@ static struct rec *end_of(uint32_t pipe, int nth)
 	return NULL;
 }
 
+/* The pipe that files of a kind are ends of. */
+static struct rec *pipe_of(uint32_t kind)
+{
+	struct rec *r, *f;
+	int i;
+
+	for (i = 0; (r = find(CKPT_REC_PIPE, i)); i++) {
+		f = end_of(AS(pipe, r)->objref, 0);
+		if (f && AS(file, f)->kind == kind)
+			return r;
+	}
+	return NULL;
+}
+
 /* The same records, one of them behind another that refers to it. */
 static void move_behind(struct kase *k, const struct rec *r, const struct rec *other)
 {
@@ -1080,15 +1097,10 @@ static void move_behind(struct kase *k, const struct rec *r, const struct rec *o
 TEST_F(image, hostile_pipes)
 {
 	const size_t buf = sizeof(struct ckpt_pipe_buf);
-	struct rec *p = find(CKPT_REC_PIPE, 0), *f = find(CKPT_REC_PIPE, 1), *a, *b, *c;
+	struct rec *p = pipe_of(CKPT_FILE_PIPE), *f = pipe_of(CKPT_FILE_FIFO), *a, *b, *c;
 	uint32_t pipe, fifo, cred = AS(task, find(CKPT_REC_TASK, 0))->cred;
 
 	ASSERT_TRUE(p && f);
-	if (AS(pipe, p)->nr_bufs != 2) {
-		c = p;
-		p = f;
-		f = c;
-	}
 	ASSERT_EQ(2, AS(pipe, p)->nr_bufs);
 	ASSERT_EQ(1, AS(pipe, f)->nr_bufs);
 	pipe = AS(pipe, p)->objref;
@@ -1752,6 +1764,18 @@ TEST_F(image, hostile_memory)
 	EXPECT_CASES();
 }
 
+/* What no path leads to, of a type. */
+static struct rec *inode_of(uint32_t type)
+{
+	struct rec *r;
+	int i;
+
+	for (i = 0; (r = find(CKPT_REC_INODE, i)); i++)
+		if ((AS(inode, r)->mode & S_IFMT) == type)
+			return r;
+	return NULL;
+}
+
 /* The first inode of huge pages that has a region, or that is of small ones. */
 static struct rec *find_inode(bool huge)
 {
@@ -1762,7 +1786,8 @@ static struct rec *find_inode(bool huge)
 	for (i = 0; (r = find(CKPT_REC_INODE, i)); i++) {
 		next = r + 1;
 		is_huge = next->h->type == CKPT_REC_HUGETLB;
-		if (is_huge == huge && (!huge || AS(hugetlb, next)->nr_regions))
+		if (is_huge == huge && (!huge || AS(hugetlb, next)->nr_regions) &&
+		    !S_ISFIFO(AS(inode, r)->mode))
 			return r;
 	}
 	return NULL;
@@ -1841,6 +1866,61 @@ TEST_F(image, hostile_inode)
 	FIELD(p, pages, objref, mm, EINVAL);
 	VAR(p, "run.start", 0, 8, 1, EINVAL);
 	VAR(p, "run.start", 0, 8, 1ULL << 63, EINVAL);
+	EXPECT_CASES();
+}
+
+/* The inode of one file, the pipe of another. */
+TEST_F(image, hostile_deleted_fifo)
+{
+	struct rec *n = inode_of(S_IFIFO), *memfd = inode_of(S_IFREG);
+	struct rec *p = pipe_of(CKPT_FILE_FIFO_INODE), *other = pipe_of(CKPT_FILE_FIFO), *f;
+	struct rec *data = find(CKPT_REC_PAGES, 0);
+
+	ASSERT_TRUE(n && memfd && p && other && data);
+	f = end_of(AS(pipe, p)->objref, 0);
+	ASSERT_EQ(CKPT_FILE_FIFO_INODE, AS(file, f)->kind);
+	ASSERT_EQ(AS(inode, n)->objref, AS(file, f)->inode);
+	ASSERT_EQ(CKPT_INODE_UNLINKED, AS(inode, n)->kind);
+
+	FIELD(n, inode, kind, CKPT_INODE_MEMFD, EINVAL);
+	FIELD(n, inode, kind, CKPT_INODE_ANON, EINVAL);
+	FIELD(n, inode, size, 1, EINVAL);
+	FIELD(n, inode, seals, 1, EINVAL);
+	/* Types that it is not, and those that nobody is given. */
+	FIELD(n, inode, mode, S_IFREG | 0600, EINVAL);
+	FIELD(n, inode, mode, S_IFDIR | 0700, EINVAL);
+	FIELD(n, inode, mode, S_IFCHR | 0600, EINVAL);
+	FIELD(n, inode, mode, S_IFBLK | 0600, EINVAL);
+	FIELD(n, inode, mode, S_IFSOCK | 0600, EINVAL);
+	FIELD(n, inode, mode, S_IFLNK | 0777, EINVAL);
+	FIELD(n, inode, mode, 0600, EINVAL);
+	FIELD(n, inode, mode, S_IFIFO | 0200000, EINVAL);
+	FIELD(memfd, inode, mode, S_IFIFO | 0600, EINVAL);
+	FIELD(n, inode, uid, 0xffffffff, EINVAL);
+	FIELD(n, inode, cred, 9999, EINVAL);
+	VAR(n, "path", 0, 1, 'x', EINVAL);
+	/* Contents that it has not. */
+	FIELD(data, pages, objref, AS(inode, n)->objref, EINVAL);
+
+	FIELD(f, file, kind, CKPT_FILE_FIFO, EINVAL);
+	FIELD(f, file, kind, CKPT_FILE_PIPE, EINVAL);
+	FIELD(f, file, kind, CKPT_FILE_INODE, EINVAL);
+	FIELD(f, file, kind, CKPT_FILE_INODE_MADE, EINVAL);
+	FIELD(f, file, kind, CKPT_FILE_REG, EINVAL);
+	FIELD(f, file, inode, 0, EINVAL);
+	FIELD(f, file, inode, 9999, EINVAL);
+	FIELD(f, file, inode, AS(inode, memfd)->objref, EINVAL);
+	FIELD(f, file, inode, AS(pipe, p)->objref, EINVAL);
+	FIELD(f, file, pipe, 0, EINVAL);
+	FIELD(f, file, pipe, 9999, EINVAL);
+	FIELD(f, file, pipe, AS(inode, n)->objref, EINVAL);
+	/* That of a FIFO with a name. */
+	FIELD(f, file, pipe, AS(pipe, other)->objref, EINVAL);
+	FIELD(f, file, f_flags, O_ACCMODE, EINVAL);
+	FIELD(f, file, f_flags, O_RDWR | O_PATH, EINVAL);
+	FIELD(f, file, flags, CKPT_FILE_F_UNPAIRED, EINVAL);
+	FIELD(f, file, flags, CKPT_FILE_F_PATH_ONLY, EINVAL);
+	FIELD(end_of(AS(pipe, other)->objref, 0), file, inode, AS(inode, n)->objref, EINVAL);
 	EXPECT_CASES();
 }
 
