@@ -102,7 +102,8 @@ static void print_usage(FILE *f)
 	      "Save the process PID with all its descendants and write the image to the\n"
 	      "standard output.\n"
 	      "\n"
-	      "  -o, --output=FILE    write the image to FILE, complete or not at all\n"
+	      "  -o, --output=FILE    write the image to FILE, complete or not at all;\n"
+	      "                       - is the standard output\n"
 	      "      --output-fd=FD   write the image to the open descriptor FD\n"
 	      "  -k, --kill           kill the processes once the image is safe\n"
 	      "      --cow            let them go on before their memory is written: the kernel\n"
@@ -176,6 +177,8 @@ static void check_options(struct save *s)
 		msg("--check writes no image and kills nothing");
 		usage_error();
 	}
+	if (s->file && !strcmp(s->file, "-"))
+		s->file = NULL;
 	if (s->cow && (s->kill || s->check)) {
 		msg("--cow is for processes that go on; it goes with neither --kill nor --check");
 		usage_error();

@@ -114,7 +114,7 @@ static void print_usage(FILE *f)
 	fputs("Usage: restart [OPTION]...\n"
 	      "Bring a program back from the image on the standard input.\n"
 	      "\n"
-	      "  -i, --input=FILE       read the image from FILE\n"
+	      "  -i, --input=FILE       read the image from FILE; - is the standard input\n"
 	      "      --input-fd=FD      read the image from the open descriptor FD\n"
 	      "  -w, --wait             stand for the program until it ends (default)\n"
 	      "  -d, --detach           return as soon as the program runs\n"
@@ -313,6 +313,8 @@ static void parse_options(struct bringup *b, int argc, char **argv)
 		msg("give either --input or --input-fd");
 		usage_error();
 	}
+	if (b->file && !strcmp(b->file, "-"))
+		b->file = NULL;
 	if (b->time_host)
 		b->flags |= RESTART_TIME_HOST;
 }

@@ -132,6 +132,11 @@ rm "$T/dir"/*
 MOCK_NO_HOLD=1 run 0 "checkpoint that cannot hold" "$CK" -k -o "$T/dir/image" $$
 rm "$T/dir"/*
 run 0 "checkpoint to a pipe" sh -c "$CK $$ | grep -qx 'half an image'"
+run 0 "checkpoint to the standard output by its name" \
+	sh -c "cd $T/dir && $CK -k -o - $$ | grep -qx 'half an image'"
+no_leftovers
+run 2 "checkpoint to the standard output and elsewhere" "$CK" -o - --output-fd=1 $$
+run 2 "checkpoint --check to the standard output" "$CK" --check -o - $$
 run 0 "checkpoint to a device" "$CK" -o /dev/null $$
 run 0 "... that stays one" test -c /dev/null
 MOCK_ERRNO=5 run 1 "checkpoint that fails into a file of the shell" \
@@ -155,6 +160,8 @@ run 125 "restart, an image cut short" "$RS" -i "$T/short" -P
 export MOCK_PROGRAM='exit 7'
 "$B/make-image" 4711 4711 100 3 "$boot" 5 >"$T/three"
 run 7 "restart of three tasks" "$RS" -P -i "$T/three"
+run 7 "restart from the standard input by its name" sh -c "$RS -P -i - <$T/three"
+run 125 "restart from the standard input and elsewhere" sh -c "$RS -i - --input-fd=0 <$T/three"
 run 7 "restart passes the status on" "$RS" -P -i "$T/good" --show-status
 has err "exit status 7"
 run 7 "restart from a pipe" sh -c "cat $T/good | $RS -P"
