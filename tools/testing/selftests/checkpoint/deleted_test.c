@@ -311,6 +311,38 @@ static void check_living_name(void)
 	MUST((fcntl(22, F_GETFL) & O_TMPFILE) == O_TMPFILE);
 }
 
+/* Two subvolumes of btrfs, whose files have the same inode number. */
+static void set_subvolumes(void)
+{
+	struct stat st;
+
+	MUST(make_subvolume(DIRECTORY, "s") && make_subvolume(DIRECTORY, "t"));
+	open_as(20, DIRECTORY "/s/f", O_RDWR | O_CREAT);
+	open_as(21, DIRECTORY "/t/f", O_RDWR | O_CREAT);
+	MUST(pwrite(20, "one", 3, 0) == 3 && pwrite(21, "two", 3, 0) == 3);
+	fd = 20;
+	mem = map(RW, MAP_SHARED, 0);
+	fd = 21;
+	again = map(RW, MAP_SHARED, 0);
+	MUST(!unlink(DIRECTORY "/s/f") && !unlink(DIRECTORY "/t/f"));
+	MUST(!fstat(20, &st));
+	look();
+	MUST(st.st_ino == was.st_ino && st.st_dev != was.st_dev);
+}
+
+static void check_subvolumes(void)
+{
+	struct stat st;
+
+	looks_the_same();
+	MUST(!fstat(20, &st) && st.st_dev != was.st_dev);
+	MUST(fd_is(20, DIRECTORY "/s/f") && fd_is(21, DIRECTORY "/t/f"));
+	MUST(!memcmp(mem, "one", 4) && !memcmp(again, "two", 4));
+	mem[0] = 'O';
+	MUST(reads(20, "One", 0) && reads(21, "two", 0));
+	MUST(!rmdir(DIRECTORY "/s") && !rmdir(DIRECTORY "/t"));
+}
+
 /* Open, a path, and where the program is. */
 static void set_dead_dir(void)
 {
@@ -380,54 +412,66 @@ FIXTURE_VARIANT_ADD(others, on##_##name)		\
 ON_TMPFS(open);
 PROGRAM_ON(ext4, open);
 PROGRAM_ON(xfs, open);
+PROGRAM_ON(btrfs, open);
 PROGRAM_ON(overlay, open);
 PROGRAM_ON(overlay_on_disk, open);
 ON_TMPFS(replaced);
 PROGRAM_ON(ext4, replaced);
 PROGRAM_ON(xfs, replaced);
+PROGRAM_ON(btrfs, replaced);
 PROGRAM_ON(overlay, replaced);
 PROGRAM_ON(overlay_on_disk, replaced);
 ON_TMPFS(sparse);
 PROGRAM_ON(ext4, sparse);
 PROGRAM_ON(xfs, sparse);
+PROGRAM_ON(btrfs, sparse);
 PROGRAM_ON(overlay, sparse);
 PROGRAM_ON(overlay_on_disk, sparse);
 ON_TMPFS(rights);
 PROGRAM_ON(ext4, rights);
 PROGRAM_ON(xfs, rights);
+PROGRAM_ON(btrfs, rights);
 PROGRAM_ON(overlay, rights);
 PROGRAM_ON(overlay_on_disk, rights);
 ON_TMPFS(tmpfile);
 PROGRAM_ON(ext4, tmpfile);
 PROGRAM_ON(xfs, tmpfile);
+PROGRAM_ON(btrfs, tmpfile);
 PROGRAM_ON(overlay, tmpfile);
 PROGRAM_ON(overlay_on_disk, tmpfile);
 ON_TMPFS(directory);
 PROGRAM_ON(ext4, directory);
 PROGRAM_ON(xfs, directory);
+PROGRAM_ON(btrfs, directory);
 PROGRAM_ON(overlay, directory);
 PROGRAM_ON(overlay_on_disk, directory);
 ON_TMPFS(path_only);
 PROGRAM_ON(ext4, path_only);
 PROGRAM_ON(xfs, path_only);
+PROGRAM_ON(btrfs, path_only);
 PROGRAM_ON(overlay, path_only);
 PROGRAM_ON(overlay_on_disk, path_only);
 ON_TMPFS(write_only);
 PROGRAM_ON(ext4, write_only);
 PROGRAM_ON(xfs, write_only);
+PROGRAM_ON(btrfs, write_only);
 PROGRAM_ON(overlay, write_only);
 PROGRAM_ON(overlay_on_disk, write_only);
 ON_TMPFS(long_name);
 PROGRAM_ON(ext4, long_name);
 PROGRAM_ON(xfs, long_name);
+PROGRAM_ON(btrfs, long_name);
 ON_TMPFS(living_name);
 PROGRAM_ON(ext4, living_name);
 PROGRAM_ON(xfs, living_name);
+PROGRAM_ON(btrfs, living_name);
 ON_TMPFS(dead_dir);
 PROGRAM_ON(ext4, dead_dir);
 PROGRAM_ON(xfs, dead_dir);
+PROGRAM_ON(btrfs, dead_dir);
 PROGRAM_ON(overlay, dead_dir);
 PROGRAM_ON(overlay_on_disk, dead_dir);
+PROGRAM_ON(btrfs, subvolumes);
 
 TEST_F(tmpfs, comes_back)
 {

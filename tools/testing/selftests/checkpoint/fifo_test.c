@@ -440,6 +440,7 @@ DELETED_ON(tmpfs, directory);
 DELETED_ON(ext4, directory);
 DELETED_ON(overlay, directory);
 DELETED_ON(xfs, deleted);
+DELETED_ON(btrfs, deleted);
 DELETED_ON(tmpfs, living_name);
 DELETED_ON(ext4, living_name);
 

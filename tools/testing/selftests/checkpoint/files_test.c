@@ -17,6 +17,8 @@
 #include <dirent.h>
 #include <linux/capability.h>
 #include <linux/kcmp.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 
 #define ROOT		"/tmp/files.root"
@@ -664,6 +666,75 @@ static void check_of_root(void)
 	MUST(reads_at(10, 0) && write(10, "x", 1) == 1 && reads_at(11, 0));
 }
 
+/* Two of btrfs, in which files have the same number: which is which? */
+#define S	DIRECTORY "/s"
+#define T	DIRECTORY "/t"
+
+static bool is_locked(int fd, int cmd, pid_t by)
+{
+	struct flock l = { .l_type = F_WRLCK };
+
+	MUST(!fcntl(fd, cmd, &l));
+	return l.l_type == F_WRLCK && l.l_pid == by;
+}
+
+static void set_subvolumes(void)
+{
+	struct flock l = { .l_type = F_WRLCK };
+	int rw = PROT_READ | PROT_WRITE;
+	struct stat s, t;
+
+	MUST(make_subvolume(DIRECTORY, "s") && make_subvolume(DIRECTORY, "t"));
+	MUST(fill(S "/f") && fill(T "/f"));
+	open_as(10, S "/f", O_RDWR);
+	open_as(11, T "/f", O_RDWR);
+	MUST(!fstat(10, &s) && !fstat(11, &t));
+	MUST(s.st_ino == t.st_ino && s.st_dev != t.st_dev);
+	mapped[0] = map(S "/f", O_RDWR, rw, MAP_SHARED);
+	mapped[1] = map(T "/f", O_RDWR, rw, MAP_PRIVATE);
+	mapped[1][1] = 'x';
+	/* Closing any descriptor of the file would have taken it away. */
+	MUST(!fcntl(10, F_SETLK, &l) && !fcntl(11, F_OFD_SETLK, &l));
+	MUST(!flock(10, LOCK_SH | LOCK_NB));
+	move_fd(inotify_init1(IN_NONBLOCK), 12, 0);
+	MUST(inotify_add_watch(12, S "/f", IN_MODIFY) == 1);
+	MUST(inotify_add_watch(12, T "/f", IN_MODIFY) == 2);
+	MUST(!chdir(T));
+}
+
+static bool is_told_of(int watch)
+{
+	struct inotify_event e = {};
+
+	MUST(read(12, &e, sizeof(e)) == sizeof(e));
+	return e.wd == watch && e.mask == IN_MODIFY;
+}
+
+static void check_subvolumes(void)
+{
+	pid_t pid = getpid(), child = fork();
+	int status;
+
+	MUST(child >= 0);
+	if (!child) {
+		int s = open(S "/f", O_RDWR), t = open("f", O_RDWR);
+
+		MUST(is_locked(s, F_GETLK, pid) && is_locked(t, F_GETLK, -1));
+		MUST(flock(s, LOCK_EX | LOCK_NB) && !flock(t, LOCK_EX | LOCK_NB));
+		_exit(GOOD);
+	}
+	MUST(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == GOOD);
+	MUST(same_inode(10, S "/f") && same_inode(11, T "/f"));
+	MUST(maps_show(mapped[0], S "/f") && maps_show(mapped[1], T "/f"));
+	MUST(mapped[1][1] == 'x');
+	mapped[0][1] = 'y';
+	MUST(pwrite(11, "z", 1, 2) == 1 && is_told_of(2));
+	MUST(mapped[0][2] == pattern(2) && mapped[1][2] == pattern(2));
+	MUST(pwrite(10, "z", 1, 2) == 1 && is_told_of(1) && mapped[0][2] == 'z');
+	MUST(!chdir("/") && !unlink(S "/f") && !unlink(T "/f"));
+	MUST(!rmdir(S) && !rmdir(T));
+}
+
 FIXTURE(saved)
 {
 	pid_t pid;
@@ -705,28 +776,37 @@ SAVED(ramfs, of_root);
 /* On a disk, and on a directory of another machine. */
 SAVED(ext4, positions);
 SAVED(xfs, positions);
+SAVED(btrfs, positions);
 SAVED(9p, positions);
 SAVED(ext4, modes);
 SAVED(xfs, modes);
+SAVED(btrfs, modes);
 SAVED(ext4, sharing);
 SAVED(xfs, sharing);
+SAVED(btrfs, sharing);
 SAVED(ext4, sparse);
 SAVED(xfs, sparse);
+SAVED(btrfs, sparse);
 SAVED(ext4, directories);
 SAVED(xfs, directories);
+SAVED(btrfs, directories);
 SAVED(9p, directories);
 SAVED(overlay_on_disk, directories);
 SAVED(ext4, places);
 SAVED(xfs, places);
+SAVED(btrfs, places);
 SAVED(9p, places);
 SAVED(ext4, names);
 SAVED(xfs, names);
+SAVED(btrfs, names);
 SAVED(9p, names);
 SAVED(overlay_on_disk, names);
 SAVED(ext4, mapped);
 SAVED(xfs, mapped);
+SAVED(btrfs, mapped);
 SAVED(9p, mapped);
 SAVED(overlay_on_disk, mapped);
+SAVED(btrfs, subvolumes);
 
 FIXTURE_SETUP(saved)
 {

@@ -22,6 +22,7 @@
 
 /* In this order: they define the same names. */
 #include <linux/fs.h>
+#include <linux/btrfs.h>
 #include <sys/mount.h>
 
 #define LOG		"/tmp/program.log"
@@ -246,12 +247,13 @@ static inline void umount_files(void)
 static inline const char *disk_with(const char *fs)
 {
 	static const char *const disks[][2] = {
-		{ "ext4", "/data" }, { "xfs", "/disks/xfs" }, { "9p", "/disks/9p" },
+		{ "ext4", "/data" }, { "xfs", "/disks/xfs" },
+		{ "btrfs", "/disks/btrfs" }, { "9p", "/disks/9p" },
 	};
 	struct stat disk, root;
 	int i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		if (!strcmp(fs, disks[i][0]) && !stat(disks[i][1], &disk) &&
 		    !stat("/", &root) && disk.st_dev != root.st_dev)
 			return disks[i][1];
@@ -260,14 +262,29 @@ static inline const char *disk_with(const char *fs)
 
 static char disk_directory[32] __attribute__((unused));
 
+/* Of btrfs: its inodes have numbers and a device number (st_dev) of their own. */
+static inline bool make_subvolume(const char *dir, const char *name)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct btrfs_ioctl_vol_args args = {};
+	bool ok;
+
+	snprintf(args.name, sizeof(args.name), "%s", name);
+	ok = !ioctl(fd, BTRFS_IOC_SUBVOL_CREATE, &args);
+	close(fd);
+	return ok;
+}
+
 static inline bool mount_from(const char *disk)
 {
+	bool is_btrfs = strstr(disk, "btrfs");
 	char remove[64];
 
 	/* Another test may have left something there. */
 	snprintf(disk_directory, sizeof(disk_directory), "%s/program", disk);
 	snprintf(remove, sizeof(remove), "busybox rm -rf %s", disk_directory);
-	if (system(remove) || mkdir(disk_directory, 0755))
+	if (system(remove) || (is_btrfs ? !make_subvolume(disk, "program") :
+			       mkdir(disk_directory, 0755)))
 		return false;
 	mkdir(DIRECTORY, 0755);
 	return !mount(disk_directory, DIRECTORY, NULL, MS_BIND, NULL);
@@ -290,7 +307,8 @@ static inline void umount_disk(void)
 /* Can there be one of that type here? */
 static inline bool has_fs(const char *fs)
 {
-	return (strcmp(fs, "xfs") && strcmp(fs, "9p")) || disk_with(fs);
+	return (strcmp(fs, "xfs") && strcmp(fs, "btrfs") && strcmp(fs, "9p")) ||
+	       disk_with(fs);
 }
 
 /* Of any type, an overlay on tmpfs or on a disk. */

@@ -357,6 +357,25 @@ FIXTURE_VARIANT_ADD(relink, empty_on_xfs)
 	.fs = "xfs",
 };
 
+FIXTURE_VARIANT_ADD(relink, deleted_on_btrfs)
+{
+	.program = { set_deleted, blocks_are_shared },
+	.deleted = true,
+	.fs = "btrfs",
+};
+
+FIXTURE_VARIANT_ADD(relink, tmpfile_on_btrfs)
+{
+	.program = { set_tmpfile, tmpfile_is_there },
+	.fs = "btrfs",
+};
+
+FIXTURE_VARIANT_ADD(relink, empty_on_btrfs)
+{
+	.program = { set_empty, is_empty },
+	.fs = "btrfs",
+};
+
 TEST_F(relink, comes_back_twice)
 {
 	struct stat was, is;
@@ -726,6 +745,11 @@ FIXTURE_VARIANT_ADD(grown, tmpfs)
 FIXTURE_VARIANT_ADD(grown, xfs)
 {
 	.fs = "xfs",
+};
+
+FIXTURE_VARIANT_ADD(grown, btrfs)
+{
+	.fs = "btrfs",
 };
 
 FIXTURE_SETUP(grown)

@@ -35,4 +35,4 @@ boot 1
 say "the guest is off; what is left of the programs is on its disk"
 boot 2
 say "done in $((SECONDS - begin)) s"
-rm -f "$OUT/data.img" "$OUT/xfs.img" "$OUT/initrd"
+rm -f "$OUT/data.img" "$OUT/xfs.img" "$OUT/btrfs.img" "$OUT/initrd"

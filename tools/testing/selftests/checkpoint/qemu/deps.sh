@@ -13,6 +13,7 @@ packages="$packages git gawk perl xz-utils python3"
 packages="$packages libjson-c-dev pkg-config gcc-multilib libc6-dev-i386"
 # guest
 packages="$packages qemu-system-x86 busybox-static e2fsprogs xfsprogs"
+packages="$packages btrfs-progs"
 # programs that are checkpointed in the guest
 packages="$packages sqlite3 gzip bash mawk esbuild python3-numpy redis-tools"
 # lint

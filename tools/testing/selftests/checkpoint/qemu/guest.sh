@@ -27,6 +27,14 @@ make_xfs_disk()
 	mkfs.xfs -q -L xfs "$1" >/dev/null || die "mkfs.xfs $1"
 }
 
+# make_btrfs_disk FILE
+make_btrfs_disk()
+{
+	rm -f "$1"
+	truncate -s 256M "$1"
+	mkfs.btrfs -q -m single -L btrfs "$1" >/dev/null || die "mkfs.btrfs $1"
+}
+
 guest_prepare()
 {
 	local dir=$1 mode=$2 arg tmp
@@ -51,6 +59,7 @@ guest_prepare()
 	rm -f "$dir/request.cpio" "$dir/status" "$dir/kernel.log"
 	[ -f "$dir/data.img" ] || make_data_disk "$dir/data.img"
 	make_xfs_disk "$dir/xfs.img"
+	make_btrfs_disk "$dir/btrfs.img"
 	rm -rf "$dir/share"
 	mkdir "$dir/share"
 }
@@ -88,6 +97,7 @@ guest()
 		-drive "file=$B/programs.img,if=virtio,format=raw,readonly=on" \
 		-drive "file=$dir/data.img,if=virtio,format=raw,cache=unsafe" \
 		-drive "file=$dir/xfs.img,if=virtio,format=raw,cache=unsafe" \
+		-drive "file=$dir/btrfs.img,if=virtio,format=raw,cache=unsafe" \
 		"${share[@]}" -device virtio-rng-pci "$@"
 }
 

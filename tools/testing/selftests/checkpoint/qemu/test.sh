@@ -59,7 +59,7 @@ guest "$OUT" stdio,id=tty,signal=off </dev/null 2>"$OUT/qemu.log" | relay |
 	sed -u 's/\r//g' | tee "$OUT/output" |
 	gawk -f "$QEMU_DIR/report.awk" -v summary="$OUT/summary"
 status=${PIPESTATUS[4]}
-rm -f "$OUT/data.img" "$OUT/xfs.img" "$OUT/initrd"
+rm -f "$OUT/data.img" "$OUT/xfs.img" "$OUT/btrfs.img" "$OUT/initrd"
 if [ "$status" = 2 ]; then
 	echo "  kernel log ($(shorten "$OUT")/kernel.log):"
 	show_kernel_log "$OUT"
