@@ -143,6 +143,13 @@ static int checkpoint_relinked(struct ckpt_ctx *ctx, u32 objref,
 	return rec ? 0 : -ENOMEM;
 }
 
+static int ckpt_relink_not(struct ckpt_ctx *ctx, struct file *file, const char *why)
+{
+	ckpt_log(&ctx->log, "note: %s %s; its contents are in the image",
+		 ckpt_log_path(&ctx->log, file_user_path(file)), why);
+	return 0;
+}
+
 /**
  * checkpoint_relink - give a deleted file a name, if that is asked for
  * @ctx: the checkpoint
@@ -161,17 +168,19 @@ int checkpoint_relink(struct ckpt_ctx *ctx, struct file *file, u32 objref)
 	if (!ctx->relink_dir)
 		return 0;
 	why = ckpt_relink_problem(ctx, file);
-	if (why) {
-		ckpt_log(&ctx->log, "note: %s %s; its contents are in the image",
-			 ckpt_log_path(&ctx->log, file_user_path(file)), why);
-		return 0;
-	}
+	if (why)
+		return ckpt_relink_not(ctx, file, why);
 	link = kzalloc(sizeof(*link), GFP_KERNEL_ACCOUNT);
 	if (!link)
 		return -ENOMEM;
 	ret = ckpt_relink_file(ctx, file, objref, link);
-	if (ret) {
+	if (ret)
 		kfree(link);
+	/* One mount may have several parts. */
+	if (ret == -EXDEV)
+		return ckpt_relink_not(ctx, file,
+				       "lies in another subvolume or project than the directory for it");
+	if (ret) {
 		ckpt_log(&ctx->log, "%s cannot be linked into the directory for deleted files: %pe",
 			 ckpt_log_path(&ctx->log, file_user_path(file)), ERR_PTR(ret));
 		return ret;

@@ -165,6 +165,16 @@ static void several_are_there(void)
 	}
 }
 
+#define SUBVOLUME	DIRECTORY "/s"
+
+static void set_in_subvolume(void)
+{
+	make(SUBVOLUME "/f");
+	open_as(11, SUBVOLUME "/f", O_RDONLY);
+	mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, 10, 0);
+	MUST(mem != MAP_FAILED && !unlink(SUBVOLUME "/f"));
+}
+
 /* Nobody may write to it when the mount is to be read only. */
 static void set_reader(void)
 {
@@ -458,6 +468,43 @@ TEST_F(links, on_another_file_system)
 		TH_LOG("%s", ckpt_log_text);
 	}
 	EXPECT_TRUE(log_has(" lies in another file system or mount than "));
+	EXPECT_TRUE(log_has("; its contents are in the image"));
+	EXPECT_EQ(0, count_links());
+	EXPECT_TRUE(image_has_pages_of_inode());
+	bring_back(_metadata, self->pid);
+	ends_well(_metadata, &self->pid);
+}
+
+FIXTURE(subvolume)
+{
+	pid_t pid;
+};
+
+FIXTURE_SETUP(subvolume)
+{
+	if (!has_fs("btrfs"))
+		SKIP(return, "the guest has no btrfs");
+	relink_begin_on(_metadata, "btrfs");
+}
+
+FIXTURE_TEARDOWN(subvolume)
+{
+	rmdir(SUBVOLUME);
+	relink_end(self->pid);
+}
+
+/* Nothing has names in two of them. */
+TEST_F(subvolume, cannot_have_a_link)
+{
+	static const struct program p = { set_in_subvolume, contents_are_there };
+
+	ASSERT_TRUE(make_subvolume(DIRECTORY, "s"));
+	self->pid = start_program(_metadata, &p);
+	ckpt_save_and_kill(_metadata, self->pid);
+	EXPECT_TRUE(log_has("note: " SUBVOLUME "/f")) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	EXPECT_TRUE(log_has(" lies in another subvolume or project than "));
 	EXPECT_TRUE(log_has("; its contents are in the image"));
 	EXPECT_EQ(0, count_links());
 	EXPECT_TRUE(image_has_pages_of_inode());
