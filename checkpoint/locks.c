@@ -36,10 +36,17 @@ static const char *ckpt_posix_problem(struct ckpt_ctx *ctx,
 	for_each_file_lock(fl, &flctx->flc_posix) {
 		if (fl->c.flc_owner != table)
 			continue;
-		/* Each close() of a descriptor takes the locks away. */
+		/*
+		 * No program gets there: whatever closes a descriptor takes
+		 * away all locks that the table has on the file, by whichever
+		 * open file they are; a lock that is taken just then goes, too
+		 * (fcntl_setlk()), and so do those of a table that goes. Only
+		 * the server of a file could leave one behind; it would not be
+		 * written, as locks are looked for by descriptors.
+		 */
 		obj = ckpt_obj_find_typed(ctx, fl->c.flc_file, CKPT_OBJ_FILE);
 		if (!obj || !obj->has_fd)
-			why = "has a lock by a file without descriptors, which cannot be saved yet";
+			why = "has a POSIX lock that its file system has not taken away";
 	}
 	return why;
 }

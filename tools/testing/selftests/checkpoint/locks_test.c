@@ -181,6 +181,81 @@ static void check_mapped(void)
 	MUST(can_flock(A, LOCK_EX));
 }
 
+static void set_ofd_mapped(void)
+{
+	open_as(10, A, O_RDWR);
+	MUST(!lock(10, F_OFD_SETLK, F_WRLCK, 7, 3));
+	mapped = mmap(NULL, 4096, PROT_READ, MAP_SHARED, 10, 0);
+	MUST(mapped != MAP_FAILED && !close(10));
+}
+
+static void check_ofd_mapped(void)
+{
+	MUST(is_locked(A, 7, F_WRLCK, 7, 3, -1));
+	MUST(!munmap(mapped, 4096));
+	MUST(is_locked(A, 7, F_UNLCK, 0, 0, 0));
+}
+
+/* Nor a mapping: the open file is on its way in a socket. */
+static int ends[2];
+
+static void send_file(int fd)
+{
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	MUST(ckpt_send_fds(ends[0], "x", &fd, 1) && !close(fd));
+}
+
+static int get_file(void)
+{
+	char data, control[CMSG_SPACE(sizeof(int))] = "";
+	struct iovec iov = { &data, 1 };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	MUST(recvmsg(ends[1], &m, MSG_DONTWAIT) == 1);
+	MUST(m.msg_controllen >= CMSG_LEN(sizeof(fd)));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
+	return fd;
+}
+
+static void set_in_flight(void)
+{
+	open_as(10, A, O_RDWR);
+	MUST(!lock(10, F_OFD_SETLK, F_WRLCK, 7, 3) && !flock(10, LOCK_EX));
+	send_file(10);
+}
+
+static void check_in_flight(void)
+{
+	int fd;
+
+	MUST(is_locked(A, 7, F_WRLCK, 7, 3, -1) && !can_flock(A, LOCK_SH));
+	fd = get_file();
+	MUST(!lock(fd, F_OFD_SETLK, F_WRLCK, 6, 5) && !flock(fd, LOCK_SH));
+	MUST(!close(fd));
+	MUST(is_locked(A, 7, F_UNLCK, 0, 0, 0) && can_flock(A, LOCK_EX));
+}
+
+/* A POSIX lock goes with the descriptor, whoever else has the open file. */
+static void set_posix_gone(void)
+{
+	open_as(10, A, O_RDWR);
+	MUST(!lock(10, F_SETLK, F_WRLCK, 7, 3));
+	mapped = mmap(NULL, 4096, PROT_READ, MAP_SHARED, 10, 0);
+	MUST(mapped != MAP_FAILED);
+	send_file(10);
+}
+
+static void check_posix_gone(void)
+{
+	MUST(is_locked(A, 7, F_UNLCK, 0, 0, 0));
+	MUST(!lock(get_file(), F_SETLK, F_WRLCK, 7, 3));
+	MUST(is_locked(A, 7, F_WRLCK, 7, 3, getpid()));
+}
+
 #define MANY	1000
 
 static void set_many(void)
@@ -267,6 +342,26 @@ static void shared_table(void)
 	MUST(is_locked(A, 5, F_UNLCK, 0, 0, 0));
 }
 
+/* The lock stays with the table, also when who has taken it leaves that. */
+static int child_that_keeps(void *arg)
+{
+	wait_go();
+	MUST(is_locked(A, 5, F_WRLCK, 5, 1, getppid()));
+	MUST(!close(10));
+	MUST(is_locked(A, 5, F_UNLCK, 0, 0, 0));
+	return GOOD;
+}
+
+static void left_table(void)
+{
+	open_as(10, A, O_RDWR);
+	child = clone(child_that_keeps, stack + sizeof(stack), CLONE_FILES | SIGCHLD, NULL);
+	MUST(child > 0 && !lock(10, F_SETLK, F_WRLCK, 5, 1));
+	MUST(!unshare(CLONE_FILES) && !close(10));
+	stay_the_same();
+	collect(child, GOOD);
+}
+
 /* Somebody waits for each kind of lock. */
 static void wait_posix(void)
 {
@@ -351,6 +446,9 @@ LOCKS(close);
 LOCKS(ofd);
 LOCKS(flock);
 LOCKS(mapped);
+LOCKS(ofd_mapped);
+LOCKS(in_flight);
+LOCKS(posix_gone);
 LOCKS(many);
 
 TEST_F(locks, come_back)
@@ -380,6 +478,7 @@ FIXTURE_VARIANT_ADD(trees, name)			\
 
 TREE(shared_by_fork, 1);
 TREE(shared_table, 2);
+TREE(left_table, 1);
 TREE(waiters, 1);
 
 TEST_F(trees, come_back)
