@@ -18,6 +18,8 @@
 
 OBJREF_FIRST(ns);
 OBJREF_FIRST(cred);
+OBJREF_FIRST(pipe);
+OBJREF_FIRST(inode);
 OBJREF_FIRST(file);
 OBJREF_FIRST(files);
 OBJREF_FIRST(fs);
@@ -33,6 +35,7 @@ static __u32 objref_of(const struct ckpt_record *rec)
 	case CKPT_REC_CRED:
 	case CKPT_REC_PIPE:
 	case CKPT_REC_SECCOMP:
+	case CKPT_REC_INODE:
 	case CKPT_REC_FILE:
 	case CKPT_REC_FILES:
 	case CKPT_REC_FS:

@@ -21,7 +21,9 @@ enum {
 	OBJ_SIGHAND,
 	OBJ_SIGNAL,
 	OBJ_MM,
-	OBJ_LAST = OBJ_MM,
+	OBJ_INODE,
+	OBJ_GONE,
+	OBJ_LAST = OBJ_GONE,
 };
 
 static const __u8 image_uuid[CKPT_UUID_LEN] = {
@@ -203,6 +205,24 @@ static void add_file(struct builder *b, __u32 objref, __u32 kind,
 	ADD_DATA(b, FILE, rec, path, rec.path_len);
 }
 
+/* A file that was deleted has its name in another record. */
+static void add_deleted_file(struct builder *b)
+{
+	static const char path[16] = "/tmp/gone";
+	struct ckpt_rec_inode inode = {
+		.objref = OBJ_INODE, .kind = CKPT_INODE_UNLINKED,
+		.mode = 0100600, .cred = OBJ_CRED,
+		.path_len = strlen(path) + 1, .var_len = sizeof(path),
+	};
+	struct ckpt_rec_file file = {
+		.objref = OBJ_GONE, .kind = CKPT_FILE_INODE, .cred = OBJ_CRED,
+		.inode = OBJ_INODE, .path_len = 1,
+	};
+
+	ADD_DATA(b, INODE, inode, path, sizeof(path));
+	ADD_DATA(b, FILE, file, "", 1);
+}
+
 static void add_objects(struct builder *b)
 {
 	struct ckpt_rec_ns ns = { .objref = OBJ_NS, .kind = CKPT_NS_USER,
@@ -214,8 +234,9 @@ static void add_objects(struct builder *b)
 		{ .fd = 0, .file = OBJ_TTY },
 		{ .fd = 1, .file = OBJ_TTY },
 		{ .fd = 7, .file = OBJ_EXE, .flags = CKPT_FD_CLOEXEC },
+		{ .fd = 8, .file = OBJ_GONE },
 	};
-	struct ckpt_rec_files files = { .objref = OBJ_FILES, .nr_fds = 3 };
+	struct ckpt_rec_files files = { .objref = OBJ_FILES, .nr_fds = 4 };
 	struct ckpt_rec_fs fs = { .objref = OBJ_FS, .umask = 022,
 				  .root = OBJ_ROOT, .cwd = OBJ_ROOT };
 	struct ckpt_sigaction actions[64] = { 0 };
@@ -229,6 +250,7 @@ static void add_objects(struct builder *b)
 	add_file(b, OBJ_ROOT, CKPT_FILE_DIR, "/");
 	add_file(b, OBJ_EXE, CKPT_FILE_REG, "/usr/bin/w\303\266rk\033[31m");
 	add_file(b, OBJ_TTY, CKPT_FILE_TTY, "/dev/pts/0");
+	add_deleted_file(b);
 	ADD_DATA(b, FILES, files, fds, sizeof(fds));
 	ADD(b, FS, fs);
 	ADD_DATA(b, SIGHAND, sighand, actions, sizeof(actions));

@@ -268,7 +268,7 @@ static int read_changed(size_t which,
 	{
 		struct ckpt_rec_meta_end end = {
 			.nr_records = dst.nr,
-			.nr_objects = 10,
+			.nr_objects = 12,
 		};
 
 		dst.meta_offset = dst.len;
