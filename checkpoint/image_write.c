@@ -356,12 +356,16 @@ static int ckpt_out_index_add(struct ckpt_out *out, u32 objref, u64 start)
 	return 0;
 }
 
-/* How many of the pages lie one behind the other in memory, from the first on. */
+/*
+ * How many of the pages lie one behind the other in memory, from the first on. So
+ * must their struct pages, by which an iterator of bvecs counts; between two sections
+ * of memory neither follows from the other.
+ */
 static unsigned int ckpt_pages_adjacent(struct page **pages, unsigned int nr)
 {
 	unsigned int i = 1;
 
-	while (i < nr && pages[i] == nth_page(pages[0], i))
+	while (i < nr && pages[i] == pages[0] + i && pages[i] == nth_page(pages[0], i))
 		i++;
 	return i;
 }

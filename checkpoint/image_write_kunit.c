@@ -7,6 +7,7 @@
 #include <linux/bvec.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/memblock.h>
 #include <linux/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
@@ -402,6 +403,36 @@ static void index_and_tail(struct kunit *test)
 	expect_tail(test, NR_CHUNKS, index_offset, uuid);
 }
 
+#ifdef CONFIG_SPARSEMEM
+/* Two pages make one piece only if both they and their struct pages are adjacent. */
+static void expect_pieces(struct kunit *test, unsigned long a, unsigned long b)
+{
+	struct page *pages[2] = { pfn_to_page(a), pfn_to_page(b) };
+	bool one = b == a + 1 && pages[1] == pages[0] + 1;
+	struct bio_vec *bv;
+	unsigned int nr;
+
+	bv = ckpt_pages_bvec(pages, 2, &nr);
+	KUNIT_ASSERT_NOT_NULL(test, bv);
+	KUNIT_EXPECT_EQ_MSG(test, nr, one ? 1 : 2, "pages %lx and %lx", a, b);
+	kfree(bv);
+}
+
+/* Last and first pages of all sections of memory: they are looked at, not used. */
+static void between_sections(struct kunit *test)
+{
+	unsigned long a, b;
+
+	for (a = PAGES_PER_SECTION; a < max_pfn; a += PAGES_PER_SECTION) {
+		if (!pfn_valid(a - 1))
+			continue;
+		for (b = PAGES_PER_SECTION; b < max_pfn; b += PAGES_PER_SECTION)
+			if (pfn_valid(b))
+				expect_pieces(test, a - 1, b);
+	}
+}
+#endif
+
 static struct kunit_case image_write_cases[] = {
 	KUNIT_CASE(checksum),
 	KUNIT_CASE(meta_limits),
@@ -410,6 +441,9 @@ static struct kunit_case image_write_cases[] = {
 	KUNIT_CASE(payload),
 	KUNIT_CASE(payload_adjacent),
 	KUNIT_CASE(payload_gap),
+#ifdef CONFIG_SPARSEMEM
+	KUNIT_CASE(between_sections),
+#endif
 	KUNIT_CASE(tail_alone),
 	KUNIT_CASE(index_and_tail),
 	{ }

@@ -84,6 +84,7 @@ host=/disks/9p
 # pipe_round_trip: work/ is there, the image goes past the memory of this machine
 pipe_round_trip()
 {
+	# shellcheck disable=SC2154 # start() sets it
 	until [ -s steps ]; do
 		kill -0 "$pid" || return 1
 		usleep 10000
