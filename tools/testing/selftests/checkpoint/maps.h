@@ -263,7 +263,7 @@ static inline bool mm_userfault(char *at, int mode)
 	       !ioctl(fd, UFFDIO_REGISTER, &reg);
 }
 
-/* Registers or memory of the first device that has some; else MAP_FAILED. */
+/* Memory of the first device that has some, as those of virtio do; else MAP_FAILED. */
 static inline char *mm_device(void)
 {
 	char *p = MAP_FAILED;
@@ -271,7 +271,7 @@ static inline char *mm_device(void)
 	size_t i;
 	int fd;
 
-	if (glob("/sys/bus/pci/devices/*/resource0", 0, NULL, &g))
+	if (glob("/sys/bus/pci/devices/*/resource4", 0, NULL, &g))
 		g.gl_pathc = 0;
 	for (i = 0; i < g.gl_pathc && p == MAP_FAILED; i++) {
 		fd = open(g.gl_pathv[i], O_RDWR);

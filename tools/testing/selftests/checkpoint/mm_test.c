@@ -1903,7 +1903,7 @@ REFUSED(sysv, ": shm_file_operations cannot be saved yet",
 	(mem = mm_sysv()) != MAP_FAILED);
 REFUSED(secret, ": secretmem_fops cannot be saved yet",
 	map(PAGE, MAP_SHARED, syscall(__NR_memfd_secret, 0)));
-REFUSED(real_device, "/resource0 maps a device (VM_PFNMAP), which cannot be saved yet",
+REFUSED(real_device, "/resource4 maps a device (VM_PFNMAP), which cannot be saved yet",
 	(mem = mm_device()) != MAP_FAILED);
 REFUSED(aio, ": aio_ring_fops cannot be saved yet",
 	(mem = NULL, !syscall(SYS_io_setup, 1, &mem)));
