@@ -1477,7 +1477,7 @@ void checkpoint_dup_only(struct ckpt_ctx *ctx);
 
 int checkpoint_poison(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref,
 		      bool seen);
-int ckpt_poison_elsewhere(struct mm_struct *mm);
+int ckpt_poison_elsewhere(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int restore_poison_record(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			  u64 *last);
 

@@ -189,7 +189,7 @@ static int ckpt_can_dup(struct ckpt_ctx *ctx)
 			break;
 		}
 		/* Of that a duplicate has no mapping. */
-		ret = ckpt_poison_elsewhere(obj->ptr);
+		ret = ckpt_poison_elsewhere(ctx, obj->ptr);
 		if (ret < 0)
 			return ret;
 		if (ret) {

@@ -170,12 +170,14 @@ int checkpoint_poison(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref,
 
 /**
  * ckpt_poison_elsewhere - was memory declared broken that is not a mapping's own?
+ * @ctx: the checkpoint
  * @mm: the address space; its users are frozen
  *
  * Context: may sleep; takes the mmap_lock.
- * Return: 1 if some was, 0 if not, or a negative errno.
+ * Return: 1 if some was, 0 if not, or a negative errno; -EIO, with the place logged,
+ * if some has a hardware error.
  */
-int ckpt_poison_elsewhere(struct mm_struct *mm)
+int ckpt_poison_elsewhere(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
 	struct ckpt_poison *p;
 	int ret;
@@ -184,6 +186,8 @@ int ckpt_poison_elsewhere(struct mm_struct *mm)
 	if (!p)
 		return -ENOMEM;
 	ret = ckpt_poison_fill(mm, p, false);
+	if (ret == -EIO)
+		ckpt_memory_broken(ctx, p->next);
 	if (ret >= 0)
 		ret = p->nr_runs > 0;
 	kfree(p);
