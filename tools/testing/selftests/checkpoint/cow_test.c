@@ -669,13 +669,18 @@ struct pictures {
 	struct picture picture[PICTURES];
 };
 
-/* All of the tree from @pid on; false if one is not there or does not stop. */
+/*
+ * All of the tree from @pid on; false if one is not there or does not stop. One that
+ * is dead is seen if its parent was stopped before it could wait for it.
+ */
 static bool find_tree(pid_t pid, struct pictures *all)
 {
 	char path[64], text[4096], *p, *end;
 
-	if (all->nr == PICTURES || !ckpt_wait_state(pid, 'T'))
+	if (all->nr == PICTURES)
 		return false;
+	if (!ckpt_wait_state(pid, 'T'))
+		return ckpt_state(pid) == 'Z';
 	all->pid[all->nr++] = pid;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	if (ckpt_read_text(path, text, sizeof(text)) <= 0)
