@@ -1100,7 +1100,8 @@ int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
 
 struct folio *ckpt_shmem_folio(struct inode *inode, pgoff_t index);
 int restore_shmem_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
-		      struct page **pages, const struct ckpt_sink *sink);
+		      const struct ckpt_page_run *run, struct page **pages,
+		      const struct ckpt_sink *sink);
 int restore_shmem_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		      const struct ckpt_page_run *run, struct page **pages,
 		      const struct ckpt_sink *sink);
@@ -1429,7 +1430,7 @@ int restore_mm(struct ckpt_member *m);
  * struct ckpt_sink - an object that gets payload
  * @objref: its number in the image
  * @end: first page behind it
- * @get: finds the pages of a record, which are part of the object already, with
+ * @get: finds the pages of a run, which are part of the object already, with
  *	a reference to each; or NULL: they are new ones
  * @put: takes over the contents of a run of pages, which are verified; where it
  *	keeps a page it sets its entry to NULL; or NULL: nothing is left to do
@@ -1441,7 +1442,8 @@ struct ckpt_sink {
 	u32 objref;
 	u64 end;
 	int (*get)(struct ckpt_restart *rs, const struct ckpt_rec *r,
-		   struct page **pages, const struct ckpt_sink *sink);
+		   const struct ckpt_page_run *run, struct page **pages,
+		   const struct ckpt_sink *sink);
 	int (*put)(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		   const struct ckpt_page_run *run, struct page **pages,
 		   const struct ckpt_sink *sink);
@@ -1589,7 +1591,8 @@ struct file *restore_empty_hugetlb(const struct ckpt_rec *r,
 int restore_hugetlb_reserve(struct ckpt_restart *rs, const struct ckpt_rec *part,
 			    struct file *file);
 int restore_hugetlb_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			struct page **pages, const struct ckpt_sink *sink);
+			const struct ckpt_page_run *run, struct page **pages,
+			const struct ckpt_sink *sink);
 int restore_hugetlb_vma_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			      struct file *file);
 int restore_hugetlb_vma_failed(struct ckpt_restart *rs, const struct ckpt_rec *r);

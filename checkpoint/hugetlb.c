@@ -473,18 +473,30 @@ out:
 	return folio;
 }
 
-static int restore_hugetlb_get_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
-				   const struct ckpt_page_run *run, struct page **pages,
-				   struct file *file)
+/**
+ * restore_hugetlb_get - have the pages of a file that a run fills
+ * @rs: the restart
+ * @r: PAGES record, checked
+ * @run: a run of it
+ * @pages: out, each with a reference, also on error
+ * @sink: its file is of huge pages, and nobody else has it yet
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno, with the reason logged.
+ */
+int restore_hugetlb_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			const struct ckpt_page_run *run, struct page **pages,
+			const struct ckpt_sink *sink)
 {
-	struct hstate *h = hstate_file(file);
+	struct hstate *h = hstate_file(sink->file);
 	u64 at = run->start, end = run->start + run->nr, next, i;
 	unsigned long per = pages_per_huge_page(h);
 	struct folio *folio;
 
 	for (; at < end; at = next) {
 		next = min(round_down(at, per) + per, end);
-		folio = ckpt_hugetlb_page(file, at >> huge_page_order(h), next - at == per);
+		folio = ckpt_hugetlb_page(sink->file, at >> huge_page_order(h),
+					  next - at == per);
 		if (IS_ERR(folio))
 			return ckpt_hugetlb_no_page(rs, r, h, PTR_ERR(folio),
 						    at << PAGE_SHIFT);
@@ -494,31 +506,6 @@ static int restore_hugetlb_get_run(struct ckpt_restart *rs, const struct ckpt_re
 		folio_put(folio);
 	}
 	return 0;
-}
-
-/**
- * restore_hugetlb_get - have the pages of a file that a record fills
- * @rs: the restart
- * @r: PAGES record, checked
- * @pages: out, each with a reference, also on error
- * @sink: its file is of huge pages, and nobody else has it yet
- *
- * Context: may sleep.
- * Return: 0 or a negative errno, with the reason logged.
- */
-int restore_hugetlb_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			struct page **pages, const struct ckpt_sink *sink)
-{
-	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
-	const struct ckpt_page_run *runs = r->var;
-	int ret = 0;
-	u32 i;
-
-	for (i = 0; i < rec->nr_runs && !ret; i++) {
-		ret = restore_hugetlb_get_run(rs, r, &runs[i], pages, sink->file);
-		pages += runs[i].nr;
-	}
-	return ret;
 }
 
 /* ---- restoring: mappings ---------------------------------------------------------- */

@@ -858,13 +858,17 @@ static int ckpt_pages_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			  const struct ckpt_sink *sink, struct page **pages)
 {
 	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
-	unsigned int nr = rec->data_len >> PAGE_SHIFT;
-	int ret;
+	unsigned int nr = rec->data_len >> PAGE_SHIFT, i;
+	const struct ckpt_page_run *runs = r->var;
+	int ret = 0;
 
-	if (sink->get)
-		return sink->get(rs, r, pages, sink);
+	if (sink->get) {
+		for (i = 0; i < rec->nr_runs && !ret; pages += runs[i++].nr)
+			ret = sink->get(rs, r, &runs[i], pages, sink);
+		return ret;
+	}
 	if (ckpt_pages_order(rec))
-		restore_folios(rec, r->var, pages);
+		restore_folios(rec, runs, pages);
 	ret = ckpt_pages_alloc(pages, nr);
 	return ret ? ckpt_bad(rs, r, ret, "out of memory for %u pages", nr) : 0;
 }

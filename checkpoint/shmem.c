@@ -49,18 +49,31 @@ static void ckpt_shmem_clear(struct folio *folio, pgoff_t nr)
 	folio_mark_uptodate(folio);
 }
 
-static int restore_shmem_get_run(struct inode *inode, const struct ckpt_page_run *run,
-				 struct page **pages)
+/**
+ * restore_shmem_get - have the pages of shared memory that a run fills
+ * @rs: the restart
+ * @r: PAGES record, checked
+ * @run: a run of it
+ * @pages: out, each with a reference, also on error
+ * @sink: its file is of shared memory, which nobody else has yet
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno, with the reason logged.
+ */
+int restore_shmem_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
+		      const struct ckpt_page_run *run, struct page **pages,
+		      const struct ckpt_sink *sink)
 {
 	pgoff_t at = run->start, end = run->start + run->nr, i, nr;
 	struct folio *folio;
 	int ret;
 
 	for (; at < end; at += nr) {
-		ret = shmem_get_folio(inode, at, (loff_t)end << PAGE_SHIFT, &folio,
-				      SGP_WRITE);
+		ret = shmem_get_folio(file_inode(sink->file), at,
+				      (loff_t)end << PAGE_SHIFT, &folio, SGP_WRITE);
 		if (ret)
-			return ret;
+			return ckpt_bad(rs, r, ret, "contents cannot be written at %llu",
+					run->start << PAGE_SHIFT);
 		nr = min(end, folio_next_index(folio)) - at;
 		ckpt_shmem_clear(folio, nr);
 		folio_ref_add(folio, nr);
@@ -70,34 +83,6 @@ static int restore_shmem_get_run(struct inode *inode, const struct ckpt_page_run
 		folio_put(folio);
 	}
 	return 0;
-}
-
-/**
- * restore_shmem_get - have the pages of shared memory that a record fills
- * @rs: the restart
- * @r: PAGES record, checked
- * @pages: out, each with a reference, also on error
- * @sink: its file is of shared memory, which nobody else has yet
- *
- * Context: may sleep.
- * Return: 0 or a negative errno, with the reason logged.
- */
-int restore_shmem_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
-		      struct page **pages, const struct ckpt_sink *sink)
-{
-	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
-	const struct ckpt_page_run *runs = r->var;
-	int ret = 0;
-	u32 i;
-
-	for (i = 0; i < rec->nr_runs && !ret; i++) {
-		ret = restore_shmem_get_run(file_inode(sink->file), &runs[i], pages);
-		if (ret)
-			ckpt_bad(rs, r, ret, "contents cannot be written at %llu",
-				 runs[i].start << PAGE_SHIFT);
-		pages += runs[i].nr;
-	}
-	return ret;
 }
 
 /**
