@@ -1494,7 +1494,7 @@ bool ckpt_cow_maybe_huge(const struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 			 struct folio *folio);
 int checkpoint_cow_pages(struct ckpt_ctx *ctx, u32 objref, struct page **pages,
 			 const u64 *at, unsigned int nr, unsigned long *maybe);
-bool ckpt_cow_known(struct ckpt_ctx *ctx, u32 objref, struct page *page);
+bool ckpt_cow_known(struct ckpt_ctx *ctx, u32 objref, struct folio *folio);
 int checkpoint_cow_flush(struct ckpt_ctx *ctx, u32 objref);
 int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		     unsigned long index);

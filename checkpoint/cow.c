@@ -34,19 +34,13 @@
 #include "../mm/internal.h"
 #include "checkpoint.h"
 
-/* What is in no family: its pages are written, and come back, by themselves. */
+/* Other mappings are in no family: what they have comes back to each by itself. */
 static bool ckpt_cow_vma(struct vm_area_struct *vma)
 {
-	return vma_is_anonymous(vma) &&
-	       !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE | VM_PFNMAP |
-				  VM_MIXEDMAP | VM_IO));
+	return !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE | VM_PFNMAP |
+				  VM_MIXEDMAP | VM_IO)) &&
+	       !is_vm_hugetlb_page(vma);
 }
-
-/*
- * Any of these may not be inherited, so nobody expects to find it in common; and
- * mlock() counts page by page.
- */
-#define CKPT_COW_LONE	(VM_DONTCOPY | VM_WIPEONFORK | VM_LOCKED | VM_LOCKONFAULT)
 
 /* ---- saving -------------------------------------------------------------- */
 
@@ -258,7 +252,8 @@ static unsigned int ckpt_cow_match_huge(pmd_t pmd, unsigned long addr,
 
 /*
  * How many of the pages, from the first on, are in @vma from @addr on? A page of
- * zeros was written only with a huge page that both have as such.
+ * zeros was written only where it hides one of a file, or with a huge page that
+ * both have as such.
  */
 static unsigned int ckpt_cow_match(struct vm_area_struct *vma, unsigned long addr,
 				   struct page **pages, unsigned int nr)
@@ -271,9 +266,6 @@ static unsigned int ckpt_cow_match(struct vm_area_struct *vma, unsigned long add
 
 	if (!pmd)
 		return 0;
-	/* What it comes back with are copies; others may have the next page, too. */
-	if (vma->vm_flags & CKPT_COW_LONE)
-		nr = 1;
 	nr = min_t(unsigned long, nr, (end - addr) >> PAGE_SHIFT);
 	ptl = pmd_trans_huge_lock(pmd, vma);
 	if (ptl) {
@@ -285,7 +277,7 @@ static unsigned int ckpt_cow_match(struct vm_area_struct *vma, unsigned long add
 	if (!pte)
 		return 0;
 	while (i < nr && ckpt_cow_same(ptep_get(pte + i), pages[i]) &&
-	       !ckpt_page_is_zero(pages[i]))
+	       !(vma_is_anonymous(vma) && ckpt_page_is_zero(pages[i])))
 		i++;
 	pte_unmap_unlock(pte, ptl);
 	return i;
@@ -363,9 +355,9 @@ out:
 	return found;
 }
 
-/* Returns as ckpt_cow_match(). @lone: who is there will get a copy of its own. */
+/* Returns as ckpt_cow_match(). */
 static unsigned int ckpt_cow_try(const struct ckpt_cow_place *place, u64 at,
-				 struct page **pages, unsigned int nr, bool *lone)
+				 struct page **pages, unsigned int nr)
 {
 	unsigned long addr = (at + place->shift) << PAGE_SHIFT;
 	struct vm_area_struct *vma;
@@ -374,10 +366,8 @@ static unsigned int ckpt_cow_try(const struct ckpt_cow_place *place, u64 at,
 	if (mmap_read_lock_killable(place->mm))
 		return 0;
 	vma = vma_lookup(place->mm, addr);
-	if (vma && ckpt_cow_vma(vma)) {
+	if (vma && ckpt_cow_vma(vma))
 		found = ckpt_cow_match(vma, addr, pages, nr);
-		*lone = vma->vm_flags & CKPT_COW_LONE;
-	}
 	mmap_read_unlock(place->mm);
 	return found;
 }
@@ -391,17 +381,13 @@ static unsigned int ckpt_cow_find(struct ckpt_ctx *ctx, u32 objref, u64 at,
 				  struct page **pages, unsigned int nr)
 {
 	struct ckpt_cow *cow = ctx->cow;
-	unsigned int i, n, which = 0, found = 0;
 	struct ckpt_cow_place place;
-	bool lone = true;
+	unsigned int which, found;
 
-	for (i = 0; i < cow->nr_places && lone; i++) {
-		n = ckpt_cow_try(&cow->places[i], at, pages, nr, &lone);
-		if (n && (!found || !lone)) {
-			found = n;
-			which = i;
-		}
-		lone |= !n;
+	for (which = 0, found = 0; which < cow->nr_places; which++) {
+		found = ckpt_cow_try(&cow->places[which], at, pages, nr);
+		if (found)
+			break;
 	}
 	if (found) {
 		place = cow->places[which];
@@ -494,24 +480,27 @@ int checkpoint_cow_pages(struct ckpt_ctx *ctx, u32 objref, struct page **pages,
 }
 
 /**
- * ckpt_cow_known - has another address space written parts of a huge page?
+ * ckpt_cow_known - has another address space written parts of a large folio?
  * @ctx: the checkpoint
  * @objref: of the address space that is being written
- * @page: the first page of it, under a reference; ckpt_cow_maybe_huge() was true
+ * @folio: the folio, under a reference
  *
  * Context: may sleep.
  * Return: true if it has.
  */
-bool ckpt_cow_known(struct ckpt_ctx *ctx, u32 objref, struct page *page)
+bool ckpt_cow_known(struct ckpt_ctx *ctx, u32 objref, struct folio *folio)
 {
 	struct ckpt_cow_place place;
+	struct page *page;
 	unsigned int i;
 
 	if (objref == ctx->cow->first)
 		return false;
-	for (i = 0; i < CKPT_HUGE_NR; i++, page++)
+	for (i = 0; i < folio_nr_pages(folio); i++) {
+		page = folio_page(folio, i);
 		if (ckpt_cow_search(ctx, objref, 0, &page, 1, &place))
 			return true;
+	}
 	return false;
 }
 
@@ -646,8 +635,10 @@ static int restore_family(struct ckpt_restart *rs, const struct ckpt_rec *r)
 	vma = vma_lookup(mm, rec->start);
 	if (f && f->mm)
 		from = vma_lookup(other, start);
+	/* Pages of a file are where its mapping says. */
 	if (!vma || vma->vm_start != rec->start || vma->vm_end != rec->end ||
-	    !ckpt_cow_vma(vma))
+	    !ckpt_cow_vma(vma) ||
+	    (!vma_is_anonymous(vma) && vma->vm_pgoff != rec->pgoff))
 		ret = -EINVAL;
 	else if (f || vma->vm_pgoff != rec->pgoff)
 		ret = ckpt_link_vma(vma, rec->pgoff, from);
@@ -688,7 +679,7 @@ int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	for (i = 0; i < nr && !ret; i++) {
 		vma = ckpt_next_vma(rs, &index, &policy);
 		rec = ckpt_rec_as(vma, vma);
-		/* The latter of /dev/zero, which is anonymous. */
+		/* Memory that was moved tells, too, though it has no family. */
 		if (rec->kind == CKPT_VMA_ANON || rec->family)
 			ret = restore_family(rs, vma);
 		ret = ckpt_loop_step(ret);
@@ -723,8 +714,7 @@ static bool ckpt_must_copy(const struct ckpt_share *s)
 	struct vm_area_struct *a = s->to, *b = s->from;
 
 	/* Each mapping is linked to its root, see anon_vma_fork(). */
-	return ((a->vm_flags | b->vm_flags) & CKPT_COW_LONE) ||
-	       !a->anon_vma || !b->anon_vma ||
+	return !a->anon_vma || !b->anon_vma ||
 	       a->anon_vma->root != b->anon_vma->root ||
 	       linear_page_index(a, s->addr) != linear_page_index(b, s->src);
 }
@@ -891,7 +881,7 @@ static int ckpt_share_some(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	s->from = vma_lookup(other, s->src);
 	if (!s->to || !s->from || !ckpt_cow_vma(s->to) || !ckpt_cow_vma(s->from))
 		return ckpt_bad(rs, r, -EINVAL,
-				"page %lx here or %lx there lies in no private anonymous mapping",
+				"page %lx here or %lx there lies in no private mapping",
 				s->addr, s->src);
 	len = min(min(pmd_addr_end(s->addr, s->end), s->to->vm_end) - s->addr,
 		  min(pmd_addr_end(s->src, s->from->vm_end), s->from->vm_end) - s->src);

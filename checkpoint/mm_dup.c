@@ -56,8 +56,6 @@ static void ckpt_dup_flags(struct vm_area_struct *vma,
 	vm_flags_clear(vma, VM_LOCKED_MASK);
 	if (ckpt_vma_keeps_zeros(from))
 		vm_flags_set(vma, VM_LOCKONFAULT);
-	if (from->vm_flags & VM_LOCKED)
-		vm_flags_set(vma, VM_DONTCOPY);
 }
 
 /* A mapping of @mm like @from, still without pages. */

@@ -41,9 +41,12 @@ static_assert(CKPT_BATCH == 1 << CKPT_PAGES_ORDER_MAX);
  *	it falls apart meanwhile
  * @area: @huge if @pages belong to it, else 0
  * @order: if it is not 0: @pages are all those of large folios of this order
- * @asked: end of the huge page that was looked at last, saved as such or not
- * @ask: the walk stopped at @next before this huge page: has it been written?
- *	Under a reference, or NULL
+ * @whole: end of the huge page or large folio that was met last of which nothing
+ *	was written before, though it is in common with others
+ * @asked: end of the huge page or large folio that was looked at last, saved as
+ *	such or not
+ * @ask: the walk stopped at @next before this huge page or large folio: has it
+ *	been written? Under a reference, or NULL
  * @swapped: the walk stopped at @next since that page is not in memory
  * @poisoned: memory was met that was declared broken, see poison.c
  * @error: what the walk met
@@ -61,6 +64,7 @@ struct ckpt_batch {
 	unsigned long huge;
 	unsigned long area;
 	unsigned int order;
+	unsigned long whole;
 	unsigned long asked;
 	struct page *ask;
 	bool swapped;
@@ -199,7 +203,32 @@ static int ckpt_batch_pte(struct ckpt_batch *b, struct vm_area_struct *vma,
 	return 1;
 }
 
-/* The folio that begins here, if it is large, here as a whole, not in common. */
+/* Has anything of a large folio, which is here as a whole, been met before? */
+static bool ckpt_batch_folio_maybe(const struct ckpt_batch *b,
+				   struct vm_area_struct *vma,
+				   unsigned long addr, struct folio *folio)
+{
+	unsigned int i, nr = folio_nr_pages(folio);
+
+	if (!b->ctx->cow || addr < b->whole)
+		return false;
+	for (i = 0; i < nr; i++)
+		if (ckpt_cow_maybe(b->ctx, vma, folio_page(folio, i)))
+			return true;
+	return false;
+}
+
+/* Stops the walk, so that it is asked about. */
+static int ckpt_batch_stop(struct ckpt_batch *b, unsigned long addr,
+			   struct page *page)
+{
+	get_page(page);
+	b->ask = page;
+	b->next = addr;
+	return 1;
+}
+
+/* The folio that begins here, if it is large and here as a whole. */
 static struct folio *ckpt_batch_large(struct ckpt_batch *b,
 				      struct vm_area_struct *vma,
 				      unsigned long addr, unsigned long end,
@@ -218,8 +247,7 @@ static struct folio *ckpt_batch_large(struct ckpt_batch *b,
 	folio = page_folio(page);
 	nr = folio_nr_pages(folio);
 	if (nr > CKPT_BATCH || (end - addr) >> PAGE_SHIFT < nr ||
-	    !IS_ALIGNED(addr, folio_size(folio)) ||
-	    (b->ctx->cow && ckpt_cow_maybe(b->ctx, vma, page)))
+	    !IS_ALIGNED(addr, folio_size(folio)))
 		return NULL;
 	for (i = 1; i < nr; i++) {
 		entry = ptep_get(pte + i);
@@ -254,12 +282,8 @@ static int ckpt_batch_begin_huge(struct ckpt_batch *b, struct vm_area_struct *vm
 	if (addr < b->asked || (addr & ~PMD_MASK) || !vma_is_anonymous(vma) ||
 	    !folio_test_anon(page_folio(page)))
 		return 0;
-	if (ckpt_cow_maybe_huge(b->ctx, vma, page_folio(page))) {
-		get_page(page);
-		b->ask = page;
-		b->next = addr;
-		return 1;
-	}
+	if (ckpt_cow_maybe_huge(b->ctx, vma, page_folio(page)))
+		return ckpt_batch_stop(b, addr, page);
 	b->asked = addr + PMD_SIZE;
 	b->huge = b->asked;
 	return 0;
@@ -334,6 +358,13 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end,
 	for (pte = start; addr < end && !ret; pte += nr, addr += nr * PAGE_SIZE) {
 		b->next = addr;
 		folio = ckpt_batch_large(b, vma, addr, end, pte);
+		if (folio && ckpt_batch_folio_maybe(b, vma, addr, folio)) {
+			if (addr >= b->asked) {
+				ret = ckpt_batch_stop(b, addr, folio_page(folio, 0));
+				break;
+			}
+			folio = NULL;
+		}
 		nr = folio ? folio_nr_pages(folio) : 1;
 		if (folio)
 			ret = ckpt_batch_folio(b, addr, folio);
@@ -542,9 +573,15 @@ static int ckpt_batch_cow(struct ckpt_ctx *ctx, struct ckpt_batch *b, u32 objref
 
 static void ckpt_batch_ask(struct ckpt_ctx *ctx, struct ckpt_batch *b, u32 objref)
 {
-	b->asked = b->next + PMD_SIZE;
-	if (!ckpt_cow_known(ctx, objref, b->ask))
-		b->huge = b->asked;
+	/* The reference keeps it in one piece. */
+	struct folio *folio = page_folio(b->ask);
+
+	b->asked = b->next + folio_size(folio);
+	if (!ckpt_cow_known(ctx, objref, folio)) {
+		b->whole = b->asked;
+		if (folio_test_pmd_mappable(folio))
+			b->huge = b->asked;
+	}
 	put_page(b->ask);
 	b->ask = NULL;
 }

@@ -386,7 +386,7 @@ struct ckpt_cow_run {
  *
  * They are one page in memory until one of those who have it writes to it. The
  * other address space has the page, from a PAGES record or again from a COW
- * record. Both pages lie in private anonymous mappings.
+ * record. Both pages lie in private mappings.
  */
 struct ckpt_rec_cow {
 	struct ckpt_hdr h;
@@ -1626,8 +1626,8 @@ enum ckpt_vma_kind {
  * @pgoff: offset in pages in the file; of anonymous memory its own
  * @file: objref of the file, 0: none
  * @name_len: bytes of the name (PR_SET_VMA_ANON_NAME) with its NUL, 0: none
- * @family: of private anonymous memory: mappings with the same number may have
- *	pages in common, 0: with none
+ * @family: of a private mapping: those with the same number may have pages in
+ *	common, 0: with none
  * @pkey: memory protection key, which need not be allocated any more
  * @huge_shift: with CKPT_VMA_HUGETLB: it maps a file whose page size is
  *	1 << @huge_shift, else 0

@@ -177,6 +177,38 @@ static void zero_device(void)
 	family();
 }
 
+#define PRIVATE_FILE	"/tmp/cow.file"
+#define HIDDEN		(256 * 1024UL)
+
+/* Copies of the pages of a file, of which some hide with zeros what the file has. */
+static void private_file(void)
+{
+	char text[PAGE];
+	unsigned long i;
+
+	memory_fd = open(PRIVATE_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	MUST(memory_fd >= 0 && !ftruncate(memory_fd, 8 * MIB));
+	memset(text, 'x', PAGE);
+	for (i = 8 * MIB - HIDDEN; i < 8 * MIB; i += PAGE)
+		MUST(pwrite(memory_fd, text, PAGE, i) == PAGE);
+	make_memory(8);
+	nr_pages -= HIDDEN / PAGE;
+	memset(mem + nr_pages * WORDS, 0, HIDDEN);
+	for (i = 1; i <= 3; i++) {
+		if (child())
+			continue;
+		write_slot(i, i);
+		live(i, 4, no_change);
+		for (i = nr_pages * WORDS; i < 8 * MIB / 8; i++)
+			MUST(!mem[i]);
+		_exit(GOOD);
+	}
+	write_slot(30, 30);
+	live(0, 4, no_change);
+	wait_children();
+	MUST(!unlink(PRIVATE_FILE));
+}
+
 /* Who made the memory is gone: first a zombie, then not even that. */
 static void orphans_of(bool zombie)
 {
@@ -370,7 +402,7 @@ static void not_inherited(void)
 	wait_children();
 }
 
-/* Not to be inherited any more since: they come back, each with its own. */
+/* Not to be inherited any more since: what they have in common they keep. */
 static void late_advice(void)
 {
 	make_memory(8);
@@ -384,11 +416,8 @@ static void late_advice(void)
 	wait_children();
 }
 
-/*
- * One of three parts with a region; of that every other slot only the other two
- * have had, and one of these comes back with a copy.
- */
-static void lone_between(void)
+/* Of a region one of three has other advice; every other slot only two have. */
+static void advice_between(void)
 {
 	unsigned int i;
 
@@ -405,6 +434,39 @@ static void lone_between(void)
 	for (i = 0; i < SLOTS; i += 2)
 		write_slot(i, 5);
 	live(0, 3, no_change);
+	wait_children();
+}
+
+/* Locked, which a child does not inherit; parts of it will not be written to. */
+static void locked(void)
+{
+	int i;
+
+	make_memory(8);
+	MUST(!mprotect((char *)mem + 6 * MIB, MIB, PROT_READ));
+	MUST(!mlock(mem, 8 * MIB));
+	for (i = 1; i <= 3; i++) {
+		if (child())
+			continue;
+		MUST(!mprotect((char *)mem + 6 * MIB, MIB, PROT_READ | PROT_WRITE));
+		write_slot(i, i);
+		/* What it has of its own, or will not write to, stays as it is. */
+		if (i == 2)
+			MUST(!mprotect(mem, 8 * MIB, PROT_READ) &&
+			     !mlock(mem, 8 * MIB) &&
+			     !mprotect(mem, 8 * MIB, PROT_READ | PROT_WRITE));
+		if (i == 3)
+			MUST(!mlock2(mem, 8 * MIB, MLOCK_ONFAULT));
+		live(i, 4, no_change);
+		_exit(GOOD);
+	}
+	ready();
+	wait_go();
+	check_memory();
+	MUST(!mprotect((char *)mem + 6 * MIB, MIB, PROT_READ | PROT_WRITE));
+	write_slot(40, 8);
+	meet("wrote\n", 4);
+	check_memory();
 	wait_children();
 }
 
@@ -569,7 +631,6 @@ FIXTURE_VARIANT(cow)
 {
 	void (*program)(void);
 	int ready;
-	long lone;	/* KiB that come back twice */
 	long huge;	/* KiB that come back as huge pages */
 };
 
@@ -583,6 +644,7 @@ FIXTURE_VARIANT_ADD(fixture, name)				\
 
 VARIANT(cow, family, FAMILY);
 VARIANT(cow, zero_device, FAMILY);
+VARIANT(cow, private_file, 4);
 VARIANT(cow, orphans, 4);
 VARIANT(cow, zombie_parent, 4);
 VARIANT(cow, middle, 3);
@@ -591,8 +653,9 @@ VARIANT(cow, moved_in_parts, 2);
 VARIANT(cow, moved_parent, 2);
 VARIANT(cow, torn, 3);
 VARIANT(cow, not_inherited, 2);
-VARIANT(cow, late_advice, 2, .lone = 4096);
-VARIANT(cow, lone_between, 3, .lone = 2048);
+VARIANT(cow, late_advice, 2);
+VARIANT(cow, advice_between, 3);
+VARIANT(cow, locked, 4);
 VARIANT(cow, snapshots, 9);
 VARIANT(cow, forks_again, 2);
 VARIANT(cow, huge, 2, .huge = 2 * 6144);
@@ -618,7 +681,6 @@ TEST_F(cow, comes_back)
 	kill_and_restart(_metadata, &self->pid, false);
 	/* The bytes of a page stand in it once; more than that is metadata. */
 	EXPECT_LE(image_kib(), was + was / 20);
-	was += variant->lone;
 	expect_pss(_metadata, self->pid, was);
 	EXPECT_EQ(variant->huge, tree_value(self->pid, "\nAnonHugePages:"));
 	kill_and_restart(_metadata, &self->pid, false);
@@ -717,6 +779,7 @@ FIXTURE_VARIANT(cow_picture)
 };
 
 VARIANT(cow_picture, orphans, 4);
+VARIANT(cow_picture, private_file, 4);
 VARIANT(cow_picture, middle, 3);
 VARIANT(cow_picture, moved_in_parts, 2);
 VARIANT(cow_picture, torn, 3);
@@ -787,6 +850,7 @@ FIXTURE_VARIANT(cow_swap)
 	int ready;
 };
 
+VARIANT(cow_swap, private_file, 4);
 VARIANT(cow_swap, orphans, 4);
 VARIANT(cow_swap, moved_in_parts, 2);
 
@@ -894,6 +958,173 @@ TEST_F(cow_saved, migrated)
 	/* Of pages that are on their way elsewhere some stay. */
 	EXPECT_LT(MEM_PAGES * 3 / 4, moved);
 	expect_pss(_metadata, self->pid, pss);
+	tree_ends_well(_metadata, &self->pid);
+}
+
+/* ---- large folios -------------------------------------------------------------------- */
+
+#define LARGE_PAGES	16UL
+#define LARGE_ENABLED	"/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled"
+#define KPF_LARGE	(1ULL << 15 | 1ULL << 16)	/* compound: head, tail */
+
+/* The setting, as the kernel wants to have it back. */
+static char large_was[64];
+
+static void begin_large(struct __test_metadata *_metadata)
+{
+	begin_tree(_metadata);
+	if (ckpt_read_text(LARGE_ENABLED, large_was, sizeof(large_was)) <= 0)
+		SKIP(return, "no large folios");
+	ASSERT_TRUE(ckpt_write_text(LARGE_ENABLED, "always"));
+	/* What came before may have left memory in pieces. */
+	ckpt_write_text("/proc/sys/vm/drop_caches", "3");
+	ckpt_write_text("/proc/sys/vm/compact_memory", "1");
+}
+
+static void end_large(pid_t pid)
+{
+	char *now = strchr(large_was, '[');
+
+	end_tree(pid);
+	if (now)
+		ckpt_write_text(LARGE_ENABLED, strtok(now, "[]"));
+}
+
+static void make_large(void)
+{
+	unsigned long p;
+
+	nr_pages = MEM_PAGES;
+	mem = mmap(NULL, MEM_PAGES * PAGE + MIB, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(mem != MAP_FAILED);
+	mem = (void *)(((uintptr_t)mem + MIB - 1) & -MIB);
+	/* For the bounds of it. */
+	MUST(!madvise(mem, MEM_PAGES * PAGE, MADV_RANDOM));
+	for (p = 0; p < nr_pages; p++)
+		write_page(p);
+}
+
+static void large_whole(void)
+{
+	make_large();
+	if (!child()) {
+		live(1, 2, no_change);
+		_exit(GOOD);
+	}
+	live(0, 2, no_change);
+	wait_children();
+}
+
+/* The child has parts of some. */
+static void large_of_parent(void)
+{
+	make_large();
+	if (!child()) {
+		write_slot(5, 5);
+		live(1, 2, no_change);
+		_exit(GOOD);
+	}
+	live(0, 2, no_change);
+	wait_children();
+}
+
+/* The parent has parts of some, and so the child comes back with parts. */
+static void large_of_child(void)
+{
+	make_large();
+	if (!child()) {
+		live(1, 2, no_change);
+		_exit(GOOD);
+	}
+	write_slot(5, 5);
+	live(0, 2, no_change);
+	wait_children();
+}
+
+/* Whom the root has nothing in common with. */
+static void large_below(void)
+{
+	if (!child()) {
+		make_large();
+		if (!child()) {
+			live(2, 2, no_change);
+			_exit(GOOD);
+		}
+		live(1, 2, no_change);
+		wait_children();
+		_exit(GOOD);
+	}
+	wait_children();
+}
+
+/* How many pages of the memory of a process are parts of large folios. */
+static long large_pages_of(pid_t pid)
+{
+	static uint64_t frame[MEM_PAGES];
+	uint64_t flags;
+	long i, nr = 0;
+	int fd;
+
+	if (!page_frames(pid, frame))
+		return 0;
+	fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	for (i = 0; i < MEM_PAGES; i++)
+		if (frame[i] >> 63 &&
+		    pread(fd, &flags, 8, (frame[i] & ((1ULL << 55) - 1)) * 8) == 8 &&
+		    flags & KPF_LARGE)
+			nr++;
+	close(fd);
+	return nr;
+}
+
+static long large_pages(pid_t pid)
+{
+	long sum = large_pages_of(pid);
+	char path[64], text[4096], *p, *end;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	if (ckpt_read_text(path, text, sizeof(text)) <= 0)
+		return sum;
+	for (p = text; ; p = end) {
+		pid = strtol(p, &end, 10);
+		if (end == p)
+			return sum;
+		sum += large_pages(pid);
+	}
+}
+
+PROGRAM_FIXTURE(cow_large, begin_large, end_large);
+
+FIXTURE_VARIANT(cow_large)
+{
+	void (*program)(void);
+	int ready;
+	long before;	/* pages of large folios that the tree has, */
+	long after;	/* and after a restart */
+};
+
+VARIANT(cow_large, large_whole, 2, .before = 2 * MEM_PAGES, .after = 2 * MEM_PAGES);
+VARIANT(cow_large, large_of_parent, 2, .before = 2 * MEM_PAGES - MEM_PAGES / SLOTS,
+	.after = 2 * MEM_PAGES - MEM_PAGES / SLOTS);
+VARIANT(cow_large, large_of_child, 2, .before = 2 * MEM_PAGES - MEM_PAGES / SLOTS,
+	.after = 2 * (MEM_PAGES - MEM_PAGES / SLOTS * LARGE_PAGES));
+VARIANT(cow_large, large_below, 2, .before = 2 * MEM_PAGES, .after = 2 * MEM_PAGES);
+
+TEST_F(cow_large, comes_back)
+{
+	long pss;
+	int i;
+
+	self->pid = start_tree(_metadata, variant->program, variant->ready, false);
+	ASSERT_EQ(variant->before, large_pages(self->pid));
+	pss = tree_pss(self->pid);
+	for (i = 0; i < 2; i++) {
+		kill_and_restart(_metadata, &self->pid, false);
+		EXPECT_LE(image_kib(), pss + pss / 20);
+		EXPECT_EQ(variant->after, large_pages(self->pid));
+		expect_pss(_metadata, self->pid, pss);
+	}
 	tree_ends_well(_metadata, &self->pid);
 }
 
@@ -1043,7 +1274,7 @@ TEST_F(cow_bad, runs)
 	} bad[] = {
 		{ "no page", run->start, run->from, 0, run->mm, "run of 0 pages" },
 		{ "many pages", run->start, run->from, many, run->mm,
-		  "private anonymous" },
+		  "no private mapping" },
 		{ "start in the kernel", end, run->from, 1, run->mm, "run of" },
 		{ "start wraps", ~0ULL, run->from, 2, run->mm, "run of" },
 		{ "from in the kernel", run->start, end, 1, run->mm, "run of" },
@@ -1059,10 +1290,9 @@ TEST_F(cow_bad, runs)
 		  "no address space that comes before" },
 		{ "other object", run->start, run->from, run->nr, first->exe,
 		  "no address space that comes before" },
-		{ "from nothing", run->start, 0x10, 1, run->mm, "private anonymous" },
-		{ "from a file", run->start, file, 1, run->mm, "private anonymous" },
+		{ "from nothing", run->start, 0x10, 1, run->mm, "no private mapping" },
 		{ "from a shared file", run->start, shared, 1, run->mm,
-		  "private anonymous" },
+		  "no private mapping" },
 		{ "from no page", run->start, empty, 1, run->mm, "cannot be that at" },
 		{ "from one page too few", run->start, run->from + 1, run->nr,
 		  run->mm, "" },
