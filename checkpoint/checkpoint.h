@@ -1495,12 +1495,35 @@ bool ckpt_cow_maybe_huge(const struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 int checkpoint_cow_pages(struct ckpt_ctx *ctx, u32 objref, struct page **pages,
 			 const u64 *at, unsigned int nr, unsigned long *maybe);
 bool ckpt_cow_known(struct ckpt_ctx *ctx, u32 objref, struct folio *folio);
+int checkpoint_cow_hugetlb(struct ckpt_ctx *ctx, u32 objref, u64 at,
+			   struct folio *folio);
 int checkpoint_cow_flush(struct ckpt_ctx *ctx, u32 objref);
 int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		     unsigned long index);
 int restore_cow(struct ckpt_restart *rs, const struct ckpt_rec *r, u64 *last);
 void restore_cow_done(struct ckpt_restart *rs);
 bool ckpt_folio_to_root(struct folio *folio, struct anon_vma *root);
+
+/**
+ * struct ckpt_share - pages that two address spaces are to have in common
+ * @to: mapping of the one that is being restored
+ * @from: mapping of the other
+ * @addr: the next page in @to
+ * @src: the next page in @from
+ * @end: end of the pages in @to; here and there they lie in one page table, or are
+ *	one page of hugetlb
+ * @lone: they cannot be in common
+ * @page: out: the page that must be copied, under a reference
+ */
+struct ckpt_share {
+	struct vm_area_struct *to;
+	struct vm_area_struct *from;
+	unsigned long addr;
+	unsigned long src;
+	unsigned long end;
+	bool lone;
+	struct page *page;
+};
 
 /* ---- huge.c -------------------------------------------------------------- */
 
@@ -1571,7 +1594,10 @@ int checkpoint_hugetlb(struct ckpt_ctx *ctx, struct file *file, u32 objref);
 loff_t ckpt_hugetlb_data(struct file *file, loff_t pos, loff_t *end);
 int ckpt_hugetlb_own(struct vm_area_struct *vma, pte_t *ptep,
 		     unsigned long addr, struct page **page);
-void checkpoint_hugetlb_vma(struct vm_area_struct *vma, struct ckpt_rec_vma *rec);
+void checkpoint_hugetlb_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
+			    struct ckpt_rec_vma *rec);
+bool ckpt_hugetlb_match(struct vm_area_struct *vma, unsigned long addr,
+			struct folio *folio);
 int ckpt_check_hugetlb(struct ckpt_restart *rs);
 
 /* The HUGETLB record of an inode, or NULL: it is not of huge pages. */
@@ -1599,5 +1625,8 @@ int restore_hugetlb_vma_failed(struct ckpt_restart *rs, const struct ckpt_rec *r
 int restore_hugetlb_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			  struct vm_area_struct *vma, unsigned long addr,
 			  unsigned long end, struct page **pages);
+int ckpt_share_hugetlb(struct ckpt_share *s);
+int ckpt_copy_hugetlb(struct vm_area_struct *vma, unsigned long addr,
+		      struct page *page);
 
 #endif /* _CHECKPOINT_CHECKPOINT_H */

@@ -38,8 +38,7 @@
 static bool ckpt_cow_vma(struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & (VM_SHARED | VM_MAYSHARE | VM_PFNMAP |
-				  VM_MIXEDMAP | VM_IO)) &&
-	       !is_vm_hugetlb_page(vma);
+				  VM_MIXEDMAP | VM_IO));
 }
 
 /* ---- saving -------------------------------------------------------------- */
@@ -258,12 +257,15 @@ static unsigned int ckpt_cow_match_huge(pmd_t pmd, unsigned long addr,
 static unsigned int ckpt_cow_match(struct vm_area_struct *vma, unsigned long addr,
 				   struct page **pages, unsigned int nr)
 {
-	pmd_t *pmd = mm_find_pmd(vma->vm_mm, addr);
 	unsigned long end = pmd_addr_end(addr, vma->vm_end);
 	unsigned int i = 0;
 	spinlock_t *ptl; /* of the page table */
+	pmd_t *pmd;
 	pte_t *pte;
 
+	if (is_vm_hugetlb_page(vma))
+		return ckpt_hugetlb_match(vma, addr, page_folio(pages[0]));
+	pmd = mm_find_pmd(vma->vm_mm, addr);
 	if (!pmd)
 		return 0;
 	nr = min_t(unsigned long, nr, (end - addr) >> PAGE_SHIFT);
@@ -490,18 +492,45 @@ int checkpoint_cow_pages(struct ckpt_ctx *ctx, u32 objref, struct page **pages,
  */
 bool ckpt_cow_known(struct ckpt_ctx *ctx, u32 objref, struct folio *folio)
 {
+	unsigned int i, nr = folio_nr_pages(folio);
 	struct ckpt_cow_place place;
 	struct page *page;
-	unsigned int i;
 
 	if (objref == ctx->cow->first)
 		return false;
-	for (i = 0; i < folio_nr_pages(folio); i++) {
+	if (folio_test_hugetlb(folio))
+		nr = 1;
+	for (i = 0; i < nr; i++) {
 		page = folio_page(folio, i);
 		if (ckpt_cow_search(ctx, objref, 0, &page, 1, &place))
 			return true;
 	}
 	return false;
+}
+
+/**
+ * checkpoint_cow_hugetlb - was this page of hugetlb written before?
+ * @ctx: the checkpoint; ctx->cow is there
+ * @objref: of the address space that is being written
+ * @at: where in it the page is
+ * @folio: the page, under a reference; ckpt_cow_maybe() was true
+ *
+ * Context: may sleep.
+ * Return: 1 if it was, as the image will say; 0; or a negative errno.
+ */
+int checkpoint_cow_hugetlb(struct ckpt_ctx *ctx, u32 objref, u64 at,
+			   struct folio *folio)
+{
+	struct page *page = folio_page(folio, 0);
+	struct ckpt_cow_place place;
+
+	if (objref == ctx->cow->first ||
+	    !ckpt_cow_search(ctx, objref, at, &page, 1, &place))
+		return 0;
+	return ckpt_cow_add_run(ctx, objref, &(struct ckpt_cow_run) {
+		.start = at, .from = at + place.shift,
+		.nr = folio_nr_pages(folio), .mm = place.objref,
+	}) ?: 1;
 }
 
 /**
@@ -689,26 +718,6 @@ int restore_families(struct ckpt_restart *rs, const struct ckpt_rec *r,
 
 /* ---- restoring: pages -------------------------------------------------------- */
 
-/**
- * struct ckpt_share - pages that two address spaces are to have in common
- * @to: mapping of the one that is being restored
- * @from: mapping of the other
- * @addr: the next page in @to
- * @src: the next page in @from
- * @end: end of the pages in @to; here and there they lie in one page table
- * @lone: they cannot be in common
- * @page: out: the page that must be copied, under a reference
- */
-struct ckpt_share {
-	struct vm_area_struct *to;
-	struct vm_area_struct *from;
-	unsigned long addr;
-	unsigned long src;
-	unsigned long end;
-	bool lone;
-	struct page *page;
-};
-
 static bool ckpt_must_copy(const struct ckpt_share *s)
 {
 	struct vm_area_struct *a = s->to, *b = s->from;
@@ -789,6 +798,8 @@ static int ckpt_share_ptes(struct ckpt_share *s)
 	pmd_t *pmd, *src_pmd;
 	int ret = 0;
 
+	if (is_vm_hugetlb_page(s->to))
+		return ckpt_share_hugetlb(s);
 	pmd = ckpt_pmd_alloc(mm, s->addr);
 	src_pmd = ckpt_pmd_alloc(other, s->src);
 	if (!pmd || !src_pmd)
@@ -850,8 +861,7 @@ static int ckpt_share_range(struct ckpt_share *s)
 	return ret;
 }
 
-/* The page that @s has come to. Its reference is dropped. */
-static int ckpt_copy_page(struct ckpt_share *s)
+static int ckpt_copy_small(struct ckpt_share *s)
 {
 	struct page *page = NULL;
 	int ret;
@@ -863,10 +873,23 @@ static int ckpt_copy_page(struct ckpt_share *s)
 		ret = ckpt_map_pages(s->to, s->addr, s->addr + PAGE_SIZE, &page);
 	if (page)
 		put_page(page);
+	return ret;
+}
+
+/* The page that @s has come to. Its reference is dropped. */
+static int ckpt_copy_page(struct ckpt_share *s)
+{
+	unsigned long size = vma_kernel_pagesize(s->to);
+	int ret;
+
+	if (is_vm_hugetlb_page(s->to))
+		ret = ckpt_copy_hugetlb(s->to, s->addr, s->page);
+	else
+		ret = ckpt_copy_small(s);
 	put_page(s->page);
 	s->page = NULL;
-	s->addr += PAGE_SIZE;
-	s->src += PAGE_SIZE;
+	s->addr += size;
+	s->src += size;
 	return ret;
 }
 
@@ -874,7 +897,7 @@ static int ckpt_share_some(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			   struct mm_struct *other, struct ckpt_share *s)
 {
 	struct mm_struct *mm = current->mm;
-	unsigned long len;
+	unsigned long len, size;
 	int ret;
 
 	s->to = vma_lookup(mm, s->addr);
@@ -883,9 +906,15 @@ static int ckpt_share_some(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		return ckpt_bad(rs, r, -EINVAL,
 				"page %lx here or %lx there lies in no private mapping",
 				s->addr, s->src);
+	size = vma_kernel_pagesize(s->to);
+	if (size != vma_kernel_pagesize(s->from) || s->end - s->addr < size ||
+	    !IS_ALIGNED(s->addr | s->src, size))
+		return ckpt_bad(rs, r, -EINVAL,
+				"page %lx here and %lx there are not of one size, or not all of one",
+				s->addr, s->src);
 	len = min(min(pmd_addr_end(s->addr, s->end), s->to->vm_end) - s->addr,
 		  min(pmd_addr_end(s->src, s->from->vm_end), s->from->vm_end) - s->src);
-	s->end = s->addr + len;
+	s->end = s->addr + max(len, size);
 	s->lone = ckpt_must_copy(s);
 	ret = ckpt_share_range(s);
 	if (ret == -EXDEV)

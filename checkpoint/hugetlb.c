@@ -183,7 +183,38 @@ int ckpt_hugetlb_own(struct vm_area_struct *vma, pte_t *ptep,
 	return ret;
 }
 
-static u32 ckpt_hugetlb_count(struct vm_area_struct *vma)
+/**
+ * ckpt_hugetlb_match - is a page there?
+ * @vma: a mapping of huge pages, private
+ * @addr: address
+ * @folio: the huge page
+ *
+ * Context: the page tables are kept by mmap_lock, or by an anon_vma of @vma.
+ * Return: true if it is, or was until it began to move.
+ */
+bool ckpt_hugetlb_match(struct vm_area_struct *vma, unsigned long addr,
+			struct folio *folio)
+{
+	unsigned long pfn = 0, size = vma_kernel_pagesize(vma);
+	spinlock_t *ptl; /* of the page table */
+	pte_t *ptep, pte;
+
+	ptep = hugetlb_walk(vma, addr, size);
+	if (!ptep)
+		return false;
+	ptl = huge_pte_lock(hstate_vma(vma), vma->vm_mm, ptep);
+	pte = huge_ptep_get(vma->vm_mm, addr, ptep);
+	if (pte_present(pte))
+		pfn = pte_pfn(pte);
+	else if (!huge_pte_none(pte) && is_migration_entry(pte_to_swp_entry(pte)))
+		pfn = swp_offset_pfn(pte_to_swp_entry(pte));
+	spin_unlock(ptl);
+	return pfn == folio_pfn(folio);
+}
+
+/* How many pages will stand in the image with this address space. */
+static u32 ckpt_hugetlb_count(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
+			      u32 objref)
 {
 	unsigned long size = vma_kernel_pagesize(vma), addr;
 	struct page *page;
@@ -193,8 +224,9 @@ static u32 ckpt_hugetlb_count(struct vm_area_struct *vma)
 	for (addr = vma->vm_start; addr < vma->vm_end; addr += size) {
 		ptep = hugetlb_walk(vma, addr, size);
 		if (ptep && ckpt_hugetlb_own(vma, ptep, addr, &page) > 0) {
+			nr += !ckpt_cow_maybe(ctx, vma, page) ||
+			      !ckpt_cow_known(ctx, objref, page_folio(page));
 			put_page(page);
-			nr++;
 		}
 		/* The caller's loop ends of that, too. */
 		if (ckpt_loop_step(0))
@@ -205,10 +237,12 @@ static u32 ckpt_hugetlb_count(struct vm_area_struct *vma)
 
 /**
  * checkpoint_hugetlb_vma - fill in what is about huge pages
+ * @ctx: the checkpoint
  * @vma: a mapping of huge pages, under mmap_lock
- * @rec: its record
+ * @rec: its record, with the objref of the address space
  */
-void checkpoint_hugetlb_vma(struct vm_area_struct *vma, struct ckpt_rec_vma *rec)
+void checkpoint_hugetlb_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
+			    struct ckpt_rec_vma *rec)
 {
 	rec->huge_shift = huge_page_shift(hstate_vma(vma));
 	if (vma->vm_flags & VM_MAYSHARE)
@@ -216,7 +250,7 @@ void checkpoint_hugetlb_vma(struct vm_area_struct *vma, struct ckpt_rec_vma *rec
 	/* Children of fork() have none, nor has what is MAP_NORESERVE. */
 	if ((unsigned long)vma->vm_private_data & CKPT_RESV_OWNER)
 		rec->flags |= CKPT_VMA_HUGE_RESERVED;
-	rec->huge_pages = ckpt_hugetlb_count(vma);
+	rec->huge_pages = ckpt_hugetlb_count(ctx, vma, rec->mm);
 }
 
 /* ---- restoring: the pool --------------------------------------------------------- */
@@ -623,4 +657,92 @@ int restore_hugetlb_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			  pages, (end - addr) >> PAGE_SHIFT);
 	folio_put(folio);
 	return 0;
+}
+
+static int ckpt_share_hugetlb_pte(struct ckpt_share *s, struct hstate *h,
+				  pte_t *to, pte_t *from)
+{
+	struct mm_struct *mm = s->to->vm_mm, *other = s->from->vm_mm;
+	pte_t pte = huge_ptep_get(other, s->src, from);
+	struct folio *folio;
+
+	if (!huge_pte_none(huge_ptep_get(mm, s->addr, to)))
+		return -EEXIST;
+	if (huge_pte_none(pte))
+		return -ENODATA;
+	if (!pte_present(pte))
+		return -EAGAIN;
+	folio = page_folio(pte_page(pte));
+	if (!folio_test_anon(folio))
+		return -ENODATA;
+	folio_get(folio);
+	if (s->lone || !ckpt_folio_to_root(folio, s->to->anon_vma->root) ||
+	    hugetlb_try_dup_anon_rmap(folio, s->from)) {
+		s->page = folio_page(folio, 0);
+		return -EXDEV;
+	}
+	huge_ptep_set_wrprotect(other, s->src, from);
+	pte = huge_pte_wrprotect(mk_huge_pte(folio_page(folio, 0),
+					     s->to->vm_page_prot));
+	pte = arch_make_huge_pte(pte_mkyoung(pte), huge_page_shift(h),
+				 s->to->vm_flags);
+	set_huge_pte_at(mm, s->addr, to, pte, huge_page_size(h));
+	hugetlb_count_add(pages_per_huge_page(h), mm);
+	return 0;
+}
+
+/**
+ * ckpt_share_hugetlb - have a huge page in common, as fork() leaves it
+ * @s: private mappings of the same page size; goes on to the next page
+ *
+ * Context: both mmap_locks held for writing.
+ * Return: 0; -EXDEV if @s->page must be copied; -EAGAIN if it moves; -ENODATA,
+ * -EEXIST or -ENOMEM.
+ */
+int ckpt_share_hugetlb(struct ckpt_share *s)
+{
+	struct hstate *h = hstate_vma(s->to);
+	unsigned long size = huge_page_size(h);
+	spinlock_t *ptl, *src_ptl; /* of the page tables */
+	pte_t *to, *from;
+	int ret;
+
+	from = hugetlb_walk(s->from, s->src, size);
+	if (!from)
+		return -ENODATA;
+	to = huge_pte_alloc(s->to->vm_mm, s->to, s->addr, size);
+	if (!to)
+		return -ENOMEM;
+	ptl = huge_pte_lock(h, s->to->vm_mm, to);
+	src_ptl = huge_pte_lockptr(h, s->from->vm_mm, from);
+	spin_lock_nested(src_ptl, SINGLE_DEPTH_NESTING);
+	ret = ckpt_share_hugetlb_pte(s, h, to, from);
+	spin_unlock(src_ptl);
+	spin_unlock(ptl);
+	if (!ret) {
+		s->addr += size;
+		s->src += size;
+	}
+	return ret;
+}
+
+/**
+ * ckpt_copy_hugetlb - have a copy of a huge page
+ * @vma: a private mapping of the same page size, its mmap_lock held
+ * @addr: address
+ * @page: the first page of the other, under a reference
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_copy_hugetlb(struct vm_area_struct *vma, unsigned long addr,
+		      struct page *page)
+{
+	struct folio *folio = ckpt_hugetlb_fault(vma, addr);
+	int ret;
+
+	if (IS_ERR(folio))
+		return PTR_ERR(folio);
+	ret = copy_user_large_folio(folio, page_folio(page), addr, vma);
+	folio_put(folio);
+	return ret;
 }

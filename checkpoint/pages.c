@@ -41,12 +41,11 @@ static_assert(CKPT_BATCH == 1 << CKPT_PAGES_ORDER_MAX);
  *	it falls apart meanwhile
  * @area: @huge if @pages belong to it, else 0
  * @order: if it is not 0: @pages are all those of large folios of this order
- * @whole: end of the huge page or large folio that was met last of which nothing
- *	was written before, though it is in common with others
- * @asked: end of the huge page or large folio that was looked at last, saved as
- *	such or not
- * @ask: the walk stopped at @next before this huge page or large folio: has it
- *	been written? Under a reference, or NULL
+ * @whole: end of the large folio that was met last of which nothing was written
+ *	before, though it is in common with others
+ * @asked: end of the large folio that was looked at last, saved as such or not
+ * @ask: the walk stopped at @next before this large folio: has it been written?
+ *	Under a reference, or NULL
  * @swapped: the walk stopped at @next since that page is not in memory
  * @poisoned: memory was met that was declared broken, see poison.c
  * @error: what the walk met
@@ -388,6 +387,10 @@ static int ckpt_walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr
 
 	b->next = addr;
 	ret = ckpt_hugetlb_own(walk->vma, pte, addr & hmask, &first);
+	if (ret > 0 && addr >= b->asked && ckpt_cow_maybe(b->ctx, walk->vma, first)) {
+		b->ask = first;
+		return 1;
+	}
 	if (ret == -EAGAIN) {
 		b->swapped = true;
 		return 1;
@@ -571,21 +574,6 @@ static int ckpt_batch_cow(struct ckpt_ctx *ctx, struct ckpt_batch *b, u32 objref
 	return ret;
 }
 
-static void ckpt_batch_ask(struct ckpt_ctx *ctx, struct ckpt_batch *b, u32 objref)
-{
-	/* The reference keeps it in one piece. */
-	struct folio *folio = page_folio(b->ask);
-
-	b->asked = b->next + folio_size(folio);
-	if (!ckpt_cow_known(ctx, objref, folio)) {
-		b->whole = b->asked;
-		if (folio_test_pmd_mappable(folio))
-			b->huge = b->asked;
-	}
-	put_page(b->ask);
-	b->ask = NULL;
-}
-
 static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 			    u32 objref)
 {
@@ -606,6 +594,38 @@ static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 	b->nr_pages = 0;
 	b->nr_runs = 0;
 	b->order = 0;
+	return ret;
+}
+
+/* Says what was there, so that it comes behind what is in @b already. */
+static int ckpt_batch_ask_hugetlb(struct ckpt_ctx *ctx, struct ckpt_batch *b,
+				  u32 objref, struct folio *folio)
+{
+	int ret = ckpt_batch_write(ctx, b, objref);
+
+	if (!ret)
+		ret = checkpoint_cow_hugetlb(ctx, objref, b->next >> PAGE_SHIFT, folio);
+	if (ret > 0)
+		b->next = b->asked;
+	return min(ret, 0);
+}
+
+static int ckpt_batch_ask(struct ckpt_ctx *ctx, struct ckpt_batch *b, u32 objref)
+{
+	/* The reference keeps it in one piece. */
+	struct folio *folio = page_folio(b->ask);
+	int ret = 0;
+
+	b->asked = b->next + folio_size(folio);
+	if (folio_test_hugetlb(folio)) {
+		ret = ckpt_batch_ask_hugetlb(ctx, b, objref, folio);
+	} else if (!ckpt_cow_known(ctx, objref, folio)) {
+		b->whole = b->asked;
+		if (folio_test_pmd_mappable(folio))
+			b->huge = b->asked;
+	}
+	put_page(b->ask);
+	b->ask = NULL;
 	return ret;
 }
 
@@ -631,7 +651,7 @@ static int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 		b->swapped = false;
 		ret = ckpt_batch_fill(mm, b);
 		if (!ret && b->ask)
-			ckpt_batch_ask(ctx, b, objref);
+			ret = ckpt_batch_ask(ctx, b, objref);
 		else if (!ret && b->swapped)
 			ret = ckpt_fault_in(mm, b->next);
 		else if (!ret)

@@ -187,7 +187,7 @@ static int checkpoint_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 	rec->name_len = name_len;
 	rec->pkey = vma_pkey(vma);
 	if (is_vm_hugetlb_page(vma))
-		checkpoint_hugetlb_vma(vma, rec);
+		checkpoint_hugetlb_vma(ctx, vma, rec);
 	if (name_len)
 		memcpy(ckpt_rec_var(rec), name->name, name_len);
 

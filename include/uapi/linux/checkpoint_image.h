@@ -1631,10 +1631,10 @@ enum ckpt_vma_kind {
  * @pkey: memory protection key, which need not be allocated any more
  * @huge_shift: with CKPT_VMA_HUGETLB: it maps a file whose page size is
  *	1 << @huge_shift, else 0
- * @huge_pages: likewise, of a private mapping: number of huge pages of its own.
- *	Payload holds small pages of them: the first, and those that are not
- *	zero. With CKPT_VMA_HUGE_RESERVED the others that it may need are in
- *	reserve
+ * @huge_pages: likewise, of a private mapping: number of huge pages that stand in
+ *	the image with it. Payload holds small pages of them: the first, and those
+ *	that are not zero. With CKPT_VMA_HUGE_RESERVED the others that it may need
+ *	are in reserve
  */
 struct ckpt_rec_vma {
 	struct ckpt_hdr h;

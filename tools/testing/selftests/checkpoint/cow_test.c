@@ -11,6 +11,7 @@
 /* Addresses are offsets in /proc/PID/mem. */
 #define _FILE_OFFSET_BITS 64
 #include "tree_program.h"
+#include "bad_image.h"
 #include "picture.h"
 #include "pressure.h"
 
@@ -1130,67 +1131,6 @@ TEST_F(cow_large, comes_back)
 
 /* ---- images that lie ------------------------------------------------------------------ */
 
-static unsigned char *image;
-static size_t image_len;
-
-static bool open_image(void)
-{
-	int fd = open(CKPT_IMG, O_RDWR | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st))
-		return false;
-	image_len = st.st_size;
-	image = mmap(NULL, image_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	return image != MAP_FAILED;
-}
-
-/* The @nth record of a type, or NULL. */
-static void *find_record(uint32_t type, int nth)
-{
-	struct ckpt_hdr *h;
-	size_t off = 0;
-
-	while (off + sizeof(*h) <= image_len) {
-		h = (void *)(image + off);
-		if (h->type == type && !nth--)
-			return h;
-		off += h->len;
-		if (h->type == CKPT_REC_PAGES) {
-			off = (off + PAGE - 1) & -PAGE;
-			off += ((struct ckpt_rec_pages *)h)->data_len;
-		}
-	}
-	return NULL;
-}
-
-static void seal(void *record)
-{
-	struct ckpt_hdr *h = record;
-
-	h->crc = 0;
-	h->crc = ckpt_crc32c(h, h->len);
-}
-
-#define OUTPUT	"/tmp/cow.out"
-
-static void expect_bad(struct __test_metadata *_metadata, const char *what,
-		       const char *words)
-{
-	char text[4096];
-
-	EXPECT_EQ(-1, restart_image("> " OUTPUT)) {
-		TH_LOG("%s was taken", what);
-	}
-	ckpt_read_text(OUTPUT, text, sizeof(text));
-	EXPECT_TRUE(!!strstr(text, words)) {
-		TH_LOG("%s: no \"%s\" in: %s", what, words, text);
-	}
-	unlink(OUTPUT);
-	reap_all();
-}
-
 PROGRAM_FIXTURE(cow_bad, begin_tree, end_tree);
 
 /* A mapping as nobody shares it, besides the memory in common. */
@@ -1319,7 +1259,7 @@ TEST_F(cow_bad, runs)
 	seal(rec);
 	expect_bad(_metadata, "no runs", "do not fit");
 	unlink("/tmp/cow.file");
-	munmap(image, image_len);
+	close_image();
 	self->pid = 0;
 }
 
@@ -1334,12 +1274,12 @@ static void families_are(struct __test_metadata *_metadata, pid_t *pid,
 	kill_tree(_metadata, *pid);
 	ASSERT_TRUE(open_image());
 	for (i = 0; (vma = find_record(CKPT_REC_VMA, i)); i++) {
-		if (vma->kind != CKPT_VMA_ANON)
+		if (vma->kind != CKPT_VMA_ANON && !vma->family)
 			continue;
 		vma->family = number(vma->family, i);
 		seal(vma);
 	}
-	munmap(image, image_len);
+	close_image();
 	*pid = restart_image("");
 	ASSERT_LT(0, *pid);
 	tree_ends_well(_metadata, pid);

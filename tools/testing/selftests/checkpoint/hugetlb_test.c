@@ -10,6 +10,7 @@
  */
 #define _FILE_OFFSET_BITS 64
 #include "tree_program.h"
+#include "bad_image.h"
 #include "maps.h"
 #include "look.h"
 #include "poison.h"
@@ -386,28 +387,43 @@ static void check_poisoned(void)
 	MUST(!madvise(mem + HUGE, HUGE, MADV_DONTNEED) && has(mem + HUGE, 2));
 }
 
-/* Pages that fork() has left in common come back as one for each. */
+/*
+ * Page 0 is in common after fork(), 1 the parent has written to since, 2 the child,
+ * 3 nobody has. Small pages stand between them in the image.
+ */
 static void child_of_fork(void)
 {
 	char byte;
 
 	MUST(read(fd, &byte, 1) == 1);
-	MUST(has(mem, 1) && has(mem + HUGE, 3));
+	MUST(has(mem, 1) && has(mem + HUGE, 3) && has(mem + 2 * HUGE, 6));
 	put(mem, 4);
 	MUST(has(mem, 4));
 }
 
-static void set_forked(void)
+static void grow_child_of_fork(void)
+{
+	put(mem + 2 * HUGE, 6);
+	child_of_fork();
+}
+
+static void set_fork(void)
 {
 	int ends[2];
 
-	mem = map_anon(3, MAP_PRIVATE);
+	mem = map_anon(4, MAP_PRIVATE);
 	put(mem, 1);
 	put(mem + HUGE, 3);
+	put(mem + 2 * HUGE, 5);
 	MUST(!pipe(ends));
 	fd = ends[0];
 	other = ends[1];
-	child = start_child(child_of_fork, SYS_read);
+}
+
+static void set_forked(void)
+{
+	set_fork();
+	child = start_child(grow_child_of_fork, SYS_read);
 	put(mem + HUGE, 2);
 }
 
@@ -415,7 +431,63 @@ static void check_forked(void)
 {
 	MUST(write(other, "", 1) == 1);
 	collect(child, GOOD);
-	MUST(has(mem, 1) && has(mem + HUGE, 2));
+	MUST(has(mem, 1) && has(mem + HUGE, 2) && has(mem + 2 * HUGE, 5));
+	put(mem, 7);
+	MUST(has(mem, 7));
+}
+
+/* The child has it somewhere else, and may not write to one of it. */
+static void moved_child_of_fork(void)
+{
+	unsigned char *to = map_anon(4, MAP_PRIVATE | MAP_NORESERVE);
+
+	MUST(mremap(mem, 4 * HUGE, 4 * HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	mem = to;
+	put(mem + 2 * HUGE, 6);
+	MUST(!mprotect(mem + HUGE, HUGE, PROT_READ));
+	child_of_fork();
+	MUST(mm_fault((char *)mem + HUGE, true) == SIGSEGV);
+}
+
+static void set_moved(void)
+{
+	set_fork();
+	child = start_child(moved_child_of_fork, SYS_read);
+	put(mem + HUGE, 2);
+}
+
+static void check_moved(void)
+{
+	check_forked();
+}
+
+/* A child and its child, who both have what their parent wrote to; it left a page. */
+static void older_child_of_fork(void)
+{
+	pid_t pid = start_child(child_of_fork, SYS_read);
+	char byte;
+
+	MUST(read(fd, &byte, 1) == 1 && has(mem, 1));
+	put(mem + 2 * HUGE, 8);
+	collect(pid, GOOD);
+	MUST(has(mem, 1) && has(mem + 2 * HUGE, 8));
+}
+
+static void set_generations(void)
+{
+	set_fork();
+	put(mem + 2 * HUGE, 6);
+	child = start_child(older_child_of_fork, SYS_read);
+	put(mem + HUGE, 2);
+	put(mem + 2 * HUGE, 5);
+	MUST(!munmap(mem + 3 * HUGE, HUGE));
+}
+
+static void check_generations(void)
+{
+	MUST(write(other, "ab", 2) == 2);
+	collect(child, GOOD);
+	MUST(has(mem, 1) && has(mem + HUGE, 2) && has(mem + 2 * HUGE, 5));
 }
 
 /* A file that a path leads to: it is where it was. */
@@ -509,13 +581,12 @@ static bool pool_set(int nr)
 
 /*
  * The mappings of huge pages: addresses, page size, flags, and of private ones
- * the pages, whoever else has them.
+ * the pages, own and in common.
  */
 static const char *mappings_of(pid_t pid, char *text, size_t size)
 {
 	char path[64], line[512], one[1024] = "";
 	bool is_private = false;
-	long own, common = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
@@ -530,12 +601,9 @@ static const char *mappings_of(pid_t pid, char *text, size_t size)
 			is_private = perms[3] == 'p';
 		} else if (!strncmp(line, "KernelPageSize:", 15)) {
 			strcat(one, line);
-		} else if (is_private &&
-			   sscanf(line, "Shared_Hugetlb: %ld", &common) == 1) {
-			continue;
-		} else if (is_private &&
-			   sscanf(line, "Private_Hugetlb: %ld", &own) == 1) {
-			sprintf(one + strlen(one), "%ld kB\n", common + own);
+		} else if (is_private && (!strncmp(line, "Shared_Hugetlb:", 15) ||
+					  !strncmp(line, "Private_Hugetlb:", 16))) {
+			strcat(one, line);
 		} else if (!strncmp(line, "VmFlags:", 8) && strstr(line, " ht")) {
 			strncat(text, one, size - strlen(text) - 1);
 			strncat(text, line, size - strlen(text) - 1);
@@ -572,13 +640,12 @@ PROGRAM_FIXTURE(hugetlb, begin_huge, end_huge);
 FIXTURE_VARIANT(hugetlb)
 {
 	struct program program;
-	int more;	/* pages that it takes when it has come back */
 };
 
-#define PROGRAM(name, ...)				\
+#define PROGRAM(name)					\
 FIXTURE_VARIANT_ADD(hugetlb, name)			\
 {							\
-	.program = { set_##name, check_##name }, ##__VA_ARGS__	\
+	.program = { set_##name, check_##name },	\
 }
 
 PROGRAM(private);
@@ -593,7 +660,9 @@ PROGRAM(future);
 PROGRAM(reserved);
 PROGRAM(truncated);
 PROGRAM(poisoned);
-PROGRAM(forked, .more = 1);
+PROGRAM(forked);
+PROGRAM(moved);
+PROGRAM(generations);
 
 /* What it has of the pool and its mappings are as they were. */
 static void is_as_before(struct __test_metadata *_metadata, pid_t pid,
@@ -608,13 +677,13 @@ static void is_as_before(struct __test_metadata *_metadata, pid_t pid,
 TEST_F(hugetlb, comes_back)
 {
 	static struct saved s;
+	long more;
 
 	s.empty = pool_now();
 	self->pid = start_program(_metadata, &variant->program);
 	mappings_of(self->pid, s.maps, sizeof(s.maps));
 	s.pool = pool_now();
 	EXPECT_NE(0, memcmp(&s.empty, &s.pool, sizeof(s.pool)));
-	s.pool.free -= variant->more;
 
 	kill_tree(_metadata, self->pid);
 	EXPECT_TRUE(pool_is(&s.empty));
@@ -623,7 +692,13 @@ TEST_F(hugetlb, comes_back)
 	is_as_before(_metadata, self->pid, &s);
 	restart_again(_metadata, &self->pid);
 	is_as_before(_metadata, self->pid, &s);
-	kill_and_restart(_metadata, &self->pid, false);
+	/* In a pool that has these pages and no more. */
+	kill_tree(_metadata, self->pid);
+	more = s.pool.free - s.pool.reserved;
+	ASSERT_TRUE(pool_set(POOL_SIZE - more));
+	self->pid = restart_image("");
+	ASSERT_LT(0, self->pid);
+	ASSERT_TRUE(pool_set(POOL_SIZE));
 	is_as_before(_metadata, self->pid, &s);
 	ends_well(_metadata, &self->pid);
 	EXPECT_TRUE(pool_is(&s.empty));
@@ -639,6 +714,107 @@ TEST_F(hugetlb, goes_on)
 	struct pool empty = pool_now();
 
 	program_goes_on(_metadata, &self->pid, &variant->program);
+	EXPECT_TRUE(pool_is(&empty));
+}
+
+/* ---- pages in common that cannot be ----------------------------------------------- */
+
+#define HUGE_PAGES	(HUGE / PAGE)
+
+PROGRAM_FIXTURE(bad, begin_huge, end_huge);
+
+/* And small pages, where a huge one would have room. */
+#define SMALL		0x30000000UL
+
+static void set_with_small(void)
+{
+	set_forked();
+	again = mmap((void *)SMALL, HUGE, RW,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	MUST(again == (void *)SMALL);
+	memset(again, 'x', HUGE);
+}
+
+TEST_F(bad, runs)
+{
+	static const struct program program = { set_with_small, check_forked };
+	struct pool empty = pool_now();
+	struct ckpt_rec_cow *rec;
+	struct ckpt_cow_run *run, was;
+	unsigned int i, nr;
+
+	self->pid = start_program(_metadata, &program);
+	kill_tree(_metadata, self->pid);
+	self->pid = 0;
+	ASSERT_TRUE(open_image());
+	for (nr = 0; (rec = find_record(CKPT_REC_COW, nr)); nr++) {
+		run = (void *)((char *)rec + rec->h.fixed);
+		for (i = 0; i < rec->nr_runs; i++)
+			if (run[i].nr == HUGE_PAGES)
+				break;
+		if (i < rec->nr_runs)
+			break;
+	}
+	ASSERT_TRUE(!!rec);
+	run += i;
+	was = *run;
+
+	const struct {
+		const char *what;
+		uint64_t start, from;
+		uint32_t nr;
+		const char *words;
+	} bad[] = {
+		{ "part of one", was.start, was.from, HUGE_PAGES - 1, "not all of one" },
+		{ "from its second page on", was.start + 1, was.from + 1,
+		  HUGE_PAGES - 1, "not all of one" },
+		{ "from the middle of one", was.start, was.from + 1, HUGE_PAGES,
+		  "not all of one" },
+		{ "one and a half", was.start, was.from, HUGE_PAGES * 3 / 2, "" },
+		{ "a page that is not there", was.start, was.from + 3 * HUGE_PAGES,
+		  HUGE_PAGES, "cannot be that at" },
+		{ "to one that it has", was.start + 2 * HUGE_PAGES, was.from,
+		  HUGE_PAGES, "" },
+		{ "small ones", was.start, SMALL / PAGE, HUGE_PAGES, "not of one size" },
+		{ "to small ones", SMALL / PAGE, was.from, HUGE_PAGES, "" },
+	};
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		run->start = bad[i].start;
+		run->from = bad[i].from;
+		run->nr = bad[i].nr;
+		seal(rec);
+		expect_bad(_metadata, bad[i].what, bad[i].words);
+		EXPECT_TRUE(pool_is(&empty));
+	}
+	close_image();
+}
+
+/* Families are a hint: a wrong one costs a page. */
+TEST_F(bad, no_families)
+{
+	static const struct program program = { set_forked, check_forked };
+	struct pool empty = pool_now(), pool;
+	struct ckpt_rec_vma *vma;
+	int i;
+
+	self->pid = start_program(_metadata, &program);
+	pool = pool_now();
+	kill_tree(_metadata, self->pid);
+	ASSERT_TRUE(open_image());
+	for (i = 0; (vma = find_record(CKPT_REC_VMA, i)); i++) {
+		if (!(vma->flags & CKPT_VMA_HUGETLB))
+			continue;
+		EXPECT_NE(0, vma->family);
+		vma->family = 0;
+		seal(vma);
+	}
+	close_image();
+	self->pid = restart_image("");
+	ASSERT_LT(0, self->pid);
+	pool.free--;
+	EXPECT_TRUE(pool_is(&pool));
+	ends_well(_metadata, &self->pid);
 	EXPECT_TRUE(pool_is(&empty));
 }
 
