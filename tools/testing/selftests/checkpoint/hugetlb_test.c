@@ -523,6 +523,31 @@ static void set_sysv(void)
 	MUST(mem != (void *)-1 && !shmctl(id, IPC_RMID, NULL));
 }
 
+static void on_error(int sig)
+{
+}
+
+/* The second of three is lost as a whole. */
+static void set_lost(void)
+{
+	struct sigaction sa = { .sa_handler = on_error };
+
+	mem = map_anon(3, MAP_PRIVATE);
+	put(mem, 1);
+	put(mem + HUGE, 2);
+	put(mem + 2 * HUGE, 3);
+	MUST(!sigaction(SIGBUS, &sa, NULL));
+	MUST(!madvise(mem + HUGE + 5 * PAGE, PAGE, MADV_HWPOISON));
+	sa.sa_handler = SIG_DFL;
+	MUST(!sigaction(SIGBUS, &sa, NULL));
+}
+
+static void check_lost(void)
+{
+	MUST(has(mem, 1) && has(mem + 2 * HUGE, 3));
+	MUST(mm_fault((char *)mem + HUGE, false) == SIGBUS);
+}
+
 static void nothing(void)
 {
 }
@@ -715,6 +740,30 @@ TEST_F(hugetlb, goes_on)
 
 	program_goes_on(_metadata, &self->pid, &variant->program);
 	EXPECT_TRUE(pool_is(&empty));
+}
+
+/* ---- hardware errors -------------------------------------------------------------- */
+
+PROGRAM_FIXTURE(lost, begin_huge, end_huge);
+
+/* Shared memory would keep the page in the pool, for tests to come. */
+TEST_F(lost, is_refused)
+{
+	static const struct program program = { set_lost, check_lost };
+	static const char *const words[] = {
+		"address", "the memory is broken (hardware error)", NULL
+	};
+	struct pool pool = pool_now();
+
+	self->pid = start_program(_metadata, &program);
+	EXPECT_EQ(-EIO, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL));
+	EXPECT_TRUE(ckpt_log_says(words)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ends_well(_metadata, &self->pid);
+	pool.total--;
+	pool.free--;
+	EXPECT_TRUE(pool_is(&pool));
 }
 
 /* ---- pages in common that cannot be ----------------------------------------------- */
