@@ -3,10 +3,11 @@
  * Contents of files that no path leads to, see inode.c.
  *
  * Shared memory is its pages: they go to the output as they are, and are filled
- * from the input, see shmem.c and hugetlb.c. Other files are read and written as by read() and
- * write(), whatever the file system. Holes stay holes, pages that are in no mapping
- * and pages in swap are contents like others. What somebody outside may write to
- * is copied, so that nobody changes it between checksum and output.
+ * from the input, see shmem.c and hugetlb.c. What somebody outside may write to is
+ * copied first, so that nobody changes it between checksum and output. Other files
+ * are read and written as by read() and write(), whatever the file system. Holes
+ * stay holes, pages that are in no mapping and pages in swap are contents like
+ * others.
  */
 #include <linux/bvec.h>
 #include <linux/file.h>
@@ -29,11 +30,13 @@
  * @file: a file of our own
  * @size: how much of it is in the image
  * @as_is: its pages are written, not what is read of it
+ * @copy: somebody outside may write to it meanwhile
  */
 struct ckpt_reader {
 	struct file *file;
 	u64 size;
 	bool as_is;
+	bool copy;
 };
 
 static bool ckpt_folio_is_broken(const struct folio *folio)
@@ -42,15 +45,13 @@ static bool ckpt_folio_is_broken(const struct folio *folio)
 	       (folio_test_large(folio) && folio_test_has_hwpoisoned(folio));
 }
 
-/* Is what is written to the image the memory itself? */
-static bool ckpt_inode_as_is(struct ckpt_ctx *ctx, struct file *file)
+/* May somebody outside write to it? */
+static bool ckpt_inode_may_change(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct ckpt_obj *obj;
 
-	if (!ckpt_is_hugetlb(file) && !(IS_ENABLED(CONFIG_SHMEM) && ckpt_is_shmem(file)))
-		return false;
 	obj = ckpt_obj_find_typed(ctx, ckpt_file_inode(file), CKPT_OBJ_INODE);
-	return obj && !obj->shared;
+	return !obj || obj->shared;
 }
 
 /**
@@ -72,7 +73,9 @@ int checkpoint_inode_contents(struct ckpt_ctx *ctx, struct file *file,
 	if (!reader)
 		return -ENOMEM;
 	reader->size = size;
-	reader->as_is = ckpt_inode_as_is(ctx, file);
+	reader->as_is = ckpt_is_hugetlb(file) ||
+			(IS_ENABLED(CONFIG_SHMEM) && ckpt_is_shmem(file));
+	reader->copy = reader->as_is && ckpt_inode_may_change(ctx, file);
 	/* Nobody is told of it, neither by the time of access nor by events. */
 	reader->file = dentry_open(file_user_path(file),
 				   O_RDONLY | O_NOATIME | O_LARGEFILE |
@@ -98,6 +101,7 @@ out_free:
  * @objref: of the inode
  * @size: its size
  * @as_is: @pages are its own, each under a reference; else ours, used again and again
+ * @copy: but those are copies, as somebody may write to it
  * @nr_pages: entries of @pages that are filled
  * @nr_runs: entries in @runs
  * @pages: their contents are written
@@ -108,6 +112,7 @@ struct ckpt_inode_batch {
 	u32 objref;
 	loff_t size;
 	bool as_is;
+	bool copy;
 	unsigned int nr_pages;
 	unsigned int nr_runs;
 	struct page *pages[CKPT_INODE_BATCH];
@@ -194,12 +199,23 @@ static unsigned int ckpt_inode_add_folio(struct ckpt_inode_batch *b,
 	return nr;
 }
 
+/* Nobody changes a copy between checksum and output. */
+static int ckpt_inode_copy(struct ckpt_inode_batch *b, unsigned int nr)
+{
+	int ret = 0;
+
+	for (; nr && !ret; nr--)
+		ret = ckpt_page_copy(&b->pages[b->nr_pages - nr]);
+	return ret;
+}
+
 /* From @pos on, which is set to where the next hole was met. */
 static int ckpt_inode_add_as_is(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
 				loff_t *pos)
 {
 	pgoff_t at = *pos >> PAGE_SHIFT, end = DIV_ROUND_UP(b->size, PAGE_SIZE);
 	struct folio *folio;
+	unsigned int nr;
 	int ret = 0;
 
 	while (at < end && !ret) {
@@ -210,9 +226,12 @@ static int ckpt_inode_add_as_is(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b
 			at++;
 			break;
 		}
-		at += ckpt_inode_add_folio(b, folio, at, end);
+		nr = ckpt_inode_add_folio(b, folio, at, end);
 		folio_put(folio);
-		if (at > b->size >> PAGE_SHIFT && offset_in_page(b->size))
+		at += nr;
+		if (b->copy)
+			ret = ckpt_inode_copy(b, nr);
+		if (!ret && at > b->size >> PAGE_SHIFT && offset_in_page(b->size))
 			ret = ckpt_inode_cut(b, &b->pages[b->nr_pages - 1]);
 		if (!ret && b->nr_pages == CKPT_INODE_BATCH)
 			ret = ckpt_inode_flush(ctx, b);
@@ -341,6 +360,7 @@ int checkpoint_inodes_payload(struct ckpt_ctx *ctx)
 		if (reader->as_is)
 			ckpt_inode_put_pages(b);
 		b->as_is = reader->as_is;
+		b->copy = reader->copy;
 		ret = ckpt_inode_contents(ctx, b);
 		ret = ckpt_loop_step(ret);
 		if (ret)
