@@ -1435,8 +1435,9 @@ int restore_mm(struct ckpt_member *m);
  * @put: takes over the contents of a run of pages, which are verified; where it
  *	keeps a page it sets its entry to NULL; or NULL: nothing is left to do
  * @file: for @get and @put
- * @has_cow: it is an address space: COW records may stand among its PAGES, and
- *	some of these may be about huge pages
+ * @has_cow: it is an address space: COW records may stand among its PAGES
+ * @has_folios: its PAGES may be about huge pages and large folios, even if it cannot
+ *	have such ones now
  */
 struct ckpt_sink {
 	u32 objref;
@@ -1449,6 +1450,7 @@ struct ckpt_sink {
 		   const struct ckpt_sink *sink);
 	struct file *file;
 	bool has_cow;
+	bool has_folios;
 };
 
 int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink);

@@ -13,6 +13,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
@@ -102,6 +103,8 @@ out_free:
  * @size: its size
  * @as_is: @pages are its own, each under a reference; else ours, used again and again
  * @copy: but those are copies, as somebody may write to it
+ * @area: end of the huge page of shared memory that @pages belong to, or 0
+ * @order: if it is not 0: @pages are all those of large folios of this order
  * @nr_pages: entries of @pages that are filled
  * @nr_runs: entries in @runs
  * @pages: their contents are written
@@ -113,6 +116,8 @@ struct ckpt_inode_batch {
 	loff_t size;
 	bool as_is;
 	bool copy;
+	pgoff_t area;
+	unsigned int order;
 	unsigned int nr_pages;
 	unsigned int nr_runs;
 	struct page *pages[CKPT_INODE_BATCH];
@@ -135,13 +140,18 @@ static int ckpt_inode_flush(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b)
 
 	if (b->as_is)
 		ret = ckpt_pages_copy_pinned(b->pages, b->nr_pages);
+	ctx->out.page_flags = b->area ? CKPT_PAGES_HUGE :
+					b->order << CKPT_PAGES_ORDER_SHIFT;
 	if (b->nr_pages && !ret)
 		ret = ckpt_out_pages(&ctx->out, b->objref, b->runs, b->nr_runs,
 				     b->pages, b->nr_pages);
+	ctx->out.page_flags = 0;
 	if (b->as_is)
 		ckpt_inode_put_pages(b);
 	b->nr_pages = 0;
 	b->nr_runs = 0;
+	b->area = 0;
+	b->order = 0;
 	return ret;
 }
 
@@ -179,6 +189,37 @@ static struct folio *ckpt_inode_folio(struct ckpt_ctx *ctx, struct file *file,
 		    ckpt_log_path(&ctx->log, file_user_path(file)),
 		    (u64)index << PAGE_SHIFT);
 	return ERR_PTR(-EIO);
+}
+
+/* It can be written as such if all of it is. */
+static bool ckpt_inode_is_large(struct folio *folio, pgoff_t at, pgoff_t end)
+{
+	return folio_order(folio) <= CKPT_PAGES_ORDER_MAX && folio->index == at &&
+	       folio_next_index(folio) <= end;
+}
+
+/*
+ * Huge pages and large folios have records of their own. A huge page may have lost
+ * what is behind the end of the file.
+ */
+static int ckpt_inode_begin(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b,
+			    struct folio *folio, pgoff_t at, pgoff_t end)
+{
+	unsigned int order = 0;
+	pgoff_t area = 0;
+	int ret = 0;
+
+	if (folio_test_hugetlb(folio))
+		return 0;
+	if (folio_nr_pages(folio) == CKPT_HUGE_NR)
+		area = folio_next_index(folio);
+	else if (ckpt_inode_is_large(folio, at, end))
+		order = folio_order(folio);
+	if (b->nr_pages && (b->area != area || b->order != order))
+		ret = ckpt_inode_flush(ctx, b);
+	b->area = area;
+	b->order = order;
+	return ret;
 }
 
 /* Pages of a folio, from page @at of the file on, but not from @end on. */
@@ -226,10 +267,11 @@ static int ckpt_inode_add_as_is(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b
 			at++;
 			break;
 		}
-		nr = ckpt_inode_add_folio(b, folio, at, end);
+		ret = ckpt_inode_begin(ctx, b, folio, at, end);
+		nr = ret ? 0 : ckpt_inode_add_folio(b, folio, at, end);
 		folio_put(folio);
 		at += nr;
-		if (b->copy)
+		if (!ret && b->copy)
 			ret = ckpt_inode_copy(b, nr);
 		if (!ret && at > b->size >> PAGE_SHIFT && offset_in_page(b->size))
 			ret = ckpt_inode_cut(b, &b->pages[b->nr_pages - 1]);
@@ -465,6 +507,8 @@ int restore_inode_contents(struct ckpt_restart *rs, const struct ckpt_rec *r,
 		.get = shmem ? restore_shmem_get : hugetlb ? restore_hugetlb_get : NULL,
 		.put = shmem ? restore_shmem_run : hugetlb ? NULL : restore_inode_run,
 		.file = file,
+		/* What was of tmpfs may be of another file system now. */
+		.has_folios = !hugetlb && (shmem || rec->fs_magic == TMPFS_MAGIC),
 	};
 	const struct ckpt_robj *obj = xa_load(&rs->objs, rec->objref);
 	int ret = 0;

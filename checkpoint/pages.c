@@ -834,7 +834,7 @@ static int ckpt_map_run(struct ckpt_restart *rs, const struct ckpt_rec *r,
 }
 
 static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
-			    u64 *last, u64 end, bool has_huge)
+			    u64 *last, u64 end, bool has_folios)
 {
 	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
 	const struct ckpt_page_run *runs = r->var;
@@ -843,7 +843,7 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 
 	if (rec->flags & ~CKPT_PAGES_FLAGS_ALL)
 		return ckpt_bad(rs, r, -EOPNOTSUPP, "unknown flags 0x%x", rec->flags);
-	if (order && (!has_huge || order > CKPT_PAGES_ORDER_MAX ||
+	if (order && (!has_folios || order > CKPT_PAGES_ORDER_MAX ||
 		      (rec->flags & CKPT_PAGES_HUGE)))
 		return ckpt_bad(rs, r, -EINVAL, "there are no folios of order %u here",
 				order);
@@ -872,7 +872,7 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (!(rec->flags & CKPT_PAGES_HUGE))
 		return 0;
 	area = runs[0].start / CKPT_HUGE_NR;
-	if (!has_huge || (*last - 1) / CKPT_HUGE_NR != area)
+	if (!has_folios || (*last - 1) / CKPT_HUGE_NR != area)
 		return ckpt_bad(rs, r, -EINVAL, "pages %llx to %llx are no huge page",
 				runs[0].start, *last - 1);
 	return 0;
@@ -924,7 +924,7 @@ static int ckpt_pages_get(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			ret = sink->get(rs, r, &runs[i], pages, sink);
 		return ret;
 	}
-	if (ckpt_pages_order(rec))
+	if (sink->has_cow && ckpt_pages_order(rec))
 		restore_folios(rec, runs, pages);
 	ret = ckpt_pages_alloc(pages, nr);
 	return ret ? ckpt_bad(rs, r, ret, "out of memory for %u pages", nr) : 0;
@@ -937,13 +937,14 @@ static int restore_pages(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	const struct ckpt_rec_pages *rec = ckpt_rec_as(r, pages);
 	const struct ckpt_page_run *runs = r->var;
 	unsigned int nr, i, at = 0;
-	int ret, huge;
+	int ret, huge = 0;
 
-	ret = ckpt_pages_check(rs, r, last, sink->end, sink->has_cow);
+	ret = ckpt_pages_check(rs, r, last, sink->end, sink->has_folios);
 	if (ret)
 		return ret;
 	nr = rec->data_len >> PAGE_SHIFT;
-	huge = restore_huge_pages(rs, r, pages);
+	if (sink->has_cow)
+		huge = restore_huge_pages(rs, r, pages);
 	if (huge < 0)
 		return huge;
 	if (!huge)
@@ -1113,6 +1114,7 @@ int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
 		.end = TASK_SIZE_MAX >> PAGE_SHIFT,
 		.put = ckpt_map_run,
 		.has_cow = true,
+		.has_folios = true,
 	};
 
 	return restore_payload_to(rs, &sink);

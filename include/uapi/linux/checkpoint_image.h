@@ -345,14 +345,15 @@ struct ckpt_page_run {
  * numbers, then address spaces, in the order in which the tasks use them for the
  * first time. What stands behind the end of a file in its last page is zero.
  *
- * CKPT_PAGES_HUGE: all pages of the record belong to one huge page of private
- * anonymous memory. Records about one huge page follow each other. What is in
- * none of them is zero. A reader may do with small pages.
+ * CKPT_PAGES_HUGE: all pages of the record belong to one huge page, of private
+ * anonymous memory or of shared memory (tmpfs). Records about one huge page follow
+ * each other. What is in none of them is zero; of shared memory that is what lies
+ * behind the end of the file. A reader may do with small pages.
  *
  * CKPT_PAGES_ORDER_MASK: if it is not 0 all pages of the record belong to large
- * folios of 2^N pages of private anonymous memory, each of which lies at a
- * multiple of its size and is complete. Likewise, a reader may do with small
- * pages. It does not go with CKPT_PAGES_HUGE.
+ * folios of 2^N pages, of private anonymous memory or of shared memory, each of
+ * which lies at a multiple of its size and is complete. Likewise, a reader may do
+ * with small pages. It does not go with CKPT_PAGES_HUGE.
  */
 struct ckpt_rec_pages {
 	struct ckpt_hdr h;

@@ -596,15 +596,11 @@ static int run_cases(void)
 	return shm->bad;
 }
 
-FIXTURE(image)
-{
-	pid_t pid;
-	int devnull, exe, dir;	/* objrefs of files */
-};
-
-FIXTURE_SETUP(image)
+/* Saves @program, and has the image to play with. */
+static pid_t take_image(struct __test_metadata *_metadata, void (*program)(void *arg))
 {
 	struct stat st;
+	pid_t pid;
 	int fd, i;
 
 	unlink(GO);
@@ -614,13 +610,13 @@ FIXTURE_SETUP(image)
 	shm = mmap(NULL, sizeof(*shm), PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, shm);
-	self->pid = ckpt_spawn(saved_program, NULL, -1);
-	ASSERT_LT(0, self->pid);
+	pid = ckpt_spawn(program, NULL, -1);
+	ASSERT_LT(0, pid);
 	for (i = 0; i < 5000 && access(READY, F_OK); i++)
 		ckpt_sleep_ms(2);
-	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_KILL))
+	ASSERT_LT(0, ckpt_save(pid, CKPT_IMG, CHECKPOINT_KILL))
 		TH_LOG("%s", ckpt_log_text);
-	ASSERT_EQ(256 + SIGKILL, ckpt_wait(self->pid, 5000));
+	ASSERT_EQ(256 + SIGKILL, ckpt_wait(pid, 5000));
 	fd = open(GO, O_CREAT | O_WRONLY, 0600);
 	close(fd);
 
@@ -631,6 +627,31 @@ FIXTURE_SETUP(image)
 	ASSERT_EQ(img_len, read(fd, img, img_len));
 	close(fd);
 	ASSERT_TRUE(parse());
+	return pid;
+}
+
+/* Whatever was refused, the good image is as good as before. */
+static void give_image_back(struct __test_metadata *_metadata, pid_t pid)
+{
+	EXPECT_EQ(pid, ckpt_restart(CKPT_IMG, pid))
+		TH_LOG("%s", ckpt_log_text);
+	EXPECT_EQ(SAVED_EXIT, ckpt_wait(pid, 10000));
+	ckpt_write_text(POOL, "0");
+	unlink(CKPT_IMG);
+	unlink(GO);
+}
+
+FIXTURE(image)
+{
+	pid_t pid;
+	int devnull, exe, dir;	/* objrefs of files */
+};
+
+FIXTURE_SETUP(image)
+{
+	int i;
+
+	self->pid = take_image(_metadata, saved_program);
 	for (i = 0; i < nr_recs; i++) {
 		struct ckpt_rec_file *f = AS(file, &recs[i]);
 
@@ -648,16 +669,7 @@ FIXTURE_SETUP(image)
 
 FIXTURE_TEARDOWN(image)
 {
-	pid_t pid;
-
-	/* Whatever was refused, the good image is as good as before. */
-	pid = ckpt_restart(CKPT_IMG, self->pid);
-	EXPECT_EQ(self->pid, pid)
-		TH_LOG("%s", ckpt_log_text);
-	EXPECT_EQ(SAVED_EXIT, ckpt_wait(self->pid, 10000));
-	ckpt_write_text(POOL, "0");
-	unlink(CKPT_IMG);
-	unlink(GO);
+	give_image_back(_metadata, self->pid);
 }
 
 #define EXPECT_CASES() do {						\
@@ -2098,15 +2110,12 @@ TEST_F(image, hostile_payload)
 	FIELD(p, pages, data_crc, ~AS(pages, p)->data_crc, EBADMSG);
 	FIELD(p, pages, flags, 1U << 1, EOPNOTSUPP);
 	FIELD(p, pages, flags, 1U << 31, EOPNOTSUPP);
-	/* Of several places; of a file. */
+	/* Of several places. */
 	FIELD(p, pages, flags, CKPT_PAGES_HUGE, EINVAL);
-	FIELD(find(CKPT_REC_PAGES, 0), pages, flags, CKPT_PAGES_HUGE, EINVAL);
-	/* Of another size; of no size; of a file. */
+	/* Of another size; of no size. */
 	FIELD(p, pages, flags, 8 << CKPT_PAGES_ORDER_SHIFT, EINVAL);
 	FIELD(p, pages, flags, 9 << CKPT_PAGES_ORDER_SHIFT, EINVAL);
 	FIELD(p, pages, flags, 15 << CKPT_PAGES_ORDER_SHIFT, EINVAL);
-	FIELD(find(CKPT_REC_PAGES, 0), pages, flags, 1 << CKPT_PAGES_ORDER_SHIFT,
-	      EINVAL);
 	VAR(p, "page outside of all mappings", 0, 8, 0x20, EINVAL);
 	VAR(p, "page of the kernel", 0, 8, KERNEL_ADDR / PAGE, EINVAL);
 	VAR(p, "last page", 0, 8, ~0ULL, EINVAL);
@@ -2290,6 +2299,141 @@ TEST_F(image, not_an_image)
 			TH_LOG("%s: %s", files[i], strerror(errno));
 		close(fd);
 	}
+}
+
+/* ---- huge pages of files -------------------------------------------------------- */
+
+#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+#define ON_DISK		"/data/image.gone"
+
+/* Shared memory; huge pages of hugetlb; a file on a disk. Their sizes tell them apart. */
+#define SHMEM_SIZE	(4 * HUGE)
+#define HUGETLB_SIZE	HUGE
+#define DISK_SIZE	(2 * PAGE)
+
+/* A huge page, and two small ones behind it that are not next to each other. */
+static bool shmem_ok(const char *p)
+{
+	size_t i;
+
+	for (i = 0; i < SHMEM_SIZE; i += PAGE)
+		if (p[i] != (i < HUGE || i == HUGE + 3 * PAGE || i == HUGE + 5 * PAGE ?
+			     (char)(i / PAGE + i / HUGE + 1) : 0) || p[i + PAGE - 1])
+			return false;
+	return true;
+}
+
+static void put_page(char *p, size_t i)
+{
+	p[i] = i / PAGE + i / HUGE + 1;
+}
+
+static void folios_program(void *arg)
+{
+	int fd = memfd_create("shmem", 0), pool = memfd_create("pool", MFD_HUGETLB);
+	int disk = open(ON_DISK, O_RDWR | O_CREAT, 0600);
+	char *p, *q, buf[DISK_SIZE], was[DISK_SIZE];
+	size_t i;
+
+	memset(was, 'd', DISK_SIZE);
+	if (ftruncate(fd, SHMEM_SIZE) || ftruncate(pool, HUGETLB_SIZE) ||
+	    write(disk, was, DISK_SIZE) != DISK_SIZE || unlink(ON_DISK))
+		_exit(47);
+	p = mmap(NULL, SHMEM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	q = mmap(NULL, HUGETLB_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, pool, 0);
+	if (p == MAP_FAILED || q == MAP_FAILED || madvise(p, HUGE, MADV_HUGEPAGE))
+		_exit(48);
+	for (i = 0; i < HUGE; i += PAGE)
+		put_page(p, i);
+	put_page(p, HUGE + 3 * PAGE);
+	put_page(p, HUGE + 5 * PAGE);
+	*q = 1;
+	pattern_fill();
+	ckpt_touch(READY);
+	while (access(GO, F_OK))
+		usleep(5000);
+	if (pread(disk, buf, DISK_SIZE, 0) != DISK_SIZE || memcmp(buf, was, DISK_SIZE))
+		_exit(49);
+	_exit(pattern_ok() && shmem_ok(p) && *q == 1 ? SAVED_EXIT : 43);
+}
+
+FIXTURE(folios)
+{
+	char enabled[96];
+	pid_t pid;
+};
+
+FIXTURE_SETUP(folios)
+{
+	if (ckpt_read_text(SHMEM_ENABLED, self->enabled, sizeof(self->enabled)) <= 0)
+		SKIP(return, "no huge pages of shared memory");
+	ASSERT_TRUE(ckpt_write_text(SHMEM_ENABLED, "advise"));
+	self->pid = take_image(_metadata, folios_program);
+}
+
+FIXTURE_TEARDOWN(folios)
+{
+	char *now = strchr(self->enabled, '[');
+
+	if (!now)
+		return;
+	give_image_back(_metadata, self->pid);
+	ckpt_write_text(SHMEM_ENABLED, strtok(now, "[]"));
+}
+
+/* Record @nth of the payload of a file, of which @size says which it is. */
+static struct rec *payload_of(uint64_t size, int nth)
+{
+	struct rec *inode, *r;
+	int i;
+
+	for (i = 0; (inode = find(CKPT_REC_INODE, i)); i++)
+		if (AS(inode, inode)->size == size)
+			break;
+	for (i = 0; inode && (r = find(CKPT_REC_PAGES, i)); i++)
+		if (AS(pages, r)->objref == AS(inode, inode)->objref && !nth--)
+			return r;
+	return NULL;
+}
+
+#define ORDER(n)	((n) << CKPT_PAGES_ORDER_SHIFT)
+
+TEST_F(folios, hostile)
+{
+	struct rec *first = payload_of(SHMEM_SIZE, 0), *second = payload_of(SHMEM_SIZE, 1);
+	struct rec *small = payload_of(SHMEM_SIZE, 2), *disk = payload_of(DISK_SIZE, 0);
+	struct rec *pool = payload_of(HUGETLB_SIZE, 0), apart, list[MAX_RECS];
+	struct ckpt_page_run *run;
+
+	ASSERT_TRUE(first && second && small && disk && pool);
+	ASSERT_EQ(NULL, payload_of(SHMEM_SIZE, 3));
+	ASSERT_EQ(CKPT_PAGES_HUGE, AS(pages, first)->flags);
+	ASSERT_EQ(CKPT_PAGES_HUGE, AS(pages, second)->flags);
+	ASSERT_EQ(0, AS(pages, small)->flags);
+	ASSERT_EQ(2, AS(pages, small)->nr_runs);
+
+	FIELD(second, pages, flags, CKPT_PAGES_HUGE | ORDER(8), EINVAL);
+	FIELD(second, pages, flags, ORDER(9), EINVAL);
+	FIELD(second, pages, flags, ORDER(15), EINVAL);
+	FIELD(second, pages, flags, ORDER(8), 0)->accept = true;
+	FIELD(second, pages, flags, 0, 0)->accept = true;
+	/* These lie at odd places, alone. What is around them is zero. */
+	FIELD(small, pages, flags, ORDER(1), EINVAL);
+	FIELD(small, pages, flags, ORDER(8), EINVAL);
+	FIELD(small, pages, flags, CKPT_PAGES_HUGE, 0)->accept = true;
+	apart = grown(small, 0, 0);
+	run = var_of(&apart);
+	run[1].start = 2 * CKPT_HUGE_NR;
+	AS(pages, &apart)->flags = CKPT_PAGES_HUGE;
+	memcpy(list, recs, nr_recs * sizeof(*recs));
+	list[small - recs] = apart;
+	structural(new_case(EINVAL, "one huge page at two places"), list, nr_recs);
+	/* Other files have no such folios, be they aligned or not. */
+	FIELD(disk, pages, flags, CKPT_PAGES_HUGE, EINVAL);
+	FIELD(disk, pages, flags, ORDER(1), EINVAL);
+	FIELD(pool, pages, flags, CKPT_PAGES_HUGE, EINVAL);
+	FIELD(pool, pages, flags, ORDER(8), EINVAL);
+	EXPECT_CASES();
 }
 
 TEST_HARNESS_MAIN

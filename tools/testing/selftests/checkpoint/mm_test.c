@@ -12,6 +12,7 @@
 
 #include <asm/prctl.h>
 #include <linux/mempolicy.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 
@@ -1131,6 +1132,15 @@ static void huge_unwanted_make(void)
 	MUST(!madvise(mem, 4 * HUGE, MADV_NOHUGEPAGE));
 }
 
+/* The one in force stands in brackets. */
+static void set_back(const char *path, char *before)
+{
+	char *now = strchr(before, '[');
+
+	if (now)
+		ckpt_write_text(path, strtok(now, "[]"));
+}
+
 FIXTURE(huge)
 {
 	char enabled[64];
@@ -1142,14 +1152,10 @@ FIXTURE_SETUP(huge)
 	ckpt_read_text(THP_ENABLED, self->enabled, sizeof(self->enabled));
 }
 
-/* The one in force stands in brackets. */
 FIXTURE_TEARDOWN(huge)
 {
-	char *now = strchr(self->enabled, '[');
-
 	mm_tidy(self->pid);
-	if (now)
-		ckpt_write_text(THP_ENABLED, strtok(now, "[]"));
+	set_back(THP_ENABLED, self->enabled);
 }
 
 static void small_again(struct __test_metadata *_metadata, pid_t *pid,
@@ -1310,11 +1316,8 @@ FIXTURE_SETUP(mthp)
 
 FIXTURE_TEARDOWN(mthp)
 {
-	char *now = strchr(self->enabled, '[');
-
 	mm_tidy(self->pid);
-	if (now)
-		ckpt_write_text(MTHP_ENABLED, strtok(now, "[]"));
+	set_back(MTHP_ENABLED, self->enabled);
 }
 
 TEST_F(mthp, comes_back)
@@ -1327,104 +1330,396 @@ TEST_F(mthp, comes_back)
 	mm_ends_well(_metadata, &self->pid);
 }
 
-/* Huge pages of shared memory, where all of it is to have them. */
+/*
+ * Huge pages and large folios of shared memory: large where they were large, small
+ * where they were small.
+ */
 #define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+#define SHMEM_LARGE	"/sys/kernel/mm/transparent_hugepage/hugepages-64kB/shmem_enabled"
+#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs"
+#define HUGE_PAGES	(HUGE / PAGE)
 
-/* How much of the mapping at @at is mapped by huge pages of shared memory, in KiB. */
+/* Of the system, when the program began. */
+static unsigned long huge_before;
+
+/* How much is in huge pages of shared memory, in KiB. */
 static unsigned long shmem_huge_kib(void)
+{
+	return mm_value("/proc/meminfo", "ShmemHugePages:") - huge_before;
+}
+
+/* How much of it is mapped as such. */
+static unsigned long shmem_mapped_kib(void)
 {
 	return mm_value("/proc/self/smaps_rollup", "ShmemPmdMapped:");
 }
 
+static void shmem_map(size_t len, int prot, int flags, int fd)
+{
+	huge_before = mm_value("/proc/meminfo", "ShmemHugePages:");
+	mem = mmap(NULL, len, prot, MAP_SHARED | flags, fd, 0);
+	MUST(mem != MAP_FAILED);
+}
+
 static void shmem_huge_make(void)
 {
-	mem = mmap(NULL, 2 * HUGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	MUST(mem != MAP_FAILED);
-	mm_put(mem, HUGE / PAGE);
-	MUST(shmem_huge_kib() == HUGE / 1024);
+	shmem_map(2 * HUGE, RW, MAP_ANONYMOUS, -1);
+	mm_put(mem, HUGE_PAGES);
+	MUST(shmem_mapped_kib() == HUGE / 1024);
 }
 
 static void shmem_huge_verify(void)
 {
-	MUST(mm_is_put(mem, HUGE / PAGE));
-	MUST(shmem_huge_kib() == HUGE / 1024);
-	MUST(mm_is_zero(mem + HUGE, HUGE / PAGE));
+	MUST(mm_is_put(mem, HUGE_PAGES));
+	MUST(shmem_mapped_kib() == HUGE / 1024);
+	MUST(mm_is_zero(mem + HUGE, HUGE_PAGES));
 }
 
-/*
- * Every 37th page, one at a time. What is around them in a huge page comes from memory
- * that is full of something else.
- */
+static void shmem_small_verify(void)
+{
+	MUST(mm_is_put(mem, HUGE_PAGES));
+	MUST(mm_is_zero(mem + HUGE, HUGE_PAGES));
+	MUST(!shmem_mapped_kib() && !shmem_huge_kib());
+}
+
+/* A huge page that is full, one with little in it, and what was not advised. */
+static void shmem_advised_make(void)
+{
+	shmem_map(4 * HUGE, RW, MAP_ANONYMOUS, -1);
+	MUST(!madvise(mem, 2 * HUGE, MADV_HUGEPAGE));
+	mm_put(mem, HUGE_PAGES);
+	mm_put(mem + HUGE + 300 * PAGE, 1);
+	mm_put(mem + 2 * HUGE, HUGE_PAGES);
+	MUST(shmem_mapped_kib() == 2 * HUGE / 1024);
+	MUST(shmem_huge_kib() == 2 * HUGE / 1024);
+}
+
+static void shmem_advised_verify(void)
+{
+	MUST(mm_is_put(mem, HUGE_PAGES));
+	MUST(mm_is_zero(mem + HUGE, 300));
+	MUST(mm_is_put(mem + HUGE + 300 * PAGE, 1));
+	MUST(mm_is_zero(mem + HUGE + 301 * PAGE, HUGE_PAGES - 301));
+	MUST(mm_is_put(mem + 2 * HUGE, HUGE_PAGES));
+	MUST(shmem_mapped_kib() == 2 * HUGE / 1024);
+	MUST(shmem_huge_kib() == 2 * HUGE / 1024);
+	/* The advice is there, too, and of use to what comes. */
+	MUST(!madvise(mem, HUGE, MADV_REMOVE));
+	mm_put(mem, 1);
+	MUST(shmem_huge_kib() == 2 * HUGE / 1024);
+}
+
+/* Every 37th page, one at a time. */
 #define SHMEM_SPARSE	37
 
 static void shmem_sparse_make(void)
 {
 	size_t i;
 
-	mem = mmap(NULL, 4 * HUGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	MUST(mem != MAP_FAILED);
-	for (i = 0; i < 4 * HUGE / PAGE; i += SHMEM_SPARSE)
+	shmem_map(4 * HUGE, RW, MAP_ANONYMOUS, -1);
+	for (i = 0; i < 4 * HUGE_PAGES; i += SHMEM_SPARSE)
 		mm_put(mem + i * PAGE, 1);
+	mm_put(mem, HUGE_PAGES);
 	MUST(!shmem_huge_kib());
-	mem2 = mm_anon(16 * HUGE / PAGE);
-	mm_put(mem2, 16 * HUGE / PAGE);
-	MUST(!munmap(mem2, 16 * HUGE));
 }
 
 static void shmem_sparse_verify(void)
 {
+	unsigned char in;
 	size_t i;
 
-	for (i = 0; i < 4 * HUGE / PAGE; i++)
-		MUST(i % SHMEM_SPARSE ? mm_is_zero(mem + i * PAGE, 1) :
-					mm_is_put(mem + i * PAGE, 1));
-	/* Not necessarily mapped as such. */
-	MUST(mm_value("/proc/meminfo", "ShmemHugePages:") == 4 * HUGE / 1024);
+	MUST(mm_is_put(mem, HUGE_PAGES));
+	for (i = HUGE_PAGES; i < 4 * HUGE_PAGES; i++) {
+		/* A hole is still one. */
+		MUST(!mincore(mem + i * PAGE, PAGE, &in));
+		MUST((in & 1) == !(i % SHMEM_SPARSE));
+	}
+	MUST(!shmem_huge_kib());
+	for (i = HUGE_PAGES; i < 4 * HUGE_PAGES; i++)
+		if (!(i % SHMEM_SPARSE))
+			MUST(mm_is_put(mem + i * PAGE, 1));
+}
+
+/*
+ * The file ends within a huge page. What is behind the end comes from memory that is
+ * full of something else.
+ */
+#define SHMEM_END	(HUGE + HUGE / 2)
+
+static void shmem_memfd_make(void)
+{
+	file_fd = memfd_create("huge", MFD_CLOEXEC);
+	MUST(file_fd >= 0 && !ftruncate(file_fd, SHMEM_END));
+	shmem_map(2 * HUGE, RW, 0, file_fd);
+	mm_put(mem, SHMEM_END / PAGE);
+	MUST(shmem_huge_kib() == 2 * HUGE / 1024);
+	mem2 = mm_anon(16 * HUGE_PAGES);
+	mm_put(mem2, 16 * HUGE_PAGES);
+	MUST(!munmap(mem2, 16 * HUGE));
+}
+
+static void shmem_memfd_verify(void)
+{
+	MUST(mm_is_put(mem, SHMEM_END / PAGE));
+	MUST(shmem_huge_kib() == 2 * HUGE / 1024);
+	MUST(!ftruncate(file_fd, 2 * HUGE));
+	MUST(mm_is_zero(mem + SHMEM_END, (2 * HUGE - SHMEM_END) / PAGE));
+}
+
+#define SHMEM_SEALS	(F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+
+static void shmem_sealed_make(void)
+{
+	int fd = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	MUST(fd >= 0 && !ftruncate(fd, HUGE));
+	shmem_map(HUGE, RW, 0, fd);
+	mm_put(mem, HUGE_PAGES);
+	MUST(!munmap(mem, HUGE) && !fcntl(fd, F_ADD_SEALS, SHMEM_SEALS));
+	MUST(mmap(mem, HUGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == mem);
+	MUST(shmem_huge_kib() == HUGE / 1024);
+	file_fd = fd;
+}
+
+static void shmem_sealed_verify(void)
+{
+	MUST(mm_is_put(mem, HUGE_PAGES));
+	MUST(shmem_mapped_kib() == HUGE / 1024);
+	MUST(fcntl(file_fd, F_GET_SEALS) == SHMEM_SEALS);
+	MUST(pwrite(file_fd, "x", 1, 0) < 0 && errno == EPERM);
+}
+
+static bool shmem_mount(void)
+{
+	mkdir(DIRECTORY, 0755);
+	return !mount("t", DIRECTORY, "tmpfs", 0, "huge=advise");
+}
+
+/* By what the mount says, which is for those that advise. */
+static void shmem_deleted_make(void)
+{
+	struct timespec times[2] = { { 1000, 1 }, { 2000, 2 } };
+	int fd = open(DIRECTORY "/file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	MUST(fd >= 0 && !ftruncate(fd, 2 * HUGE));
+	shmem_map(2 * HUGE, RW, 0, fd);
+	MUST(!madvise(mem, HUGE, MADV_HUGEPAGE));
+	mm_put(mem, HUGE_PAGES + 5);
+	MUST(!unlink(DIRECTORY "/file") && !futimens(fd, times));
+	MUST(shmem_huge_kib() == HUGE / 1024);
+	file_fd = fd;
+}
+
+static void shmem_deleted_verify(void)
+{
+	struct stat st;
+
+	MUST(!fstat(file_fd, &st) && st.st_atim.tv_sec == 1000 && st.st_mtim.tv_sec == 2000);
+	MUST(st.st_blocks == (HUGE_PAGES + 5) * (PAGE / 512));
+	MUST(mm_is_put(mem, HUGE_PAGES + 5));
+	MUST(mm_is_zero(mem + HUGE + 5 * PAGE, HUGE_PAGES - 5));
+	MUST(shmem_mapped_kib() == HUGE / 1024);
+}
+
+static void shmem_at(char *at, size_t len, size_t folio)
+{
+	MUST(mmap(at, len, RW, MAP_SHARED | MAP_FIXED, file_fd, folio * LARGE) == at);
+}
+
+/* 20 large folios, of which one is in pieces, a small page, one with the end of the file. */
+static void shmem_large_fill(int fd)
+{
+	size_t i;
+
+	file_fd = fd;
+	MUST(file_fd >= 0 && !ftruncate(file_fd, 25 * LARGE - 5 * PAGE));
+	mem = mm_place(32 * LARGE_PAGES);
+	mem = (char *)(((unsigned long)mem + LARGE - 1) & ~(LARGE - 1));
+	shmem_at(mem, 20 * LARGE, 0);
+	shmem_at(mem + 20 * LARGE, PAGE, 20);
+	shmem_at(mem + 24 * LARGE, LARGE, 24);
+	mm_put(mem, 20 * LARGE_PAGES + 1);
+	mm_put(mem + 24 * LARGE, LARGE_PAGES - 5);
+	MUST(!madvise(mem + 7 * LARGE + 5 * PAGE, PAGE, MADV_REMOVE));
+	for (i = 0; i < 20; i++)
+		MUST(is_large(mem + i * LARGE) == (i != 7));
+}
+
+static void shmem_large_make(void)
+{
+	shmem_large_fill(memfd_create("large", MFD_CLOEXEC));
+}
+
+static void shmem_large_same(void)
+{
+	MUST(mm_is_put(mem, 7 * LARGE_PAGES + 5));
+	MUST(mm_is_put(mem + 7 * LARGE + 6 * PAGE, 13 * LARGE_PAGES - 5));
+	MUST(mm_is_put(mem + 24 * LARGE, LARGE_PAGES - 5));
+	MUST(mm_fault(mem + 25 * LARGE - 5 * PAGE, false) == SIGBUS);
+}
+
+static void shmem_large_verify(void)
+{
+	size_t i;
+
+	shmem_large_same();
+	for (i = 0; i < 20; i++)
+		MUST(is_large(mem + i * LARGE) == (i != 7));
+	MUST(mm_is_zero(mem + 7 * LARGE + 5 * PAGE, 1));
+}
+
+static void shmem_no_large_verify(void)
+{
+	size_t i;
+
+	shmem_large_same();
+	for (i = 0; i < 20; i++)
+		MUST(!is_large(mem + i * LARGE));
+}
+
+/* Both in files of tmpfs, one that has never had a name. */
+static void shmem_elsewhere_make(void)
+{
+	shmem_deleted_make();
+	mem2 = mem;
+	shmem_large_fill(open(DIRECTORY, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600));
+}
+
+static void shmem_elsewhere_verify(void)
+{
+	shmem_large_same();
+	MUST(mm_is_put(mem2, HUGE_PAGES + 5));
+	MUST(mm_is_zero(mem2 + HUGE + 5 * PAGE, HUGE_PAGES - 5));
 }
 
 FIXTURE(shmem_huge)
 {
 	char enabled[96];
+	char sleep[32];
 	pid_t pid;
 };
 
 FIXTURE_VARIANT(shmem_huge)
 {
 	struct mm_case c;
-	const char *setting;
+	const char *path;
+	const char *before;
+	const char *after;	/* NULL: on another file system */
 };
 
-FIXTURE_VARIANT_ADD(shmem_huge, before) {
-	.c = { shmem_huge_make, shmem_huge_verify }, .setting = "always",
-};
+#define SHMEM_CASE(name, make, verify, path_, before_, after_)		\
+FIXTURE_VARIANT_ADD(shmem_huge, name) {					\
+	.c = { shmem_##make##_make, shmem_##verify##_verify },		\
+	.path = path_, .before = before_, .after = after_,		\
+}
 
-FIXTURE_VARIANT_ADD(shmem_huge, after) {
-	.c = { shmem_sparse_make, shmem_sparse_verify }, .setting = "never",
-};
+SHMEM_CASE(always, huge, huge, SHMEM_ENABLED, "always", "always");
+SHMEM_CASE(advised, advised, advised, SHMEM_ENABLED, "advise", "advise");
+/* Only what was huge is. */
+SHMEM_CASE(always_then_advised, huge, huge, SHMEM_ENABLED, "always", "advise");
+SHMEM_CASE(not_wanted, huge, small, SHMEM_ENABLED, "always", "never");
+SHMEM_CASE(small_stay_small, sparse, sparse, SHMEM_ENABLED, "never", "always");
+SHMEM_CASE(memfd, memfd, memfd, SHMEM_ENABLED, "always", "advise");
+SHMEM_CASE(sealed, sealed, sealed, SHMEM_ENABLED, "always", "advise");
+SHMEM_CASE(deleted, deleted, deleted, SHMEM_ENABLED, "never", "never");
+SHMEM_CASE(large, large, large, SHMEM_LARGE, "always", "advise");
+SHMEM_CASE(large_not_wanted, large, no_large, SHMEM_LARGE, "always", "never");
+SHMEM_CASE(elsewhere, elsewhere, elsewhere, SHMEM_LARGE, "always", NULL);
+
+/* Nobody else makes huge pages meanwhile. */
+static bool shmem_begin(const char *path, const char *setting, char *sleep)
+{
+	ckpt_read_text(KHUGEPAGED, sleep, 32);
+	return ckpt_write_text(KHUGEPAGED, "1000000") && ckpt_write_text(path, setting) &&
+	       shmem_mount();
+}
+
+static void shmem_tidy(pid_t pid, const char *path, char *enabled, const char *sleep)
+{
+	mm_tidy(pid);
+	umount_disk();
+	set_back(path, enabled);
+	ckpt_write_text(KHUGEPAGED, sleep);
+}
 
 FIXTURE_SETUP(shmem_huge)
 {
-	if (ckpt_read_text(SHMEM_ENABLED, self->enabled, sizeof(self->enabled)) <= 0)
+	if (ckpt_read_text(variant->path, self->enabled, sizeof(self->enabled)) <= 0)
 		SKIP(return, "no huge pages of shared memory");
-	ASSERT_TRUE(ckpt_write_text(SHMEM_ENABLED, variant->setting));
+	ASSERT_TRUE(shmem_begin(variant->path, variant->before, self->sleep));
 	self->pid = mm_start(_metadata, &variant->c);
 }
 
 FIXTURE_TEARDOWN(shmem_huge)
 {
-	char *now = strchr(self->enabled, '[');
+	shmem_tidy(self->pid, variant->path, self->enabled, self->sleep);
+}
 
-	mm_tidy(self->pid);
-	if (now)
-		ckpt_write_text(SHMEM_ENABLED, strtok(now, "[]"));
+/* A disk has none of them. */
+static void shmem_go_elsewhere(struct __test_metadata *_metadata, pid_t pid)
+{
+	umount_files();
+	ASSERT_TRUE(mount_disk());
+	ASSERT_EQ(pid, restart_with(pid, RESTART_FORCE_FILES, NULL, 0)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ASSERT_TRUE(ckpt_wait_state(pid, 'T'));
 }
 
 TEST_F(shmem_huge, comes_back)
 {
 	ckpt_save_and_kill(_metadata, self->pid);
-	ASSERT_TRUE(ckpt_write_text(SHMEM_ENABLED, "always"));
+	if (variant->after) {
+		ASSERT_TRUE(ckpt_write_text(variant->path, variant->after));
+		mm_bring_back(_metadata, self->pid);
+	} else {
+		shmem_go_elsewhere(_metadata, self->pid);
+	}
+	ckpt_save_and_kill(_metadata, self->pid);
 	mm_bring_back(_metadata, self->pid);
 	mm_ends_well(_metadata, &self->pid);
+}
+
+/* What somebody outside may write to is copied, and known to be huge all the same. */
+FIXTURE(shmem_outside)
+{
+	char enabled[96];
+	char sleep[32];
+	pid_t pid;
+};
+
+FIXTURE_SETUP(shmem_outside)
+{
+	if (ckpt_read_text(SHMEM_ENABLED, self->enabled, sizeof(self->enabled)) <= 0)
+		SKIP(return, "no huge pages of shared memory");
+	ASSERT_TRUE(shmem_begin(SHMEM_ENABLED, "always", self->sleep));
+}
+
+FIXTURE_TEARDOWN(shmem_outside)
+{
+	shmem_tidy(self->pid, SHMEM_ENABLED, self->enabled, self->sleep);
+}
+
+TEST_F(shmem_outside, comes_back)
+{
+	static const struct mm_case c = { nothing, shmem_huge_verify };
+	int fd = memfd_create("outside", MFD_CLOEXEC);
+
+	ASSERT_EQ(0, ftruncate(fd, 2 * HUGE));
+	mem = mmap(NULL, 2 * HUGE, RW, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, mem);
+	close(fd);
+	mm_put(mem, HUGE_PAGES);
+	ASSERT_EQ(HUGE / 1024, shmem_mapped_kib());
+	self->pid = mm_start(_metadata, &c);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_SUBTREE | CHECKPOINT_KILL));
+	ASSERT_EQ(self->pid, waitpid(self->pid, NULL, 0));
+	ASSERT_TRUE(ckpt_write_text(SHMEM_ENABLED, "advise"));
+	mm_bring_back(_metadata, self->pid);
+	/* It is nobody else's now. */
+	memset(mem, 0, HUGE);
+	mm_ends_well(_metadata, &self->pid);
+	munmap(mem, 2 * HUGE);
 }
 
 /* ---- only what must be written is written -------------------------------- */
