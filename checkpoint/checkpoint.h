@@ -793,7 +793,7 @@ struct ckpt_rec_slot {
  * @stand_ins: objref of a socket to who is its other end for the time being
  * @pids: pid in the image to index, of leaders
  * @ghosts: ids whose leader is gone: number in the image to struct pid
- * @families: number to &struct ckpt_family, see cow.c
+ * @families: number to &struct ckpt_family, see cow_restore.c
  */
 struct ckpt_restart {
 	GENRADIX(struct ckpt_rec_slot)
@@ -1415,7 +1415,10 @@ void restore_fanotifies_start(struct ckpt_restart *rs);
 
 bool ckpt_uid_allowed(const struct cred *old, kuid_t uid, bool cap);
 
-/* ---- mm.c, pages.c ------------------------------------------------------ */
+/* ---- mm.c, pages.c, pages_restore.c -------------------------------------- */
+
+/* The most pages that a PAGES record has. */
+#define CKPT_BATCH	(CKPT_PAGES_MAX_BYTES >> PAGE_SHIFT)
 
 void ckpt_check_mm(struct ckpt_ctx *ctx, struct task_struct *t);
 bool ckpt_vma_has_payload(const struct vm_area_struct *vma);
@@ -1485,10 +1488,11 @@ int ckpt_poison_elsewhere(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int restore_poison_record(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			  u64 *last);
 
-/* ---- cow.c --------------------------------------------------------------- */
+/* ---- cow.c, cow_restore.c ------------------------------------------------ */
 
 int checkpoint_cow_begin(struct ckpt_ctx *ctx);
 void checkpoint_cow_end(struct ckpt_ctx *ctx);
+bool ckpt_cow_vma(const struct vm_area_struct *vma);
 u32 ckpt_cow_family(struct ckpt_ctx *ctx, struct vm_area_struct *vma, int *err);
 bool ckpt_cow_maybe(const struct ckpt_ctx *ctx, struct vm_area_struct *vma,
 		    struct page *page);

@@ -8,7 +8,7 @@
  * or where it is not wanted any more, the pages are small ones, as after a page
  * fault.
  *
- * Smaller large folios (mTHP) are filled and mapped as pages are, see pages.c;
+ * Smaller large folios (mTHP) are filled and mapped as pages are, see pages_restore.c;
  * here they are made.
  */
 #include <linux/highmem.h>

@@ -9,9 +9,8 @@
  *	what			where it is in the image
  *	----			------------------------
  *	pages of a file		payload of the inode
- *	pages of a private	payload of the address space, see pages.c: its
- *	mapping			pages are copied into the huge one, which a page
- *				fault makes
+ *	pages of a private	payload of the address space: its pages are copied
+ *	mapping			into the huge one, which a page fault makes
  *	reservations of a file	regions of the HUGETLB record
  *	of a private mapping	CKPT_VMA_HUGE_RESERVED
  *

@@ -22,8 +22,6 @@
 
 #include "checkpoint.h"
 
-#define CKPT_INODE_BATCH	(CKPT_PAGES_MAX_BYTES >> PAGE_SHIFT)
-
 /* ---- saving ---------------------------------------------------------------- */
 
 /**
@@ -120,15 +118,15 @@ struct ckpt_inode_batch {
 	unsigned int order;
 	unsigned int nr_pages;
 	unsigned int nr_runs;
-	struct page *pages[CKPT_INODE_BATCH];
-	struct ckpt_page_run runs[CKPT_INODE_BATCH];
+	struct page *pages[CKPT_BATCH];
+	struct ckpt_page_run runs[CKPT_BATCH];
 };
 
 static void ckpt_inode_put_pages(struct ckpt_inode_batch *b)
 {
 	unsigned int i;
 
-	for (i = 0; i < CKPT_INODE_BATCH && b->pages[i]; i++) {
+	for (i = 0; i < CKPT_BATCH && b->pages[i]; i++) {
 		put_page(b->pages[i]);
 		b->pages[i] = NULL;
 	}
@@ -227,7 +225,7 @@ static unsigned int ckpt_inode_add_folio(struct ckpt_inode_batch *b,
 					 struct folio *folio, pgoff_t at, pgoff_t end)
 {
 	unsigned int i, nr = min3(end - at, folio_next_index(folio) - at,
-				  CKPT_INODE_BATCH - (pgoff_t)b->nr_pages);
+				  CKPT_BATCH - (pgoff_t)b->nr_pages);
 	struct ckpt_page_run *last = &b->runs[b->nr_runs - 1];
 
 	if (b->nr_runs && last->start + last->nr == at)
@@ -275,7 +273,7 @@ static int ckpt_inode_add_as_is(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b
 			ret = ckpt_inode_copy(b, nr);
 		if (!ret && at > b->size >> PAGE_SHIFT && offset_in_page(b->size))
 			ret = ckpt_inode_cut(b, &b->pages[b->nr_pages - 1]);
-		if (!ret && b->nr_pages == CKPT_INODE_BATCH)
+		if (!ret && b->nr_pages == CKPT_BATCH)
 			ret = ckpt_inode_flush(ctx, b);
 		ret = ckpt_loop_step(ret);
 	}
@@ -319,7 +317,7 @@ static int ckpt_inode_add_copies(struct ckpt_ctx *ctx, struct ckpt_inode_batch *
 				 loff_t *pos, loff_t end)
 {
 	while (*pos < end) {
-		unsigned int room = CKPT_INODE_BATCH - b->nr_pages;
+		unsigned int room = CKPT_BATCH - b->nr_pages;
 		size_t len = min_t(loff_t, end - *pos, (loff_t)room << PAGE_SHIFT);
 		int ret = ckpt_inode_read(b, *pos, len);
 
@@ -329,7 +327,7 @@ static int ckpt_inode_add_copies(struct ckpt_ctx *ctx, struct ckpt_inode_batch *
 			*pos >> PAGE_SHIFT, DIV_ROUND_UP(len, PAGE_SIZE)
 		};
 		b->nr_pages += DIV_ROUND_UP(len, PAGE_SIZE);
-		if (b->nr_pages == CKPT_INODE_BATCH)
+		if (b->nr_pages == CKPT_BATCH)
 			ret = ckpt_inode_flush(ctx, b);
 		ret = ckpt_loop_step(ret);
 		if (ret)

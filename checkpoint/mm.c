@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Address spaces. Their mappings are in vma.c, the contents in pages.c.
+ * Address spaces. Their mappings are in vma.c, the contents in pages.c
+ * and pages_restore.c.
  *
  * A restart builds a new address space and leaves the old one alone until the
  * image has been verified to its end, so that a restart that fails leaves the

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The mappings of an address space. Their contents are in pages.c.
+ * The mappings of an address space. Their contents are in pages.c
+ * and pages_restore.c.
  */
 #include <linux/fs.h>
 #include <linux/hugetlb_inline.h>
