@@ -427,6 +427,15 @@ static inline bool ckpt_write_text(const char *path, const char *text)
 	return ok;
 }
 
+/* A setting as it was read @before: the one in force stands in brackets. */
+static inline void ckpt_set_back(const char *path, char *before)
+{
+	char *was = strchr(before, '[');
+
+	if (was)
+		ckpt_write_text(path, strtok(was, "[]"));
+}
+
 static inline void ckpt_touch(const char *path)
 {
 	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));

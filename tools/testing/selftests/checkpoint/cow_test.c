@@ -968,7 +968,6 @@ TEST_F(cow_saved, migrated)
 #define LARGE_ENABLED	"/sys/kernel/mm/transparent_hugepage/hugepages-64kB/enabled"
 #define KPF_LARGE	(1ULL << 15 | 1ULL << 16)	/* compound: head, tail */
 
-/* The setting, as the kernel wants to have it back. */
 static char large_was[64];
 
 static void begin_large(struct __test_metadata *_metadata)
@@ -984,11 +983,8 @@ static void begin_large(struct __test_metadata *_metadata)
 
 static void end_large(pid_t pid)
 {
-	char *now = strchr(large_was, '[');
-
 	end_tree(pid);
-	if (now)
-		ckpt_write_text(LARGE_ENABLED, strtok(now, "[]"));
+	ckpt_set_back(LARGE_ENABLED, large_was);
 }
 
 static void make_large(void)

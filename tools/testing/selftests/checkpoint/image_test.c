@@ -2373,12 +2373,10 @@ FIXTURE_SETUP(folios)
 
 FIXTURE_TEARDOWN(folios)
 {
-	char *now = strchr(self->enabled, '[');
-
-	if (!now)
+	if (!*self->enabled)
 		return;
 	give_image_back(_metadata, self->pid);
-	ckpt_write_text(SHMEM_ENABLED, strtok(now, "[]"));
+	ckpt_set_back(SHMEM_ENABLED, self->enabled);
 }
 
 /* Record @nth of the payload of a file, of which @size says which it is. */

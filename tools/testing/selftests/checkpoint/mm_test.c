@@ -1132,15 +1132,6 @@ static void huge_unwanted_make(void)
 	MUST(!madvise(mem, 4 * HUGE, MADV_NOHUGEPAGE));
 }
 
-/* The one in force stands in brackets. */
-static void set_back(const char *path, char *before)
-{
-	char *now = strchr(before, '[');
-
-	if (now)
-		ckpt_write_text(path, strtok(now, "[]"));
-}
-
 FIXTURE(huge)
 {
 	char enabled[64];
@@ -1155,7 +1146,7 @@ FIXTURE_SETUP(huge)
 FIXTURE_TEARDOWN(huge)
 {
 	mm_tidy(self->pid);
-	set_back(THP_ENABLED, self->enabled);
+	ckpt_set_back(THP_ENABLED, self->enabled);
 }
 
 static void small_again(struct __test_metadata *_metadata, pid_t *pid,
@@ -1317,7 +1308,7 @@ FIXTURE_SETUP(mthp)
 FIXTURE_TEARDOWN(mthp)
 {
 	mm_tidy(self->pid);
-	set_back(MTHP_ENABLED, self->enabled);
+	ckpt_set_back(MTHP_ENABLED, self->enabled);
 }
 
 TEST_F(mthp, comes_back)
@@ -1638,7 +1629,7 @@ static void shmem_tidy(pid_t pid, const char *path, char *enabled, const char *s
 {
 	mm_tidy(pid);
 	umount_disk();
-	set_back(path, enabled);
+	ckpt_set_back(path, enabled);
 	ckpt_write_text(KHUGEPAGED, sleep);
 }
 
