@@ -47,13 +47,20 @@ static bool page_ok(unsigned long page)
 	       mem[page * WORDS + WORDS - 1] == w && !mem[page * WORDS + 1];
 }
 
+static void write_pages(void)
+{
+	unsigned long p;
+
+	for (p = 0; p < nr_pages; p++)
+		write_page(p);
+}
+
 /* What it is made of, -1: it has no file. */
 static int memory_fd = -1;
 
 static void make_memory(unsigned long mib)
 {
 	int flags = memory_fd < 0 ? MAP_ANONYMOUS : 0;
-	unsigned long p;
 
 	nr_pages = mib * MIB / PAGE;
 	mem = mmap(NULL, mib * MIB, PROT_READ | PROT_WRITE,
@@ -61,8 +68,7 @@ static void make_memory(unsigned long mib)
 	MUST(mem != MAP_FAILED);
 	/* Without that a neighbour would make it a mapping with other bounds. */
 	MUST(!madvise(mem, mib * MIB, MADV_NOHUGEPAGE));
-	for (p = 0; p < nr_pages; p++)
-		write_page(p);
+	write_pages();
 }
 
 static void write_slot(unsigned int slot, unsigned int v)
@@ -140,6 +146,19 @@ static pid_t child(void)
 
 	MUST(pid >= 0);
 	return pid;
+}
+
+/* A child and its parent, each of whom does something first. */
+static void live_two(void (*of_child)(void), void (*of_parent)(void))
+{
+	if (!child()) {
+		of_child();
+		live(1, 2, no_change);
+		_exit(GOOD);
+	}
+	of_parent();
+	live(0, 2, no_change);
+	wait_children();
 }
 
 /* Eight children and a child of the first, each with changes of its own. */
@@ -319,12 +338,7 @@ static void moved_parent(void)
 			 -1, 0));
 	MUST(to != MAP_FAILED);
 	mem = to;
-	if (!child()) {
-		live(1, 2, no_change);
-		_exit(GOOD);
-	}
-	live(0, 2, no_change);
-	wait_children();
+	live_two(no_change, no_change);
 }
 
 /* Parts of it are gone, or may no longer be written to. */
@@ -526,14 +540,12 @@ static void make_huge(void)
 {
 	char *m = mmap(NULL, 10 * MIB, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	unsigned long p;
 
 	MUST(m != MAP_FAILED);
 	mem = (void *)(((uintptr_t)m + 2 * MIB - 1) & -(2 * MIB));
 	MUST(!madvise(mem, 8 * MIB, MADV_HUGEPAGE));
 	nr_pages = 8 * MIB / PAGE;
-	for (p = 0; p < nr_pages; p++)
-		write_page(p);
+	write_pages();
 }
 
 /* Huge pages in common; one that is of zeros for the most part. */
@@ -542,12 +554,7 @@ static void huge_whole(void)
 	make_huge();
 	memset(mem + 100 * WORDS, 0, MIB);
 	nr_pages = 100;
-	if (!child()) {
-		live(1, 2, no_change);
-		_exit(GOOD);
-	}
-	live(0, 2, no_change);
-	wait_children();
+	live_two(no_change, no_change);
 }
 
 /* Of one the parent has parts only. */
@@ -582,27 +589,55 @@ static void huge(void)
 
 /* ---- in the test ------------------------------------------------------------------ */
 
-/* Of a process and all below it, in KiB. */
-static long tree_value(pid_t pid, const char *name)
+#define CHILDREN	32
+
+/* Returns their number. */
+static int children_of(pid_t pid, pid_t *child)
 {
 	char path[64], text[4096], *p, *end;
-	long sum = 0;
+	int nr = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-	if (ckpt_read_text(path, text, sizeof(text)) > 0) {
-		p = strstr(text, name);
-		if (p)
-			sum = atol(p + strlen(name));
-	}
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	if (ckpt_read_text(path, text, sizeof(text)) <= 0)
-		return sum;
-	for (p = text; ; p = end) {
-		pid = strtol(p, &end, 10);
+		return 0;
+	for (p = text; nr < CHILDREN; p = end) {
+		child[nr] = strtol(p, &end, 10);
 		if (end == p)
-			return sum;
-		sum += tree_value(pid, name);
+			break;
+		nr++;
 	}
+	return nr;
+}
+
+/* What @of says of a process and all below it. */
+static long tree_sum(pid_t pid, long (*of)(pid_t pid, const char *name),
+		     const char *name)
+{
+	long sum = of(pid, name);
+	pid_t child[CHILDREN];
+	int i, nr;
+
+	nr = children_of(pid, child);
+	for (i = 0; i < nr; i++)
+		sum += tree_sum(child[i], of, name);
+	return sum;
+}
+
+static long value_of(pid_t pid, const char *name)
+{
+	char path[64], text[4096], *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	if (ckpt_read_text(path, text, sizeof(text)) <= 0)
+		return 0;
+	p = strstr(text, name);
+	return p ? atol(p + strlen(name)) : 0;
+}
+
+/* In KiB. */
+static long tree_value(pid_t pid, const char *name)
+{
+	return tree_sum(pid, value_of, name);
 }
 
 /* Without the pages of files: they come back when they are looked at. */
@@ -738,23 +773,19 @@ struct pictures {
  */
 static bool find_tree(pid_t pid, struct pictures *all)
 {
-	char path[64], text[4096], *p, *end;
+	pid_t child[CHILDREN];
+	int i, nr;
 
 	if (all->nr == PICTURES)
 		return false;
 	if (!ckpt_wait_state(pid, 'T'))
 		return ckpt_state(pid) == 'Z';
 	all->pid[all->nr++] = pid;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
-	if (ckpt_read_text(path, text, sizeof(text)) <= 0)
-		return true;
-	for (p = text; ; p = end) {
-		pid = strtol(p, &end, 10);
-		if (end == p)
-			return true;
-		if (!find_tree(pid, all))
+	nr = children_of(pid, child);
+	for (i = 0; i < nr; i++)
+		if (!find_tree(child[i], all))
 			return false;
-	}
+	return true;
 }
 
 static void take_pictures(struct __test_metadata *_metadata, pid_t pid,
@@ -989,8 +1020,6 @@ static void end_large(pid_t pid)
 
 static void make_large(void)
 {
-	unsigned long p;
-
 	nr_pages = MEM_PAGES;
 	mem = mmap(NULL, MEM_PAGES * PAGE + MIB, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -998,45 +1027,32 @@ static void make_large(void)
 	mem = (void *)(((uintptr_t)mem + MIB - 1) & -MIB);
 	/* For the bounds of it. */
 	MUST(!madvise(mem, MEM_PAGES * PAGE, MADV_RANDOM));
-	for (p = 0; p < nr_pages; p++)
-		write_page(p);
+	write_pages();
 }
 
 static void large_whole(void)
 {
 	make_large();
-	if (!child()) {
-		live(1, 2, no_change);
-		_exit(GOOD);
-	}
-	live(0, 2, no_change);
-	wait_children();
+	live_two(no_change, no_change);
+}
+
+static void write_five(void)
+{
+	write_slot(5, 5);
 }
 
 /* The child has parts of some. */
 static void large_of_parent(void)
 {
 	make_large();
-	if (!child()) {
-		write_slot(5, 5);
-		live(1, 2, no_change);
-		_exit(GOOD);
-	}
-	live(0, 2, no_change);
-	wait_children();
+	live_two(write_five, no_change);
 }
 
 /* The parent has parts of some, and so the child comes back with parts. */
 static void large_of_child(void)
 {
 	make_large();
-	if (!child()) {
-		live(1, 2, no_change);
-		_exit(GOOD);
-	}
-	write_slot(5, 5);
-	live(0, 2, no_change);
-	wait_children();
+	live_two(no_change, write_five);
 }
 
 /* Whom the root has nothing in common with. */
@@ -1056,7 +1072,7 @@ static void large_below(void)
 }
 
 /* How many pages of the memory of a process are parts of large folios. */
-static long large_pages_of(pid_t pid)
+static long large_pages_of(pid_t pid, const char *unused)
 {
 	static uint64_t frame[MEM_PAGES];
 	uint64_t flags;
@@ -1077,18 +1093,7 @@ static long large_pages_of(pid_t pid)
 
 static long large_pages(pid_t pid)
 {
-	long sum = large_pages_of(pid);
-	char path[64], text[4096], *p, *end;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
-	if (ckpt_read_text(path, text, sizeof(text)) <= 0)
-		return sum;
-	for (p = text; ; p = end) {
-		pid = strtol(p, &end, 10);
-		if (end == p)
-			return sum;
-		sum += large_pages(pid);
-	}
+	return tree_sum(pid, large_pages_of, NULL);
 }
 
 PROGRAM_FIXTURE(cow_large, begin_large, end_large);
@@ -1148,12 +1153,7 @@ static void with_file(void)
 	m = mmap((void *)0x10020000, 4 * PAGE, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	MUST(m != MAP_FAILED);
-	if (!child()) {
-		live(1, 2, no_change);
-		_exit(GOOD);
-	}
-	live(0, 2, no_change);
-	wait_children();
+	live_two(no_change, no_change);
 }
 
 static struct ckpt_cow_run *biggest_run(struct ckpt_rec_cow *rec)
