@@ -295,7 +295,6 @@ struct ckpt_index_part {
  * @offset: bytes of the image written
  * @records: records written
  * @pages: pages of payload written
- * @page_flags: CKPT_PAGES_* of the PAGES records that come
  * @index: the first of the INDEX records, or NULL
  * @index_last: the last of them
  * @held: memory of CKPT_DIRECT_BYTES, or NULL without direct I/O
@@ -307,7 +306,6 @@ struct ckpt_out {
 	u64 offset;
 	u64 records;
 	u64 pages;
-	u32 page_flags;
 	struct ckpt_index_part *index;
 	struct ckpt_index_part *index_last;
 	u8 *held;
@@ -328,7 +326,7 @@ bool ckpt_has_direct(const struct file *file);
 int ckpt_out_open(struct ckpt_out *out, struct file *file);
 int ckpt_out_bytes(struct ckpt_out *out, const void *buf, size_t len);
 int ckpt_out_meta(struct ckpt_out *out, struct ckpt_meta *meta);
-int ckpt_out_pages(struct ckpt_out *out, u32 objref,
+int ckpt_out_pages(struct ckpt_out *out, u32 objref, u32 flags,
 		   const struct ckpt_page_run *runs, unsigned int nr_runs,
 		   struct page **pages, unsigned int nr_pages);
 int ckpt_out_cow(struct ckpt_out *out, u32 objref,
@@ -1532,6 +1530,12 @@ struct ckpt_share {
 };
 
 /* ---- huge.c -------------------------------------------------------------- */
+
+/* Of a PAGES record about one huge page, or about large folios of an order, or none. */
+static inline u32 ckpt_pages_flags(bool huge, u32 order)
+{
+	return huge ? CKPT_PAGES_HUGE : order << CKPT_PAGES_ORDER_SHIFT;
+}
 
 /* Of the large folios that a PAGES record is about, 0: it is about none. */
 static inline u32 ckpt_pages_order(const struct ckpt_rec_pages *rec)

@@ -16,12 +16,8 @@
  * its line of ancestors was. Restoring is in cow_restore.c.
  */
 #include <linux/hash.h>
-#include <linux/highmem.h>
-#include <linux/huge_mm.h>
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
-#include <linux/mm_inline.h>
-#include <linux/mmu_notifier.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
@@ -29,7 +25,6 @@
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
-#include <asm/tlbflush.h>
 
 #include "../mm/internal.h"
 #include "checkpoint.h"

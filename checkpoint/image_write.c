@@ -463,6 +463,7 @@ static int ckpt_out_payload(struct ckpt_out *out, const struct bio_vec *bv,
  * ckpt_out_pages - write a PAGES record and its payload
  * @out: the image
  * @objref: object that the pages belong to
+ * @flags: CKPT_PAGES_*
  * @runs: which pages of it, ascending
  * @nr_runs: number of @runs
  * @pages: the pages, each under a reference; nobody may write to them meanwhile
@@ -472,7 +473,7 @@ static int ckpt_out_payload(struct ckpt_out *out, const struct bio_vec *bv,
  *
  * Return: 0 or a negative errno.
  */
-int ckpt_out_pages(struct ckpt_out *out, u32 objref,
+int ckpt_out_pages(struct ckpt_out *out, u32 objref, u32 flags,
 		   const struct ckpt_page_run *runs, unsigned int nr_runs,
 		   struct page **pages, unsigned int nr_pages)
 {
@@ -500,7 +501,7 @@ int ckpt_out_pages(struct ckpt_out *out, u32 objref,
 	rec->nr_runs = nr_runs;
 	rec->data_len = (u64)nr_pages << PAGE_SHIFT;
 	rec->data_crc = ckpt_bvec_crc(bv, nr_bv);
-	rec->flags = out->page_flags;
+	rec->flags = flags;
 	memcpy(ckpt_rec_var(rec), runs, array_size(nr_runs, sizeof(*runs)));
 
 	ret = ckpt_out_index_add(out, objref, runs[0].start);

@@ -224,7 +224,7 @@ static void payload(struct kunit *test)
 
 	add_header(test);
 	KUNIT_ASSERT_EQ(test, ckpt_out_meta(&im->out, &im->meta), 0);
-	KUNIT_ASSERT_EQ(test, ckpt_out_pages(&im->out, 5, runs, 2, im->pages,
+	KUNIT_ASSERT_EQ(test, ckpt_out_pages(&im->out, 5, 0, runs, 2, im->pages,
 					     NR_PAGES), 0);
 	KUNIT_EXPECT_EQ(test, im->out.records, 2);
 	KUNIT_EXPECT_EQ(test, im->out.pages, NR_PAGES);
@@ -295,7 +295,7 @@ static void payload_adjacent(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, bv[i].bv_len, lens[i] * PAGE_SIZE);
 	kfree(bv);
 
-	KUNIT_ASSERT_EQ(test, ckpt_out_pages(&im->out, 5, &run, 1, pages, nr), 0);
+	KUNIT_ASSERT_EQ(test, ckpt_out_pages(&im->out, 5, 0, &run, 1, pages, nr), 0);
 	im->in.offset = im->out.offset - nr * PAGE_SIZE;
 	im->in.pos = im->out.pos - nr * PAGE_SIZE;
 	KUNIT_EXPECT_EQ(test, ckpt_in_pages(&im->in, back, nr), 0);
@@ -378,7 +378,7 @@ static void index_and_tail(struct kunit *test)
 		want[i].objref = 1 + i / 100;
 		want[i].start = 1000 + 3 * i;
 		run = (struct ckpt_page_run) { want[i].start, 1 };
-		KUNIT_ASSERT_EQ(test, ckpt_out_pages(&im->out, want[i].objref,
+		KUNIT_ASSERT_EQ(test, ckpt_out_pages(&im->out, want[i].objref, 0,
 						     &run, 1, im->pages, 1), 0);
 	}
 	KUNIT_ASSERT_EQ(test, ckpt_out_finish(&im->out, 4711, uuid), 0);

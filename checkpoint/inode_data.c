@@ -138,12 +138,10 @@ static int ckpt_inode_flush(struct ckpt_ctx *ctx, struct ckpt_inode_batch *b)
 
 	if (b->as_is)
 		ret = ckpt_pages_copy_pinned(b->pages, b->nr_pages);
-	ctx->out.page_flags = b->area ? CKPT_PAGES_HUGE :
-					b->order << CKPT_PAGES_ORDER_SHIFT;
 	if (b->nr_pages && !ret)
-		ret = ckpt_out_pages(&ctx->out, b->objref, b->runs, b->nr_runs,
-				     b->pages, b->nr_pages);
-	ctx->out.page_flags = 0;
+		ret = ckpt_out_pages(&ctx->out, b->objref,
+				     ckpt_pages_flags(b->area, b->order), b->runs,
+				     b->nr_runs, b->pages, b->nr_pages);
 	if (b->as_is)
 		ckpt_inode_put_pages(b);
 	b->nr_pages = 0;

@@ -572,12 +572,10 @@ static int ckpt_batch_write(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 	ret = ckpt_batch_cow(ctx, b, objref);
 	if (b->nr_pages && !ret)
 		ret = ckpt_pages_copy_pinned(b->pages, b->nr_pages);
-	ctx->out.page_flags = b->area ? CKPT_PAGES_HUGE :
-					b->order << CKPT_PAGES_ORDER_SHIFT;
 	if (b->nr_pages && !ret)
-		ret = ckpt_out_pages(&ctx->out, objref, b->runs, b->nr_runs,
-				     b->pages, b->nr_pages);
-	ctx->out.page_flags = 0;
+		ret = ckpt_out_pages(&ctx->out, objref,
+				     ckpt_pages_flags(b->area, b->order), b->runs,
+				     b->nr_runs, b->pages, b->nr_pages);
 	for (i = 0; i < b->nr_pages; i++)
 		put_page(b->pages[i]);
 	b->nr_pages = 0;

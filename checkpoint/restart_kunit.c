@@ -574,8 +574,8 @@ static void write_image(struct kunit *test, struct ckpt_out *out,
 	       sizeof(struct ckpt_rec_header));
 	KUNIT_EXPECT_EQ(test, ckpt_out_meta(out, &meta), 0);
 	ckpt_meta_free(&meta);
-	KUNIT_EXPECT_EQ(test, ckpt_out_pages(out, MM_REF, runs, 2, pages, 2), 0);
-	KUNIT_EXPECT_EQ(test, ckpt_out_pages(out, MM_REF, &last, 1, pages + 2, 1),
+	KUNIT_EXPECT_EQ(test, ckpt_out_pages(out, MM_REF, 0, runs, 2, pages, 2), 0);
+	KUNIT_EXPECT_EQ(test, ckpt_out_pages(out, MM_REF, 0, &last, 1, pages + 2, 1),
 			0);
 	KUNIT_EXPECT_EQ(test, ckpt_out_finish(out, META_OFFSET,
 					      ckpt_rec_as(hdr, header)->uuid), 0);
