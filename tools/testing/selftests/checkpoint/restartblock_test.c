@@ -20,8 +20,13 @@
 #define TIMEOUT_S	2
 #define BEFORE_MS	700
 #define DEAD_MS		800
-#define EARLY_MS	60
-#define LATE_MS		700
+
+/*
+ * No call ends early. That one ends late says something only if it always does:
+ * the machine may have had something else to do.
+ */
+#define LATE_MS		500
+#define TRIES		5
 
 /* On i386 __NR_select is a call with another layout of arguments. */
 #ifdef __NR__newselect
@@ -142,8 +147,6 @@ FIXTURE_SETUP(restartblock)
 {
 	if (!ckpt_is_there())
 		SKIP(return, "no checkpoint()");
-	self->pid = ckpt_spawn(program, variant->call, -1);
-	ASSERT_LT(0, self->pid);
 }
 
 FIXTURE_TEARDOWN(restartblock)
@@ -152,33 +155,48 @@ FIXTURE_TEARDOWN(restartblock)
 	unlink(CKPT_IMG);
 }
 
-TEST_F(restartblock, killed_and_restarted)
+static bool in_time(struct __test_metadata *_metadata, pid_t *child,
+		    long (*call)(void), int err, bool time_of_day)
 {
-	long long start = ckpt_now_ms(), before, saved, back, left, took;
-	pid_t pid = self->pid;
+	long long start = ckpt_now_ms(), before, saved, back, took, dead = 0;
+	pid_t pid;
 
+	pid = *child = ckpt_spawn(program, call, -1);
+	ASSERT_LT(0, pid);
 	ckpt_sleep_ms(BEFORE_MS);
 	before = ckpt_now_ms();
 	ckpt_save_and_kill(_metadata, pid);
 	saved = ckpt_now_ms();
-	self->pid = 0;
+	*child = 0;
 
 	ckpt_sleep_ms(DEAD_MS);
 	back = ckpt_now_ms();
-	self->pid = ckpt_restart(CKPT_IMG, pid);
-	ASSERT_EQ(pid, self->pid) {
+	*child = ckpt_restart(CKPT_IMG, pid);
+	ASSERT_EQ(pid, *child) {
 		TH_LOG("%s", ckpt_log_text);
 	}
-	EXPECT_EQ(variant->err, ckpt_wait(pid, 10000));
-	self->pid = 0;
+	EXPECT_EQ(err, ckpt_wait(pid, 10000));
+	*child = 0;
 	took = ckpt_now_ms() - back;
 
-	/* It stood still from some moment between the two. */
-	left = TIMEOUT_S * 1000 - (saved - start);
-	if (variant->time_of_day)
-		left -= back - saved;
-	EXPECT_LE(left - EARLY_MS, took);
-	EXPECT_GE(left + saved - before + LATE_MS, took);
+	/* It stood still from some moment between the two; all in whole ms. */
+	if (time_of_day)
+		dead = back - saved;
+	EXPECT_LE(TIMEOUT_S * 1000 - (saved - start) - dead - 2, took);
+	return took <= TIMEOUT_S * 1000 - (before - start) - dead + LATE_MS;
+}
+
+TEST_F(restartblock, killed_and_restarted)
+{
+	int i;
+
+	for (i = 0; i < TRIES; i++) {
+		if (in_time(_metadata, &self->pid, variant->call, variant->err,
+			    variant->time_of_day))
+			return;
+		TH_LOG("late");
+	}
+	EXPECT_GT(TRIES, i);
 }
 
 TEST_HARNESS_MAIN

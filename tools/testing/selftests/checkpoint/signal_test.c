@@ -1084,8 +1084,12 @@ TEST_F(altstack, comes_back)
 
 /* ---- timers ------------------------------------------------------------------ */
 
-#define EARLY_MS	30
-#define LATE_MS		300
+/*
+ * No timer is early. That one is late says something only if it always is: the
+ * machine may have had something else to do.
+ */
+#define LATE_MS		120
+#define TRIES		5
 
 #define TICKS		3
 
@@ -1164,37 +1168,52 @@ FIXTURE_VARIANT_ADD(itimer, alarm)
 };
 
 /* Dead for longer than what is left, it neither comes at once nor anew. */
-TEST_F(itimer, keeps_time_left)
+static bool in_time(struct __test_metadata *_metadata, pid_t *pid,
+		    const struct ticker *t)
 {
-	long long armed, at[TICKS], saved, back, left;
+	long long armed, at[TICKS], before, saved, back, took;
 	int n;
 
-	self->pid = start(_metadata, tick_program, &variant->t);
-	ckpt_sleep_ms(200);
+	*pid = start(_metadata, tick_program, t);
+	ckpt_sleep_ms(t->first_ms / 3);
+	before = ckpt_now_ms();
+	ckpt_save_and_kill(_metadata, *pid);
 	saved = ckpt_now_ms();
-	ckpt_save_and_kill(_metadata, self->pid);
-	ckpt_sleep_ms(variant->t.first_ms);
+	ckpt_sleep_ms(t->first_ms);
 	back = ckpt_now_ms();
-	bring_back(_metadata, self->pid);
-	ASSERT_EQ(GOOD, ckpt_wait(self->pid, 10000)) {
+	bring_back(_metadata, *pid);
+	ASSERT_EQ(GOOD, ckpt_wait(*pid, 10000)) {
 		TH_LOG("%s", log_text());
 	}
-	self->pid = 0;
+	*pid = 0;
 	n = sscanf(log_text(), "ready\narmed %lld ticks %lld %lld %lld",
 		   &armed, &at[0], &at[1], &at[2]);
 	ASSERT_EQ(4, n);
-	left = variant->t.first_ms - (saved - armed);
-	EXPECT_LE(left - EARLY_MS, at[0] - back) {
-		TH_LOG("%lld ms were left", left);
+
+	/* It stood still from some moment between the two; all in whole ms. */
+	took = at[0] - back;
+	EXPECT_LE(t->first_ms - (saved - armed) - 2, took) {
+		TH_LOG("it was saved after %lld ms", saved - armed);
 	}
-	EXPECT_GE(left + LATE_MS, at[0] - back) {
-		TH_LOG("%lld ms were left", left);
-	}
-	if (!variant->t.interval_ms)
-		return;
+	if (took > t->first_ms - (before - armed) + LATE_MS)
+		return false;
 	/* From the first on, all go by its time. */
-	EXPECT_LE(2 * variant->t.interval_ms - LATE_MS, at[2] - at[0]);
-	EXPECT_GE(2 * variant->t.interval_ms + LATE_MS, at[2] - at[0]);
+	return !t->interval_ms ||
+	       llabs(at[2] - at[0] - 2 * t->interval_ms) <= LATE_MS;
+}
+
+TEST_F(itimer, keeps_time_left)
+{
+	int i;
+
+	for (i = 0; i < TRIES; i++) {
+		if (in_time(_metadata, &self->pid, &variant->t))
+			return;
+		TH_LOG("late: %s", log_text());
+		end(0);
+		begin(_metadata);
+	}
+	EXPECT_GT(TRIES, i);
 }
 
 /* getitimer() before and after; a pending SIGALRM does not stop the interval. */
