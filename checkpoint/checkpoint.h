@@ -333,6 +333,8 @@ int ckpt_out_cow(struct ckpt_out *out, u32 objref,
 		 const struct ckpt_cow_run *runs, unsigned int nr_runs);
 int ckpt_out_poison(struct ckpt_out *out, u32 objref,
 		    const struct ckpt_page_run *runs, unsigned int nr_runs);
+int ckpt_out_soft_dirty(struct ckpt_out *out, u32 objref,
+			const struct ckpt_page_run *runs, unsigned int nr_runs);
 int ckpt_out_finish(struct ckpt_out *out, u64 meta_offset, const u8 *uuid);
 void ckpt_out_release(struct ckpt_out *out);
 
@@ -1457,6 +1459,7 @@ struct ckpt_sink {
 int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink);
 int restore_payload(struct ckpt_restart *rs, u32 mm_objref);
 int restore_poison(struct ckpt_restart *rs, u32 mm_objref);
+int restore_soft_dirty(struct ckpt_restart *rs, u32 mm_objref);
 int restore_payload_end(struct ckpt_restart *rs);
 void restore_mm_abort(struct ckpt_member *m);
 void restore_mm_commit(struct ckpt_member *m);
@@ -1485,6 +1488,13 @@ int checkpoint_poison(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref,
 int ckpt_poison_elsewhere(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int restore_poison_record(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			  u64 *last);
+
+/* ---- soft_dirty.c -------------------------------------------------------- */
+
+int checkpoint_soft_dirty(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref);
+bool ckpt_soft_dirty_elsewhere(struct mm_struct *mm);
+int restore_soft_dirty_record(struct ckpt_restart *rs, const struct ckpt_rec *r,
+			      u64 *last);
 
 /* ---- cow.c, cow_restore.c ------------------------------------------------ */
 

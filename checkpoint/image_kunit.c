@@ -275,6 +275,7 @@ static const struct type_param {
 	V1(PAGES, pages, 40, none),
 	V1(COW, cow, 24, none),
 	V1(POISON, poison, 24, none),
+	V1(SOFT_DIRTY, soft_dirty, 24, none),
 	V1(INDEX, index, 24, zero),
 	V1(TAIL, tail, 80, none),
 	V1(NS, ns, 32, zero),

@@ -31,6 +31,7 @@
 	x(PAGES, pages, 40, none)				\
 	x(COW, cow, 24, none)					\
 	x(POISON, poison, 24, none)				\
+	x(SOFT_DIRTY, soft_dirty, 24, none)			\
 	x(INDEX, index, 24, zeros)				\
 	x(TAIL, tail, 80, none)					\
 	x(NS, ns, 32, zeros)					\

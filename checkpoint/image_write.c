@@ -573,6 +573,22 @@ int ckpt_out_poison(struct ckpt_out *out, u32 objref,
 			     sizeof(*runs));
 }
 
+/**
+ * ckpt_out_soft_dirty - write a SOFT_DIRTY record
+ * @out: the image
+ * @objref: the address space
+ * @runs: part of a mapping, and which pages in it are soft-dirty, ascending
+ * @nr_runs: number of @runs
+ *
+ * Return: 0 or a negative errno.
+ */
+int ckpt_out_soft_dirty(struct ckpt_out *out, u32 objref,
+			const struct ckpt_page_run *runs, unsigned int nr_runs)
+{
+	return ckpt_out_runs(out, CKPT_REC_SOFT_DIRTY, objref, runs, nr_runs,
+			     sizeof(*runs));
+}
+
 static int ckpt_out_index(struct ckpt_out *out)
 {
 	struct ckpt_index_part *part;

@@ -700,6 +700,8 @@ static int restore_new_mm(struct ckpt_member *m, struct ckpt_robj *obj)
 	if (!ret)
 		ret = restore_poison(rs, ckpt_rec_as(r, mm)->objref);
 	if (!ret)
+		ret = restore_soft_dirty(rs, ckpt_rec_as(r, mm)->objref);
+	if (!ret)
 		ret = restore_mm_future(rs, r);
 	/* Whoever reads /proc/PID/cmdline would fault pages in before. */
 	if (!ret)

@@ -186,7 +186,11 @@ static int ckpt_can_dup(struct ckpt_ctx *ctx)
 			why = "private huge pages (hugetlb)";
 			break;
 		}
-		/* Of that a duplicate has no mapping. */
+		/* Of these a duplicate has no mapping. */
+		if (ckpt_soft_dirty_elsewhere(obj->ptr)) {
+			why = "shared memory or files watched for soft-dirty pages (clear_refs)";
+			break;
+		}
 		ret = ckpt_poison_elsewhere(ctx, obj->ptr);
 		if (ret < 0)
 			return ret;

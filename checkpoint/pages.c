@@ -650,6 +650,8 @@ static int checkpoint_mm_pages(struct ckpt_ctx *ctx, struct ckpt_batch *b,
 		ret = checkpoint_cow_flush(ctx, objref);
 	if (!ret)
 		ret = checkpoint_poison(ctx, mm, objref, b->poisoned);
+	if (!ret)
+		ret = checkpoint_soft_dirty(ctx, mm, objref);
 	if (ret == -EIO && b->error)
 		ckpt_memory_broken(ctx, b->next);
 	ctx->stats.pages_skipped += b->skipped;

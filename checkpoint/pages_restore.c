@@ -302,7 +302,7 @@ out:
 	return ret;
 }
 
-/* PAGES, COW and POISON records begin alike, and so do their runs. */
+/* PAGES, COW, POISON and SOFT_DIRTY records begin alike, and so do their runs. */
 static void ckpt_tally_record(struct ckpt_tally *tally, const struct ckpt_rec *r)
 {
 	struct ckpt_index_entry e = {
@@ -442,14 +442,10 @@ int restore_payload(struct ckpt_restart *rs, u32 mm_ref)
 	return restore_payload_to(rs, &sink);
 }
 
-/**
- * restore_poison - declare memory broken that was
- * @rs: the restart; current runs on the address space, whose contents are there
- * @mm_ref: its objref
- *
- * Return: 0 or a negative errno.
- */
-int restore_poison(struct ckpt_restart *rs, u32 mm_ref)
+/* Records of one type that tell something of the pages of an address space. */
+static int restore_about_pages(struct ckpt_restart *rs, u32 mm_ref, u32 type,
+			       int (*restore)(struct ckpt_restart *rs,
+					      const struct ckpt_rec *r, u64 *last))
 {
 	struct ckpt_rec *r;
 	u64 last = 0;
@@ -459,16 +455,42 @@ int restore_poison(struct ckpt_restart *rs, u32 mm_ref)
 		r = ckpt_peek(rs);
 		if (IS_ERR(r))
 			return PTR_ERR(r);
-		if (r->type != CKPT_REC_POISON ||
-		    ckpt_rec_as(r, poison)->objref != mm_ref)
+		if (r->type != type || ckpt_rec_as(r, pages)->objref != mm_ref)
 			break;
-		ret = restore_poison_record(rs, r, &last);
+		ret = restore(rs, r, &last);
 		if (!ret)
 			ckpt_tally_record(&rs->tally, r);
 		ckpt_used(rs);
 		ret = ckpt_loop_step(ret);
 	}
 	return ret;
+}
+
+/**
+ * restore_poison - declare memory broken that was
+ * @rs: the restart; current runs on the address space, whose contents are there
+ * @mm_ref: its objref
+ *
+ * Return: 0 or a negative errno.
+ */
+int restore_poison(struct ckpt_restart *rs, u32 mm_ref)
+{
+	return restore_about_pages(rs, mm_ref, CKPT_REC_POISON,
+				   restore_poison_record);
+}
+
+/**
+ * restore_soft_dirty - tell pages that were written to lately from others
+ * @rs: the restart; current runs on the address space, in which nothing is to be
+ *	mapped any more
+ * @mm_ref: its objref
+ *
+ * Return: 0 or a negative errno.
+ */
+int restore_soft_dirty(struct ckpt_restart *rs, u32 mm_ref)
+{
+	return restore_about_pages(rs, mm_ref, CKPT_REC_SOFT_DIRTY,
+				   restore_soft_dirty_record);
 }
 
 /**
@@ -495,6 +517,7 @@ int restore_payload_end(struct ckpt_restart *rs)
 		case CKPT_REC_PAGES:
 		case CKPT_REC_COW:
 		case CKPT_REC_POISON:
+		case CKPT_REC_SOFT_DIRTY:
 			ret = ckpt_bad(rs, r, -EINVAL,
 				       "pages of object %u, which has none, not in order, or behind the index",
 				       ckpt_rec_as(r, pages)->objref);

@@ -56,7 +56,7 @@ static const struct ckpt_vm_flag {
 	/* Saved as a number. */
 	{ ARCH_VM_PKEY_FLAGS,	0 },
 #endif
-	/* Says what was written since someone asked; not preserved. */
+	/* Saved with the pages, see soft_dirty.c. */
 	{ VM_SOFTDIRTY,		0 },
 	{ VM_DONTEXPAND,	0, "belongs to a driver (VM_DONTEXPAND)" },
 	{ VM_UFFD_MISSING,	0, "is watched by a userfaultfd" },

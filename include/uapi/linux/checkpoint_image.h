@@ -100,6 +100,8 @@ struct ckpt_hdr {
  * @CKPT_REC_COW: &struct ckpt_rec_cow, among the PAGES records
  * @CKPT_REC_POISON: &struct ckpt_rec_poison, behind the PAGES and COW records of
  *	an address space
+ * @CKPT_REC_SOFT_DIRTY: &struct ckpt_rec_soft_dirty, behind the POISON records of
+ *	an address space
  * @CKPT_REC_UNIX_SOCK: &struct ckpt_rec_unix_sock, follows FILE
  * @CKPT_REC_UNIX_MSG: &struct ckpt_rec_unix_msg, behind all tasks
  * @CKPT_REC_EXTERNAL: &struct ckpt_rec_external, follows FILE
@@ -153,6 +155,7 @@ enum ckpt_rec_type {
 	CKPT_REC_COW		= 55,
 	CKPT_REC_HUGETLB	= 56,
 	CKPT_REC_POISON		= 57,
+	CKPT_REC_SOFT_DIRTY	= 58,
 	CKPT_REC_EXTERNAL	= 60,
 	CKPT_REC_RELINK		= 61,
 	CKPT_REC_NSFILE		= 62,
@@ -412,7 +415,24 @@ struct ckpt_rec_poison {
 };
 
 /**
- * struct ckpt_index_entry - where a PAGES, COW or POISON record is
+ * struct ckpt_rec_soft_dirty - pages that were written to since somebody asked
+ * @h: header
+ * @objref: the address space
+ * @nr_runs: number of &struct ckpt_page_run that follow: first a mapping, or part
+ *	of one, that is not soft-dirty as a whole, then the pages in it that are,
+ *	ascending; each record of the object is about pages behind those of the
+ *	record before
+ *
+ * A mapping that no record is about is soft-dirty as a whole.
+ */
+struct ckpt_rec_soft_dirty {
+	struct ckpt_hdr h;
+	__u32 objref;
+	__u32 nr_runs;
+};
+
+/**
+ * struct ckpt_index_entry - where a record with or about pages is
  * @objref: its object
  * @__reserved: zero
  * @start: the first page in it
@@ -426,7 +446,8 @@ struct ckpt_index_entry {
 };
 
 /**
- * struct ckpt_rec_index - part of the list of PAGES, COW and POISON records
+ * struct ckpt_rec_index - part of the list of PAGES, COW, POISON and SOFT_DIRTY
+ * records
  * @h: header
  * @nr: number of &struct ckpt_index_entry that follow
  * @__reserved: zero

@@ -42,6 +42,8 @@ static const struct rec_type types[] = {
 	    COUNT(cow, nr_runs, sizeof(struct ckpt_cow_run))),
 	REC(POISON, poison, nr_runs,
 	    COUNT(poison, nr_runs, sizeof(struct ckpt_page_run))),
+	REC(SOFT_DIRTY, soft_dirty, nr_runs,
+	    COUNT(soft_dirty, nr_runs, sizeof(struct ckpt_page_run))),
 	REC(INDEX, index, __reserved,
 	    COUNT(index, nr, sizeof(struct ckpt_index_entry))),
 	REC(TAIL, tail, magic),

@@ -306,6 +306,7 @@ int refs_check(struct ckpt_image *img, const struct ckpt_record *r)
 	case CKPT_REC_COW:
 		return check_cow(img, r);
 	case CKPT_REC_POISON:
+	case CKPT_REC_SOFT_DIRTY:
 		return must_refer(img, pages->objref, CKPT_REC_MM);
 	}
 	return 0;

@@ -131,7 +131,7 @@ static int check_meta_end(struct ckpt_image *img, const struct ckpt_record *r)
 static int note_pages(struct ckpt_image *img, const struct ckpt_record *r,
 		      __u64 start)
 {
-	const struct ckpt_rec_pages *rec = r->fixed; /* or COW, POISON: alike up to objref */
+	const struct ckpt_rec_pages *rec = r->fixed; /* or another with runs: alike up to objref */
 	struct structure *st = &img->st;
 	struct pages_seen *pages;
 	size_t alloc;
@@ -229,6 +229,32 @@ static int check_poison(struct ckpt_image *img, const struct ckpt_record *r)
 	return note_pages(img, r, run[0].start);
 }
 
+/* A mapping, and pages in it. */
+static int check_soft_dirty(struct ckpt_image *img, const struct ckpt_record *r)
+{
+	const struct ckpt_rec_soft_dirty *rec = r->fixed;
+	const struct ckpt_page_run *run = r->data;
+	__u64 at, end;
+	__u32 i;
+
+	if (img->st.stage != STAGE_PAYLOAD)
+		return misplaced(img);
+	if (!rec->nr_runs)
+		return image_fail(img, EINVAL, "no runs");
+	at = run[0].start;
+	end = at + run[0].nr;
+	for (i = 0; i < rec->nr_runs; i++) {
+		if (!run[i].nr || run[i].start < at || run[i].start > end ||
+		    run[i].nr > end - run[i].start)
+			return image_fail(img, EINVAL,
+					  "impossible run of %llu pages at %#llx",
+					  run[i].nr, run[i].start);
+		if (i)
+			at = run[i].start + run[i].nr;
+	}
+	return note_pages(img, r, run[0].start);
+}
+
 static struct pages_seen *find_pages(struct structure *st, __u64 offset)
 {
 	size_t lo = 0, hi = st->nr_pages_recs;
@@ -264,7 +290,7 @@ static int check_index(struct ckpt_image *img, const struct ckpt_record *r)
 		if (!p || p->objref != entry[i].objref ||
 		    p->start != entry[i].start)
 			return image_fail(img, EINVAL,
-					  "entry %u: no such PAGES, COW or POISON record at offset %llu",
+					  "entry %u: no such record with or about pages at offset %llu",
 					  i, entry[i].offset);
 		if (p->indexed)
 			return image_fail(img, EINVAL,
@@ -307,7 +333,7 @@ static int check_tail(struct ckpt_image *img, const struct ckpt_record *r)
 	    (rec->index_offset != st->index_offset ||
 	     st->indexed != st->nr_pages_recs))
 		return image_fail(img, EINVAL,
-				  "the index is wrong: %zu of %zu PAGES, COW and POISON records, at %llu, it says %llu",
+				  "the index is wrong: %zu of %zu records with or about pages, at %llu, it says %llu",
 				  st->indexed, st->nr_pages_recs,
 				  st->index_offset, rec->index_offset);
 	st->stage = STAGE_TAIL;
@@ -360,6 +386,8 @@ int structure_check(struct ckpt_image *img, const struct ckpt_record *r)
 		return check_cow(img, r);
 	case CKPT_REC_POISON:
 		return check_poison(img, r);
+	case CKPT_REC_SOFT_DIRTY:
+		return check_soft_dirty(img, r);
 	case CKPT_REC_INDEX:
 		return check_index(img, r);
 	case CKPT_REC_TAIL:

@@ -266,12 +266,10 @@ static void zombie_parent(void)
 	orphans_of(true);
 }
 
-/* One that shares with the root and with its parent, who share nothing. */
-static void middle(void)
+static void middle_forks(void)
 {
 	unsigned int i;
 
-	make_memory(8);
 	if (!child()) {
 		for (i = 0; i < 32; i++)
 			write_slot(i, 1);
@@ -287,6 +285,21 @@ static void middle(void)
 	}
 	live(0, 3, no_change);
 	wait_children();
+}
+
+/* One that shares with the root and with its parent, who share nothing. */
+static void middle(void)
+{
+	make_memory(8);
+	middle_forks();
+}
+
+/* All know what they have written since, and had written before their fork. */
+static void soft_dirty(void)
+{
+	make_memory(8);
+	MUST(ckpt_write_text("/proc/self/clear_refs", "4"));
+	middle_forks();
 }
 
 /* It lies somewhere else in a child, before or after it was forked. */
@@ -813,6 +826,7 @@ FIXTURE_VARIANT(cow_picture)
 VARIANT(cow_picture, orphans, 4);
 VARIANT(cow_picture, private_file, 4);
 VARIANT(cow_picture, middle, 3);
+VARIANT(cow_picture, soft_dirty, 3);
 VARIANT(cow_picture, moved_in_parts, 2);
 VARIANT(cow_picture, torn, 3);
 VARIANT(cow_picture, not_inherited, 2);

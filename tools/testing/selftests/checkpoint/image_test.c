@@ -159,9 +159,16 @@ static void map_huge(void)
 		*p = 1;
 }
 
-/* Memory that is locked, or broken; policies, of both kinds, if there are any. */
+#define ASKED_PAGES	11
+
+/*
+ * Memory that is locked, or broken, or soft-dirty in part; policies, of both kinds,
+ * if there are any.
+ */
 static void set_memory(void)
 {
+	char *asked = mmap(NULL, ASKED_PAGES * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *broken = mmap(NULL, 8 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -173,6 +180,10 @@ static void set_memory(void)
 	mlock(p, PAGE);
 	syscall(SYS_mbind, p + 2 * PAGE, PAGE, MPOL_BIND, &nodes, 64, 0);
 	syscall(SYS_set_mempolicy, MPOL_INTERLEAVE, &nodes, 64);
+	if (!ckpt_write_text("/proc/self/clear_refs", "4"))
+		_exit(46);
+	asked[2 * PAGE] = 1;
+	asked[5 * PAGE] = 1;
 }
 
 /* A pair with a byte of which one was read before, and an end on its way in itself. */
@@ -393,7 +404,8 @@ static void structural(struct kase *k, struct rec *list, int n)
 		} else if (h->type == CKPT_REC_PAGES) {
 			pages_at[nr_chunks++] = off;
 			nr_pages += list[i].payload_len / PAGE;
-		} else if (h->type == CKPT_REC_POISON) {
+		} else if (h->type == CKPT_REC_POISON ||
+			   h->type == CKPT_REC_SOFT_DIRTY) {
 			pages_at[nr_chunks++] = off;
 		} else if (h->type == CKPT_REC_INDEX) {
 			struct ckpt_index_entry *e = (void *)((char *)h + h->fixed);
@@ -2162,6 +2174,47 @@ TEST_F(image, hostile_poison)
 	VAR(p, "run that wraps around", 8, 8, ~run[0].start + 2, EINVAL);
 	VAR(p, "run into the next", 8, 8, run[1].start - run[0].start + 1, EINVAL);
 	VAR(p, "run beyond the mapping", 24, 8, 1ULL << 32, EINVAL);
+	EXPECT_CASES();
+}
+
+static struct rec *find_soft_dirty(uint32_t nr_runs)
+{
+	struct rec *r;
+	int i;
+
+	for (i = 0; (r = find(CKPT_REC_SOFT_DIRTY, i)); i++)
+		if (AS(soft_dirty, r)->nr_runs == nr_runs &&
+		    ((struct ckpt_page_run *)var_of(r))->nr == ASKED_PAGES)
+			return r;
+	return NULL;
+}
+
+TEST_F(image, hostile_soft_dirty)
+{
+	struct rec *p = find_soft_dirty(3);
+	struct ckpt_page_run *run = var_of(p);
+
+	ASSERT_NE(NULL, p);
+	FIELD(p, soft_dirty, objref, 1, EINVAL);
+	FIELD(p, soft_dirty, objref, 9999, EINVAL);
+	FIELD(p, soft_dirty, nr_runs, 0, EINVAL);
+	FIELD(p, soft_dirty, nr_runs, 4, EINVAL);
+	FIELD(p, soft_dirty, nr_runs, 0xffffffff, EINVAL);
+	VAR(p, "outside of all mappings", 0, 8, 0x20, EINVAL);
+	VAR(p, "in the kernel", 0, 8, KERNEL_ADDR / PAGE, EINVAL);
+	VAR(p, "last page", 0, 8, ~0ULL, EINVAL);
+	VAR(p, "nothing", 8, 8, 0, EINVAL);
+	VAR(p, "endless", 8, 8, ~0ULL, EINVAL);
+	VAR(p, "beyond the mapping", 8, 8, 1ULL << 30, EINVAL);
+	VAR(p, "wraps around", 8, 8, ~run[0].start + 2, EINVAL);
+	VAR(p, "run before it", 16, 8, run[0].start - 1, EINVAL);
+	VAR(p, "run behind it", 32, 8, run[0].start + run[0].nr, EINVAL);
+	VAR(p, "runs in the wrong order", 16, 8, run[2].start, EINVAL);
+	VAR(p, "run of nothing", 24, 8, 0, EINVAL);
+	VAR(p, "endless run", 24, 8, ~0ULL, EINVAL);
+	VAR(p, "run that wraps around", 24, 8, ~run[1].start + 2, EINVAL);
+	VAR(p, "run into the next", 24, 8, run[2].start - run[1].start + 1, EINVAL);
+	VAR(p, "run beyond the end", 40, 8, run[0].nr, EINVAL);
 	EXPECT_CASES();
 }
 

@@ -287,6 +287,24 @@ TEST_F(live_saver, without_reader)
 	ends_well(_metadata, &self->pid);
 }
 
+/* Nothing that is asked for before, but the log says why it stands still. */
+TEST_F(live_saver, soft_dirty)
+{
+	const char *const line[] = { "note:", "watched for soft-dirty", NULL };
+	char path[64];
+
+	self->pid = start(_metadata, idle_writer, NULL);
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_COW));
+	EXPECT_FALSE(ckpt_log_says(line));
+	snprintf(path, sizeof(path), "/proc/%d/clear_refs", self->pid);
+	ASSERT_TRUE(ckpt_write_text(path, "4"));
+	ASSERT_LT(0, ckpt_save(self->pid, CKPT_IMG, CHECKPOINT_COW));
+	EXPECT_TRUE(ckpt_log_says(line)) {
+		TH_LOG("%s", ckpt_log_text);
+	}
+	ends_well(_metadata, &self->pid);
+}
+
 /* Where nobody may have more memory than there is, it is not promised twice. */
 TEST_F(live_saver, overcommit)
 {

@@ -851,6 +851,8 @@ static void free_verify(void)
 	MUST(mm_is_put(mem, 8));
 }
 
+/* ---- what was written since somebody asked -------------------------------- */
+
 static bool soft_dirty(const char *page)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -861,25 +863,146 @@ static bool soft_dirty(const char *page)
 	return bits & PM_SOFT_DIRTY;
 }
 
-/* Nobody who asked what was written since misses anything. */
+/* Of the first pages these are, by bits, and no others. */
+static bool soft_dirty_are(const char *p, size_t pages, unsigned int which)
+{
+	size_t i;
+
+	for (i = 0; i < pages; i++)
+		if (soft_dirty(p + i * PAGE) != (i < 32 && which >> i & 1))
+			return false;
+	return true;
+}
+
+static void soft_dirty_ask(void)
+{
+	MUST(ckpt_write_text("/proc/self/clear_refs", "4"));
+}
+
+/* Written anew, set to zero, read; and a mapping that is new. */
 static void soft_dirty_make(void)
 {
-	mem = mm_anon(4);
-	mm_put(mem, 4);
-	MUST(ckpt_write_text("/proc/self/clear_refs", "4"));
+	mem = mm_anon(8);
+	mm_put(mem, 6);
+	soft_dirty_ask();
 	mm_put(mem + PAGE, 1);
-	MUST(!soft_dirty(mem) && soft_dirty(mem + PAGE));
+	memset(mem + 3 * PAGE, 0, PAGE);
+	MUST(mm_is_put(mem + 4 * PAGE, 2) && mm_is_zero(mem + 6 * PAGE, 1));
+	private = mm_map(NULL, 2, PROT_READ, 0);
+	MUST(soft_dirty_are(mem, 8, 0xa) && soft_dirty_are(private, 2, 0x3));
 }
 
 static void soft_dirty_verify(void)
 {
+	MUST(soft_dirty_are(mem, 8, 0xa) && soft_dirty_are(private, 2, 0x3));
+	MUST(mm_is_put(mem, 3) && mm_is_zero(mem + 3 * PAGE, 1) &&
+	     mm_is_put(mem + 4 * PAGE, 2) && mm_is_zero(mem + 6 * PAGE, 2));
+	mm_put(mem + 2 * PAGE, 1);
+	mm_put(mem + 7 * PAGE, 1);
+	MUST(soft_dirty_are(mem, 8, 0x8e));
+	soft_dirty_ask();
+	MUST(soft_dirty_are(mem, 8, 0) && soft_dirty_are(private, 2, 0));
+	mm_put(mem, 4);
+	MUST(soft_dirty_are(mem, 8, 0xf));
+}
+
+/* More of them than a record can tell, and one that is all of a mapping. */
+#define DIRTY_PAGES	600
+
+static void soft_dirty_scattered_make(void)
+{
 	size_t i;
 
-	for (i = 0; i < 4; i++)
-		MUST(soft_dirty(mem + i * PAGE));
-	MUST(ckpt_write_text("/proc/self/clear_refs", "4"));
-	mm_put(mem + 2 * PAGE, 1);
-	MUST(!soft_dirty(mem) && soft_dirty(mem + 2 * PAGE) && mm_is_put(mem, 4));
+	mem = mm_anon(DIRTY_PAGES);
+	mm_put(mem, DIRTY_PAGES);
+	mem2 = mm_map(NULL, 1, PROT_READ | PROT_WRITE | PROT_EXEC, 0);
+	soft_dirty_ask();
+	for (i = 0; i < DIRTY_PAGES; i += 2)
+		mm_put(mem + i * PAGE, 1);
+	mm_put(mem2, 1);
+}
+
+static void soft_dirty_scattered_verify(void)
+{
+	size_t i;
+
+	for (i = 0; i < DIRTY_PAGES; i++)
+		MUST(soft_dirty(mem + i * PAGE) == !(i % 2));
+	MUST(soft_dirty(mem2) && mm_is_put(mem, DIRTY_PAGES) && mm_is_put(mem2, 1));
+	mm_put(mem + PAGE, 1);
+	MUST(soft_dirty(mem + PAGE) && !soft_dirty(mem + 3 * PAGE));
+}
+
+static void soft_dirty_huge_make(void)
+{
+	huge_make();
+	soft_dirty_ask();
+	mm_put(mem + HUGE, 1);
+	MUST(!soft_dirty(mem + 3 * PAGE) && soft_dirty(mem + HUGE + 3 * PAGE));
+}
+
+static void soft_dirty_huge_verify(void)
+{
+	MUST(mm_huge_kib() == 2 * HUGE / 1024);
+	MUST(!soft_dirty(mem + 3 * PAGE) && soft_dirty(mem + HUGE + 3 * PAGE));
+	MUST(mm_is_put(mem, HUGE / PAGE + 100));
+	mm_put(mem + PAGE, 1);
+	MUST(soft_dirty(mem + PAGE) && mm_is_put(mem, HUGE / PAGE + 100));
+}
+
+/* Shared, locked or not, and of a file, written to and read. */
+static void soft_dirty_shared_make(void)
+{
+	mem = mmap(NULL, 4 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	mm_put(mem, 4);
+	mem2 = mmap(NULL, 4 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	mm_put(mem2, 4);
+	MUST(!mlock(mem2, 4 * PAGE));
+	file_fd = mm_file(MM_FILE, 16 * PAGE);
+	private = mm_map_file(file_fd, 16, RW, MAP_PRIVATE, 0);
+	MUST(mm_is_file(private, 0, 16 * PAGE));
+	soft_dirty_ask();
+	mm_put(mem + PAGE, 1);
+	mm_put(mem2 + 2 * PAGE, 1);
+	mm_put(private + 3 * PAGE, 1);
+	MUST(soft_dirty_are(mem, 4, 0x2) && soft_dirty_are(mem2, 4, 0x4) &&
+	     soft_dirty_are(private, 16, 0x8));
+}
+
+static void soft_dirty_shared_verify(void)
+{
+	MUST(soft_dirty_are(mem, 4, 0x2) && soft_dirty_are(mem2, 4, 0x4) &&
+	     soft_dirty_are(private, 16, 0x8));
+	MUST(mm_is_put(mem, 4) && mm_is_put(mem2, 4));
+	mm_put(mem, 1);
+	mm_put(mem2 + 3 * PAGE, 1);
+	mm_put(private, 1);
+	MUST(soft_dirty_are(mem, 4, 0x3) && soft_dirty_are(mem2, 4, 0xc) &&
+	     soft_dirty_are(private, 16, 0x9));
+}
+
+/* What was moved counts as written, untouched pages of a file and zeros, too. */
+static void soft_dirty_moved_make(void)
+{
+	file_fd = mm_file(MM_FILE, 16 * PAGE);
+	mem = mm_map_file(file_fd, 4, RW, MAP_PRIVATE, 0);
+	private = mm_anon(4);
+	mem2 = mm_place(8);
+	MUST(mm_is_file(mem, 0, 4 * PAGE) && mm_is_zero(private, 2));
+	soft_dirty_ask();
+	MUST(mremap(mem, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		    mem2) == mem2);
+	MUST(mremap(private, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		    mem2 + 4 * PAGE) == mem2 + 4 * PAGE);
+	MUST(soft_dirty_are(mem2, 8, 0x3f));
+}
+
+static void soft_dirty_moved_verify(void)
+{
+	MUST(soft_dirty_are(mem2, 8, 0x3f));
+	MUST(mm_is_file(mem2, 0, 4 * PAGE) && mm_is_zero(mem2 + 4 * PAGE, 4));
+	mm_put(mem2, 8);
+	MUST(soft_dirty_are(mem2, 8, 0xff) && mm_is_put(mem2, 8));
 }
 
 /* ---- the vdso ------------------------------------------------------------ */
@@ -1037,6 +1160,9 @@ MM_CASE(advice);
 MM_CASE(attributes);
 MM_CASE(free);
 MM_CASE(soft_dirty);
+MM_CASE(soft_dirty_scattered);
+MM_CASE(soft_dirty_huge);
+MM_CASE(soft_dirty_moved);
 MM_CASE(vdso_moved);
 MM_CASE(vdso_gone);
 
@@ -1057,6 +1183,7 @@ MM_FILE_CASE(tmpfile, nameless_verify, 3);
 MM_FILE_CASE(posix_shm, posix_shm_verify, 0);
 MM_FILE_CASE(posix_shm_unlinked, nameless_verify, 3);
 MM_FILE_CASE(anon_shared, anon_shared_verify, 2);
+MM_FILE_CASE(soft_dirty_shared, soft_dirty_shared_verify, 8);
 
 FIXTURE_VARIANT_ADD(mm, vdso)
 {

@@ -6,9 +6,9 @@
  *
  * Left out, because support.rst does not promise it: VmPeak and VmHWM; VmRSS,
  * VmPTE and the resident part of statm, for clean pages of files and pages of
- * zeros come back as untouched; "sd" of VmFlags (soft-dirty); the inode numbers
- * of files that no path leads to. So the sums that smaps has of private mappings
- * are held against the pages that must be there.
+ * zeros come back as untouched; the inode numbers of files that no path leads to.
+ * So the sums that smaps has of private mappings are held against the pages that
+ * must be there.
  */
 #ifndef _CKPT_TEST_PICTURE_H
 #define _CKPT_TEST_PICTURE_H
@@ -183,13 +183,6 @@ static inline void pic_keep_lines(char *text, size_t *len,
 			continue;
 		memmove(to, from, next - from);
 		to += next - from;
-	}
-	*to = 0;
-	for (from = to = text; *from;) {
-		if (!strncmp(from, " sd", 3))
-			from += 3;
-		else
-			*to++ = *from++;
 	}
 	*to = 0;
 	*len = to - text;
@@ -510,6 +503,10 @@ static inline bool pic_same_pages(const struct picture *a,
 					     "has become huge");
 		if (!restarted && !pic_same_bits(was, is))
 			return pic_tell_page(was->addr, "differs in pagemap");
+		if ((was->bits ^ is->bits) & PM_SOFT_DIRTY)
+			return pic_tell_page(was->addr, was->bits & PM_SOFT_DIRTY ?
+					     "is not soft-dirty any more" :
+					     "has become soft-dirty");
 		if (was->bits & ~is->bits & PM_EXCLUSIVE)
 			return pic_tell_page(was->addr, "is in common with others");
 		k++;
@@ -519,14 +516,14 @@ static inline bool pic_same_pages(const struct picture *a,
 	return true;
 }
 
-/* What was restored was just written, by this process alone or one of the tree. */
+/* What was restored is there, and of this process alone or one of the tree. */
 static inline bool pic_right_bits(const struct picture *p)
 {
 	uint64_t any = picture_of_tree ? PM_EXCLUSIVE : 0;
 	size_t i;
 
 	for (i = 0; i < p->nr_own; i++)
-		if ((p->own[i].bits | any) !=
+		if ((p->own[i].bits | any | PM_SOFT_DIRTY) !=
 		    (PM_PRESENT | PM_EXCLUSIVE | PM_SOFT_DIRTY))
 			return pic_tell_page(p->own[i].addr,
 					     "is not new in pagemap");
