@@ -280,9 +280,13 @@ static int ckpt_soft_dirty_set_pmd(pmd_t *pmd, unsigned long addr,
 
 	ptl = pmd_trans_huge_lock(pmd, vma);
 	if (ptl) {
-		/* As they all are or none is; if khugepaged was here, some. */
-		if (ckpt_soft_dirty_first(s, addr, end) == end)
-			ckpt_huge_not_soft_dirty(vma, addr & HPAGE_PMD_MASK, pmd);
+		/*
+		 * All are or none is. Or khugepaged has come by: then some are, which
+		 * may be others than these.
+		 */
+		if (end - addr == PMD_SIZE &&
+		    ckpt_soft_dirty_first(s, addr, end) == end)
+			ckpt_huge_not_soft_dirty(vma, addr, pmd);
 		spin_unlock(ptl);
 		return ckpt_loop_step(0);
 	}
