@@ -1056,25 +1056,25 @@ TEST_F(transparent, hundred_checkpoints)
 	struct env *e = &self->env;
 	struct report *rep = e->rep;
 	long long start;
-	bool slow = ckpt_slow_kernel();
-	int i, status;
+	bool slow = ckpt_slow_kernel(), gone;
+	int i, status, failed = 0;
 	long before;
 
 	begin_call(_metadata, e, variant->call, false);
 	before = switches(e->child);
 	start = now_ns(CLOCK_MONOTONIC);
-	for (i = 0; i < ROUNDS; i++) {
-		if (now_ns(CLOCK_MONOTONIC) > start + ROUNDS_NS)
+	for (i = 0; i < ROUNDS && now_ns(CLOCK_MONOTONIC) < start + ROUNDS_NS; i++) {
+		failed = freeze_once(e->child, e->out) ? errno : 0;
+		if (failed)
 			break;
-		ASSERT_EQ(0, freeze_once(e->child, e->out)) {
-			TH_LOG("checkpoint %d: %s", i, strerror(errno));
-			kill(e->child, SIGKILL);
-		}
 		sleep_until(start + (i + 1) * ROUND_NS);
 	}
-	ASSERT_EQ(0, waitpid(e->child, &status, WNOHANG)) {
-		TH_LOG("the call ended early: %ld, %s", rep->ret,
-		       strerror(rep->err));
+	gone = ckpt_state(e->child) == 'Z';
+	/* On a busy machine it may be over. It tells itself how long it has waited. */
+	ASSERT_TRUE(gone ? !variant->release : !failed) {
+		TH_LOG("checkpoint %d: %s; the call %s: %ld, %s", i, strerror(failed),
+		       gone ? "has ended" : "goes on", rep->ret, strerror(rep->err));
+		kill(e->child, SIGKILL);
 	}
 	EXPECT_LE(slow ? ROUNDS_SLOW : ROUNDS_BUSY, i);
 	/* It was indeed frozen each time. */
