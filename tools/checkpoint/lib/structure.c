@@ -207,50 +207,29 @@ static int check_cow(struct ckpt_image *img, const struct ckpt_record *r)
 	return note_pages(img, r, run[0].start);
 }
 
-static int check_poison(struct ckpt_image *img, const struct ckpt_record *r)
+/* POISON; SOFT_DIRTY, of which the first run is what the others are in. */
+static int check_about_pages(struct ckpt_image *img, const struct ckpt_record *r)
 {
-	const struct ckpt_rec_poison *rec = r->fixed;
+	const struct ckpt_rec_poison *rec = r->fixed; /* or SOFT_DIRTY: alike */
 	const struct ckpt_page_run *run = r->data;
-	__u64 end = 0;
+	__u64 at = 0, end = ~0ULL;
 	__u32 i;
 
 	if (img->st.stage != STAGE_PAYLOAD)
 		return misplaced(img);
 	if (!rec->nr_runs)
 		return image_fail(img, EINVAL, "no runs");
-	for (i = 0; i < rec->nr_runs; i++) {
-		if (!run[i].nr || run[i].start < end ||
-		    run[i].start + run[i].nr < run[i].start)
-			return image_fail(img, EINVAL,
-					  "impossible run of %llu pages at %#llx",
-					  run[i].nr, run[i].start);
-		end = run[i].start + run[i].nr;
-	}
-	return note_pages(img, r, run[0].start);
-}
-
-/* A mapping, and pages in it. */
-static int check_soft_dirty(struct ckpt_image *img, const struct ckpt_record *r)
-{
-	const struct ckpt_rec_soft_dirty *rec = r->fixed;
-	const struct ckpt_page_run *run = r->data;
-	__u64 at, end;
-	__u32 i;
-
-	if (img->st.stage != STAGE_PAYLOAD)
-		return misplaced(img);
-	if (!rec->nr_runs)
-		return image_fail(img, EINVAL, "no runs");
-	at = run[0].start;
-	end = at + run[0].nr;
 	for (i = 0; i < rec->nr_runs; i++) {
 		if (!run[i].nr || run[i].start < at || run[i].start > end ||
 		    run[i].nr > end - run[i].start)
 			return image_fail(img, EINVAL,
 					  "impossible run of %llu pages at %#llx",
 					  run[i].nr, run[i].start);
-		if (i)
-			at = run[i].start + run[i].nr;
+		at = run[i].start + run[i].nr;
+		if (!i && r->type == CKPT_REC_SOFT_DIRTY) {
+			end = at;
+			at = run[i].start;
+		}
 	}
 	return note_pages(img, r, run[0].start);
 }
@@ -385,9 +364,8 @@ int structure_check(struct ckpt_image *img, const struct ckpt_record *r)
 	case CKPT_REC_COW:
 		return check_cow(img, r);
 	case CKPT_REC_POISON:
-		return check_poison(img, r);
 	case CKPT_REC_SOFT_DIRTY:
-		return check_soft_dirty(img, r);
+		return check_about_pages(img, r);
 	case CKPT_REC_INDEX:
 		return check_index(img, r);
 	case CKPT_REC_TAIL:
