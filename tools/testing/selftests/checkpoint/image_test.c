@@ -2177,13 +2177,13 @@ TEST_F(image, hostile_poison)
 	EXPECT_CASES();
 }
 
-static struct rec *find_soft_dirty(uint32_t nr_runs)
+static struct rec *find_soft_dirty(void)
 {
 	struct rec *r;
 	int i;
 
 	for (i = 0; (r = find(CKPT_REC_SOFT_DIRTY, i)); i++)
-		if (AS(soft_dirty, r)->nr_runs == nr_runs &&
+		if (AS(soft_dirty, r)->nr_runs == 3 &&
 		    ((struct ckpt_page_run *)var_of(r))->nr == ASKED_PAGES)
 			return r;
 	return NULL;
@@ -2191,7 +2191,7 @@ static struct rec *find_soft_dirty(uint32_t nr_runs)
 
 TEST_F(image, hostile_soft_dirty)
 {
-	struct rec *p = find_soft_dirty(3);
+	struct rec *p = find_soft_dirty();
 	struct ckpt_page_run *run = var_of(p);
 
 	ASSERT_NE(NULL, p);

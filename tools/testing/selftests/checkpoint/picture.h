@@ -523,8 +523,8 @@ static inline bool pic_right_bits(const struct picture *p)
 	size_t i;
 
 	for (i = 0; i < p->nr_own; i++)
-		if ((p->own[i].bits | any | PM_SOFT_DIRTY) !=
-		    (PM_PRESENT | PM_EXCLUSIVE | PM_SOFT_DIRTY))
+		if (((p->own[i].bits | any) & ~PM_SOFT_DIRTY) !=
+		    (PM_PRESENT | PM_EXCLUSIVE))
 			return pic_tell_page(p->own[i].addr,
 					     "is not new in pagemap");
 	return true;
