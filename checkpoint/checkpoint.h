@@ -1456,6 +1456,20 @@ struct ckpt_sink {
 	bool has_folios;
 };
 
+/**
+ * ckpt_run_fits - is a run of an image within bounds?
+ * @run: the run, of whatever numbers
+ * @from: first page that it may have
+ * @to: behind the last
+ *
+ * Return: true if it has pages, and only such.
+ */
+static inline bool ckpt_run_fits(const struct ckpt_page_run *run, u64 from, u64 to)
+{
+	return run->nr && run->start >= from && run->start < to &&
+	       run->nr <= to - run->start;
+}
+
 int restore_payload_to(struct ckpt_restart *rs, const struct ckpt_sink *sink);
 int restore_payload(struct ckpt_restart *rs, u32 mm_objref);
 int restore_poison(struct ckpt_restart *rs, u32 mm_objref);
@@ -1492,7 +1506,6 @@ int restore_poison_record(struct ckpt_restart *rs, const struct ckpt_rec *r,
 /* ---- soft_dirty.c -------------------------------------------------------- */
 
 int checkpoint_soft_dirty(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref);
-bool ckpt_soft_dirty_elsewhere(struct mm_struct *mm);
 int restore_soft_dirty_record(struct ckpt_restart *rs, const struct ckpt_rec *r,
 			      u64 *last);
 

@@ -155,23 +155,34 @@ static struct mm_struct *ckpt_mm_dup(struct mm_struct *from)
 /*
  * A program that writes to a private huge page of which somebody else has a
  * duplicate may need one that is not there; the kernel then takes it away from
- * the duplicate.
+ * the duplicate. Of mappings without memory of their own there is no duplicate.
  */
-static bool ckpt_mm_has_hugetlb(struct mm_struct *mm)
+static const char *ckpt_vma_no_dup(struct vm_area_struct *vma)
+{
+	bool own = ckpt_vma_has_payload(vma);
+
+	if (own && is_vm_hugetlb_page(vma))
+		return "private huge pages (hugetlb)";
+	if (!own && vma_soft_dirty_enabled(vma))
+		return "shared memory or files watched for soft-dirty pages (clear_refs)";
+	return NULL;
+}
+
+static const char *ckpt_mm_no_dup(struct mm_struct *mm)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
-	bool has = false;
+	const char *why = NULL;
 
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
-		has = is_vm_hugetlb_page(vma) && ckpt_vma_has_payload(vma);
-		if (has)
+		why = ckpt_vma_no_dup(vma);
+		if (why)
 			break;
 		cond_resched();
 	}
 	mmap_read_unlock(mm);
-	return has;
+	return why;
 }
 
 /* Returns 1, 0 with the reason logged, or a negative errno. */
@@ -182,15 +193,9 @@ static int ckpt_can_dup(struct ckpt_ctx *ctx)
 	int ret;
 
 	ckpt_for_each_obj(ctx, CKPT_OBJ_MM, obj) {
-		if (ckpt_mm_has_hugetlb(obj->ptr)) {
-			why = "private huge pages (hugetlb)";
+		why = ckpt_mm_no_dup(obj->ptr);
+		if (why)
 			break;
-		}
-		/* Of these a duplicate has no mapping. */
-		if (ckpt_soft_dirty_elsewhere(obj->ptr)) {
-			why = "shared memory or files watched for soft-dirty pages (clear_refs)";
-			break;
-		}
 		ret = ckpt_poison_elsewhere(ctx, obj->ptr);
 		if (ret < 0)
 			return ret;

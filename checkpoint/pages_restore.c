@@ -176,9 +176,7 @@ static int ckpt_pages_check(struct ckpt_restart *rs, const struct ckpt_rec *r,
 				"%u runs with %llu bytes",
 				rec->nr_runs, rec->data_len);
 	for (i = 0; i < rec->nr_runs; i++) {
-		if (!runs[i].nr || runs[i].nr > CKPT_BATCH ||
-		    runs[i].start < *last ||
-		    runs[i].start >= end || runs[i].nr > end - runs[i].start)
+		if (runs[i].nr > CKPT_BATCH || !ckpt_run_fits(&runs[i], *last, end))
 			return ckpt_bad(rs, r, -EINVAL,
 					"run of %llu pages at page %llx",
 					runs[i].nr, runs[i].start);

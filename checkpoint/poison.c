@@ -313,8 +313,7 @@ int restore_poison_record(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (!rec->nr_runs || r->var_len / sizeof(*run) < rec->nr_runs)
 		return ckpt_bad(rs, r, -EINVAL, "%u runs do not fit", rec->nr_runs);
 	for (i = 0; i < rec->nr_runs && !ret; i++, run++) {
-		if (!run->nr || run->start < *last || run->start >= max ||
-		    run->nr > max - run->start)
+		if (!ckpt_run_fits(run, *last, max))
 			return ckpt_bad(rs, r, -EINVAL,
 					"run of %llu pages at page %llx",
 					run->nr, run->start);

@@ -164,30 +164,6 @@ int checkpoint_soft_dirty(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref
 	return ret;
 }
 
-/**
- * ckpt_soft_dirty_elsewhere - has somebody asked for soft-dirty pages that are not a
- *	mapping's own?
- * @mm: the address space; its users are frozen
- *
- * Context: takes the mmap_lock.
- * Return: true if there are mappings without memory of their own that are not
- * soft-dirty as a whole.
- */
-bool ckpt_soft_dirty_elsewhere(struct mm_struct *mm)
-{
-	VMA_ITERATOR(vmi, mm, 0);
-	struct vm_area_struct *vma;
-
-	mmap_read_lock(mm);
-	for_each_vma(vmi, vma) {
-		if (vma_soft_dirty_enabled(vma) && !ckpt_vma_has_payload(vma))
-			break;
-		cond_resched();
-	}
-	mmap_read_unlock(mm);
-	return vma;
-}
-
 /* ---- restoring ------------------------------------------------------------- */
 
 /**
@@ -403,8 +379,7 @@ int restore_soft_dirty_record(struct ckpt_restart *rs, const struct ckpt_rec *r,
 	if (!rec->nr_runs || r->var_len / sizeof(*run) < rec->nr_runs)
 		return ckpt_bad(rs, r, -EINVAL, "%u runs do not fit", rec->nr_runs);
 	for (i = 0, end = *last; i < rec->nr_runs; i++) {
-		if (!run[i].nr || run[i].start < end || run[i].start >= max ||
-		    run[i].nr > max - run[i].start)
+		if (!ckpt_run_fits(&run[i], end, max))
 			return ckpt_bad(rs, r, -EINVAL,
 					"run of %llu pages at page %llx",
 					run[i].nr, run[i].start);
